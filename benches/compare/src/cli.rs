@@ -1,0 +1,135 @@
+//! The command line.
+
+use crate::contender::{self, Contender};
+use crate::work::Work;
+use anyhow::{Result, bail};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Compares clients: CPU a request, in interleaved rounds, against canned answers of nginx.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Only these works (small, large, large-base64). Default: all.
+    #[arg(long, value_delimiter = ',')]
+    work: Vec<Work>,
+    /// Only contenders whose name begins so (floor, hedgerow, hedgerow-2, ...). Default: all.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds: every contender runs once in each.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Requests a run of the work "small".
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+    /// Requests a run of the works "large" and "large-base64".
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    answers: u32,
+    /// Connections of the floor; never more than the work's window.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    floor_connections: u32,
+    /// 3 rounds of few requests: to see that all works, not to measure.
+    #[arg(long)]
+    quick: bool,
+    /// Writes the configuration and every run to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One run of one contender; what the child processes do.
+    #[command(hide = true)]
+    Run(Run),
+}
+
+/// What a child process is to do.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    pub(crate) contender: String,
+    pub(crate) work: Work,
+    pub(crate) url: String,
+    pub(crate) requests: usize,
+    #[arg(long, default_value_t = 64)]
+    pub(crate) floor_connections: usize,
+}
+
+impl Arguments {
+    pub(crate) fn works(&self) -> Vec<Work> {
+        let asked = |work: &Work| self.work.is_empty() || self.work.contains(work);
+        Work::ALL.into_iter().filter(asked).collect()
+    }
+
+    /// The contenders of `work`, in the order in which they run.
+    pub(crate) fn contenders(&self, work: Work) -> Result<Vec<&'static dyn Contender>> {
+        for prefix in &self.only {
+            let known = |contender: &&dyn Contender| contender.name().starts_with(prefix.as_str());
+            if !contender::ALL.iter().any(known) {
+                let names: Vec<_> = contender::ALL.iter().map(|known| known.name()).collect();
+                bail!(
+                    "no contender begins with {prefix:?}; there are {}",
+                    names.join(", ")
+                );
+            }
+        }
+        let asked = |contender: &&dyn Contender| {
+            let name = contender.name();
+            self.only.is_empty() || self.only.iter().any(|prefix| name.starts_with(prefix))
+        };
+        let contenders = contender::ALL.iter().copied();
+        Ok(contenders
+            .filter(|contender| contender.does(work))
+            .filter(asked)
+            .collect())
+    }
+
+    pub(crate) fn rounds(&self) -> u32 {
+        if self.quick { 3 } else { self.rounds }
+    }
+
+    pub(crate) fn floor_connections(&self) -> usize {
+        self.floor_connections as usize
+    }
+
+    /// How many requests a run of `work` makes.
+    pub(crate) fn requests(&self, work: Work) -> usize {
+        let requests = match (work, self.quick) {
+            (Work::Small, true) => 5_000,
+            (Work::Small, false) => self.requests,
+            (_, true) => 40,
+            (_, false) => self.answers,
+        };
+        requests as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(line: &str, work: Work) -> Vec<&'static str> {
+        let arguments = Arguments::parse_from(line.split(' '));
+        let contenders = arguments.contenders(work).unwrap();
+        contenders
+            .iter()
+            .map(|contender| contender.name())
+            .collect()
+    }
+
+    #[test]
+    fn contenders_are_chosen_by_the_beginning_of_their_names() {
+        let all = names("compare", Work::Small);
+        assert_eq!(all.first(), Some(&"floor"));
+        assert_eq!(names("compare --only floor", Work::Small), ["floor"]);
+        let ours = names("compare --only hedgerow", Work::Small);
+        assert_eq!(ours, all[1..]);
+    }
+
+    #[test]
+    fn an_unknown_contender_is_refused() {
+        let arguments = Arguments::parse_from(["compare", "--only", "nobody"]);
+        assert!(arguments.contenders(Work::Small).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! hedgerow with an operation a request: tasks that each wait for one embedding at a time.
+
+use super::{Contender, Got, Session, Task};
+use crate::work::{self, Work};
+use anyhow::{Result, ensure};
+use hedgerow::{Client, Embed, EncodingFormat, Preference, System};
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+
+pub(super) struct Each;
+
+impl Contender for Each {
+    fn name(&self) -> &'static str {
+        "hedgerow-each"
+    }
+
+    fn about(&self) -> &'static str {
+        "an embed() call a request, from tasks of a current-thread tokio runtime, one worker"
+    }
+
+    fn does(&self, work: Work) -> bool {
+        work == Work::Small
+    }
+
+    fn start(&self, task: &Task) -> Result<Box<dyn Session>> {
+        let system = System::builder().workers(1).start()?;
+        Ok(Box::new(Tasks {
+            client: Client::builder(&task.url).system(system).build()?,
+            runtime: Builder::new_current_thread().build()?,
+            work: task.work,
+            inputs: Arc::default(),
+            got: Got::default(),
+        }))
+    }
+}
+
+struct Tasks {
+    client: Client,
+    runtime: Runtime,
+    work: Work,
+    inputs: Arc<[String]>,
+    got: Got,
+}
+
+impl Session for Tasks {
+    fn prepare(&mut self, requests: usize) {
+        self.inputs = self.work.inputs(requests).into();
+        self.got = Got::default();
+    }
+
+    fn go(&mut self) -> Result<()> {
+        let tasks = self.work.window();
+        self.got = self.runtime.block_on(async {
+            let spawn = |first| {
+                let (client, inputs) = (self.client.clone(), Arc::clone(&self.inputs));
+                tokio::spawn(one_by_one(client, inputs, first, tasks))
+            };
+            let spawned: Vec<_> = (0..tasks).map(spawn).collect();
+            let mut all = Got::default();
+            for task in spawned {
+                let got = task.await??;
+                all.rows += got.rows;
+                all.dimensions = all.dimensions.max(got.dimensions);
+                all.checksum = all.checksum.wrapping_add(got.checksum);
+            }
+            anyhow::Ok(all)
+        })?;
+        Ok(())
+    }
+
+    fn take(&mut self) -> Got {
+        self.got
+    }
+}
+
+/// Embeds every `step`th of the inputs, one after another.
+async fn one_by_one(
+    client: Client,
+    inputs: Arc<[String]>,
+    first: usize,
+    step: usize,
+) -> Result<Got> {
+    let mut got = Got::default();
+    for input in inputs.iter().skip(first).step_by(step) {
+        let preference = Preference {
+            batch_size: 1,
+            ..Preference::default()
+        };
+        let call = Embed::new([input.as_str()], "m")
+            .encoding_format(EncodingFormat::Float)
+            .preference(preference);
+        let result = client.embed(call).await?;
+        let same = got.rows == 0 || got.dimensions == result.dimensions();
+        ensure!(same, "an answer of {} dimensions", result.dimensions());
+        got.rows += result.len();
+        got.dimensions = result.dimensions();
+        got.checksum = got.checksum.wrapping_add(work::checksum(result.as_slice()));
+    }
+    Ok(got)
+}

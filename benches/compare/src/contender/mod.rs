@@ -1,0 +1,90 @@
+//! The contenders. To add one: a file with a type that is a [`Contender`], and a line in [`ALL`].
+
+mod batch;
+mod each;
+mod floor;
+
+use crate::work::Work;
+use anyhow::{Result, ensure};
+
+/// In the order in which they run. The floor comes first: the others are compared with it.
+pub(crate) const ALL: [&dyn Contender; 4] = [
+    &floor::Floor,
+    &batch::Hedgerow {
+        name: "hedgerow-1",
+        about: "one embed() call for all, one worker",
+        workers: 1,
+    },
+    &batch::Hedgerow {
+        name: "hedgerow-2",
+        about: "one embed() call for all, two workers",
+        workers: 2,
+    },
+    &each::Each,
+];
+
+/// A client, used in one way.
+pub(crate) trait Contender: Sync {
+    /// By which it is chosen on the command line.
+    fn name(&self) -> &'static str;
+
+    /// In a few words, for the report.
+    fn about(&self) -> &'static str;
+
+    /// Whether it takes part in `work`.
+    fn does(&self, _work: Work) -> bool {
+        true
+    }
+
+    /// Makes the client.
+    fn start(&self, task: &Task) -> Result<Box<dyn Session>>;
+}
+
+/// What a contender is to do in this process.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) work: Work,
+    /// The base URL.
+    pub(crate) url: String,
+    /// Of the floor alone.
+    pub(crate) connections: usize,
+}
+
+/// A client at work: first a few requests to warm up, then those that are measured.
+pub(crate) trait Session {
+    /// Makes the inputs of the next requests. Not measured.
+    fn prepare(&mut self, requests: usize);
+
+    /// Makes the requests. This is what is measured.
+    fn go(&mut self) -> Result<()>;
+
+    /// What the requests gave. Not measured.
+    fn take(&mut self) -> Got;
+}
+
+/// What the answers held.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Got {
+    pub(crate) rows: usize,
+    pub(crate) dimensions: usize,
+    /// The sum of the answers' checksums.
+    pub(crate) checksum: u64,
+}
+
+impl Got {
+    /// What `requests` right answers hold.
+    pub(crate) fn right(work: Work, requests: usize) -> Self {
+        Self {
+            rows: requests * work.batch(),
+            dimensions: work.dimensions(),
+            checksum: work.checksum().wrapping_mul(requests as u64),
+        }
+    }
+
+    /// Errs unless all answers were right.
+    pub(crate) fn check(self, work: Work, requests: usize) -> Result<()> {
+        let right = Self::right(work, requests);
+        ensure!(self == right, "wrong answers: got {self:?}, not {right:?}");
+        Ok(())
+    }
+}

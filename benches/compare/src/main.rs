@@ -1,0 +1,29 @@
+//! Compares clients of inference services: how much CPU each spends on a request, against a server
+//! whose answers are canned.
+//!
+//! The parent starts the server and, round by round, one fresh child process a contender
+//! (`rounds`); the child warms up, is measured, and prints one line of JSON (`span`); the parent
+//! makes a table of the lines (`report`). What is asked and answered is in `work`, who asks in
+//! `contender`.
+
+mod cli;
+mod contender;
+mod report;
+mod rounds;
+mod server;
+mod span;
+mod work;
+
+use clap::Parser;
+
+/// The allocator of the bindings and of the binary, for every contender alike.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> anyhow::Result<()> {
+    let arguments = cli::Arguments::parse();
+    match &arguments.command {
+        Some(cli::Command::Run(run)) => span::run(run),
+        None => rounds::compare(&arguments),
+    }
+}

@@ -1,0 +1,123 @@
+//! The parent's side: runs the contenders by turns, each in a process of its own.
+
+use crate::cli::Arguments;
+use crate::contender::Contender;
+use crate::report::{Report, Setting};
+use crate::server::Server;
+use crate::span::Cost;
+use crate::work::Work;
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::env;
+use std::fs;
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Set by Ctrl-C and by a polite kill: the parent unwinds, and what it started ends.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// How often the parent looks whether a child has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// One contender in one round.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lap {
+    pub(crate) work: Work,
+    pub(crate) contender: &'static str,
+    /// Counted from 0.
+    pub(crate) round: u32,
+    #[serde(flatten)]
+    pub(crate) cost: Cost,
+}
+
+/// Compares what the command line asks for, and prints the report.
+pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
+    let setting = Setting::of(arguments)?;
+    let plan = plan(arguments)?;
+    ensure!(!plan.is_empty(), "no contender takes part in that work");
+    let server = Server::start()?;
+    let progress = ProgressBar::new(plan.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} runs, {eta} left: {msg}",
+    )?);
+    let mut laps = Vec::with_capacity(plan.len());
+    for (round, work, contender) in plan {
+        progress.set_message(format!("{}, {}", work.name(), contender.name()));
+        let cost = run(arguments, &server, work, contender)
+            .with_context(|| format!("{} in the work {}", contender.name(), work.name()))?;
+        laps.push(Lap {
+            work,
+            contender: contender.name(),
+            round,
+            cost,
+        });
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    let report = Report { setting, laps };
+    print!("{report}");
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Work by work, round by round, every contender once: A B C A B C.
+fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)>> {
+    let mut plan = Vec::new();
+    for work in arguments.works() {
+        let contenders = arguments.contenders(work)?;
+        for round in 0..arguments.rounds() {
+            plan.extend(contenders.iter().map(|contender| (round, work, *contender)));
+        }
+    }
+    Ok(plan)
+}
+
+fn run(
+    arguments: &Arguments,
+    server: &Server,
+    work: Work,
+    contender: &dyn Contender,
+) -> Result<Cost> {
+    let child = Command::new(env::current_exe()?)
+        .args(["run", contender.name(), work.name()])
+        .arg(server.url(work))
+        .arg(arguments.requests(work).to_string())
+        .arg("--floor-connections")
+        .arg(arguments.floor_connections().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut child = Running(child);
+    let status = loop {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            bail!("interrupted");
+        }
+        match child.0.try_wait()? {
+            Some(status) => break status,
+            None => thread::sleep(LOOK_EVERY),
+        }
+    };
+    ensure!(status.success(), "the run failed ({status})");
+    let mut line = String::new();
+    if let Some(stdout) = &mut child.0.stdout {
+        stdout.read_to_string(&mut line)?;
+    }
+    serde_json::from_str(&line).context("the run printed no result")
+}
+
+/// A child that ends when this is dropped, if it has not ended before.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for a child that has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,321 @@
+//! Dispatcher: owns every operation that is under way.
+
+use super::ReplyPort;
+use super::alarm::Alarm;
+use super::flight::{Flight, Turn};
+use super::messages::{
+    Abort, Assign, Cancel, Due, Ended, Failure, Finished, Flush, Inspect, Observed, OperationId,
+    Outcome, Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
+};
+use crate::error::{Error, Kind};
+use crate::policy::encoding::EncodingMemory;
+use crate::policy::schedule::{Key, Schedule};
+use crate::policy::split;
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Whom the Dispatcher sends to.
+pub(super) struct Peers {
+    pub(super) planner: Recipient<Plan>,
+    pub(super) assign: Recipient<Assign>,
+    pub(super) abort: Recipient<Abort>,
+    pub(super) watch: Recipient<Watch>,
+    pub(super) settled: Recipient<Settled>,
+    pub(super) observed: Recipient<Observed>,
+    /// All the actors that a shutdown stops.
+    pub(super) stop: Vec<Recipient<Stop>>,
+}
+
+/// Something to do later.
+enum Wake {
+    Resume(RequestKey),
+    Deadline(OperationId),
+}
+
+/// Operations, their timers, and what is known of endpoints.
+pub(super) struct Dispatcher {
+    peers: Peers,
+    flights: HashMap<OperationId, (Flight, Option<Key<Instant>>)>,
+    schedule: Schedule<Instant, Wake>,
+    alarm: Option<Alarm>,
+    memory: EncodingMemory,
+    turn: Turn,
+    flushing: bool,
+    request_id_prefix: String,
+    /// Ends the system that these actors have to themselves, if they do.
+    stop_system: Option<Box<dyn FnOnce()>>,
+    stopping: Option<Vec<ReplyPort<()>>>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        peers: Peers,
+        request_id_prefix: String,
+        stop_system: Option<Box<dyn FnOnce()>>,
+    ) -> Self {
+        Self {
+            peers,
+            flights: HashMap::new(),
+            schedule: Schedule::new(),
+            alarm: None,
+            memory: EncodingMemory::default(),
+            turn: Turn::default(),
+            flushing: false,
+            request_id_prefix,
+            stop_system,
+            stopping: None,
+        }
+    }
+
+    /// What this turn collects is sent when the mailbox has been worked off.
+    fn end_turn(&mut self, context: &mut Context<Self>) {
+        if !self.flushing {
+            self.flushing = true;
+            context.address().do_send(Flush);
+        }
+    }
+
+    fn plan_or_begin(&mut self, id: OperationId) {
+        let Some((flight, _)) = self.flights.get_mut(&id) else {
+            return;
+        };
+        let job = flight.job();
+        let limits = job.settings.limits;
+        let inputs = job.operation.inputs();
+        let one_request = inputs <= limits.batch_size && limits.max_chars.is_none();
+        if one_request || inputs == 1 {
+            flight.planned(split::Plan::Even {
+                inputs,
+                batch_size: inputs,
+            });
+            flight.fill(Instant::now(), &self.memory, &mut self.turn);
+        } else {
+            self.peers.planner.do_send(Plan {
+                id,
+                operation: Arc::clone(&job.operation),
+                limits,
+            });
+        }
+    }
+
+    fn end(&mut self, id: OperationId, end: Result<(), Error>) {
+        let Some((flight, deadline)) = self.flights.remove(&id) else {
+            return;
+        };
+        if let Some(deadline) = deadline {
+            self.schedule.remove(deadline);
+        }
+        flight.end(end, &mut self.turn);
+    }
+
+    fn observe(&mut self, outcome: &Outcome) {
+        let observed = &mut self.turn.observed;
+        match &outcome.result {
+            Ok(_) => observed.service_times.push(outcome.service_time),
+            Err(Failure::Aborted) => observed.attempts_aborted += 1,
+            Err(_) => observed.attempts_failed += 1,
+        }
+    }
+
+    /// Sends what the turn collected. Counts go first: a caller who has its answer finds them.
+    fn flush(&mut self) {
+        let turn = &mut self.turn;
+        if turn.observed != Observed::default() {
+            let observed = std::mem::take(&mut turn.observed);
+            self.peers.observed.do_send(observed);
+        }
+        if !turn.assign.is_empty() {
+            let assign = std::mem::take(&mut turn.assign);
+            self.peers.assign.do_send(Assign(assign));
+        }
+        if !turn.abort.is_empty() {
+            let abort = std::mem::take(&mut turn.abort);
+            self.peers.abort.do_send(Abort(abort));
+        }
+        if !turn.watch.is_empty() {
+            let watch = std::mem::take(&mut turn.watch);
+            self.peers.watch.do_send(Watch(watch));
+        }
+        if !turn.settled.is_empty() {
+            let settled = std::mem::take(&mut turn.settled);
+            self.peers.settled.do_send(Settled(settled));
+        }
+        for (at, key) in turn.pauses.drain(..) {
+            self.schedule.add(at, Wake::Resume(key));
+        }
+        for answer in turn.answers.drain(..) {
+            answer.deliver();
+        }
+        let earliest = self.schedule.earliest();
+        if let Some(alarm) = &mut self.alarm {
+            alarm.set(earliest);
+        }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.alarm = Some(Alarm::new(context.address().recipient()));
+    }
+}
+
+impl Handler<Submit> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Submit { id, job }: Submit, context: &mut Self::Context) {
+        if job.gather.is_abandoned() {
+            return;
+        }
+        if self.stopping.is_some() {
+            job.gather.finish(Err(Error::new(Kind::Closed)));
+            return;
+        }
+        let trace = format!("{}-{:016x}", self.request_id_prefix, rand::random::<u64>());
+        let flight = Flight::new(id, job, trace.into(), Instant::now());
+        let deadline = flight
+            .deadline
+            .map(|at| self.schedule.add(at, Wake::Deadline(id)));
+        self.flights.insert(id, (flight, deadline));
+        self.plan_or_begin(id);
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Planned> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Planned { id, plan }: Planned, context: &mut Self::Context) {
+        if let Some((flight, _)) = self.flights.get_mut(&id) {
+            flight.planned(plan);
+            flight.fill(Instant::now(), &self.memory, &mut self.turn);
+            self.end_turn(context);
+        }
+    }
+}
+
+impl Handler<Finished> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Finished(outcomes): Finished, context: &mut Self::Context) {
+        let now = Instant::now();
+        for outcome in outcomes {
+            self.observe(&outcome);
+            let id = outcome.id.key.operation;
+            // An operation that has ended no longer cares.
+            let Some((flight, _)) = self.flights.get_mut(&id) else {
+                continue;
+            };
+            let jitter = rand::random();
+            let end = flight.outcome(outcome, jitter, &mut self.memory, &mut self.turn);
+            match end {
+                Some(end) => self.end(id, end),
+                None => flight.fill(now, &self.memory, &mut self.turn),
+            }
+        }
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Due> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Due(requests): Due, context: &mut Self::Context) {
+        let now = Instant::now();
+        for key in requests {
+            if let Some((flight, _)) = self.flights.get_mut(&key.operation) {
+                flight.hedge(key.request, now, &mut self.turn);
+            }
+        }
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Tick> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, context: &mut Self::Context) {
+        let now = Instant::now();
+        while let Some(wake) = self.schedule.pop_due(now) {
+            match wake {
+                Wake::Resume(key) => {
+                    if let Some((flight, _)) = self.flights.get_mut(&key.operation) {
+                        flight.resume(key.request);
+                        flight.fill(now, &self.memory, &mut self.turn);
+                    }
+                }
+                Wake::Deadline(id) => {
+                    if let Some((flight, _)) = self.flights.get(&id) {
+                        let error = flight.deadline_error();
+                        self.end(id, Err(error));
+                    }
+                }
+            }
+        }
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Cancel> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Cancel { id, reason }: Cancel, context: &mut Self::Context) {
+        log::debug!("operation {} is ended: {reason:?}", id.0);
+        self.end(id, Err(Error::new(Kind::Cancelled)));
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Inspect> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Inspect { id, reply }: Inspect, _: &mut Self::Context) {
+        if let Some((flight, _)) = self.flights.get(&id) {
+            reply.send(flight.progress());
+        }
+    }
+}
+
+impl Handler<Flush> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        self.flushing = false;
+        self.flush();
+    }
+}
+
+impl Handler<Shutdown> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Shutdown(reply): Shutdown, _: &mut Self::Context) {
+        let waiting = self.stopping.get_or_insert_with(Vec::new);
+        waiting.extend(reply);
+        let ids: Vec<OperationId> = self.flights.keys().copied().collect();
+        for id in ids {
+            self.end(id, Err(Error::new(Kind::Closed)));
+        }
+        self.flush();
+        for peer in &self.peers.stop {
+            peer.do_send(Stop);
+        }
+    }
+}
+
+impl Handler<Ended> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Ended, context: &mut Self::Context) {
+        for reply in self.stopping.take().unwrap_or_default() {
+            reply.send(());
+        }
+        self.alarm = None;
+        if let Some(stop_system) = self.stop_system.take() {
+            stop_system();
+        }
+        context.stop();
+    }
+}

@@ -1,0 +1,153 @@
+//! One attempt, from its body to its decoded answer.
+
+use super::messages::{Attempt, Failure, Success};
+use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
+use crate::transport::{self, Request, Response, Transport, TransportError, decompress};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// Of an answer that is a failure, so much of the body is kept for the error.
+const ERROR_BODY: usize = 64 << 10;
+/// A larger buffer is freed after use, not kept.
+const LARGEST_KEPT: usize = 16 << 20;
+/// Buffers that a Worker keeps: answers are read into them side by side.
+const MOST_KEPT: usize = 256;
+
+/// What the exchanges of a Worker share.
+#[derive(Clone)]
+pub(super) struct Tools {
+    pub(super) transport: Rc<dyn Transport>,
+    pub(super) max_response_bytes: usize,
+    pub(super) buffers: Rc<RefCell<Vec<Vec<u8>>>>,
+}
+
+/// An attempt on its way.
+pub(super) struct Exchange {
+    attempt: Attempt,
+    tools: Tools,
+}
+
+impl Exchange {
+    pub(super) fn new(attempt: Attempt, tools: &Tools) -> Self {
+        Self {
+            attempt,
+            tools: tools.clone(),
+        }
+    }
+
+    /// Carries it out; its time limit covers connect, head and body.
+    pub(super) async fn run(self) -> Result<Success, Failure> {
+        let until = self.attempt.until;
+        let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
+        ended.unwrap_or(Err(Failure::Timeout))
+    }
+
+    async fn send_and_read(&self) -> Result<Success, Failure> {
+        let attempt = &self.attempt;
+        let request = Request {
+            head: attempt.operation.head().clone(),
+            headers: self.own_headers(),
+            body: self.body(),
+        };
+        let response = self
+            .tools
+            .transport
+            .send(request)
+            .await
+            .map_err(Failure::Transport)?;
+        if !(200..300).contains(&response.status) {
+            return Err(refusal(response).await);
+        }
+        let mut buffer = self.tools.buffers.borrow_mut().pop().unwrap_or_default();
+        let result = self.read(response, &mut buffer).await;
+        let mut buffers = self.tools.buffers.borrow_mut();
+        if buffer.capacity() <= LARGEST_KEPT && buffers.len() < MOST_KEPT {
+            buffers.push(buffer);
+        }
+        result
+    }
+
+    fn body(&self) -> Option<Bytes> {
+        let attempt = &self.attempt;
+        let inputs = attempt.inputs.clone();
+        attempt.operation.body(inputs, attempt.try_base64)
+    }
+
+    /// The headers of this attempt alone, less those that the caller set for all.
+    fn own_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let given = &self.attempt.operation.head().headers;
+        let left = self.attempt.until.saturating_duration_since(Instant::now());
+        OWN_HEADERS
+            .iter()
+            .filter(|(_, name)| !given.iter().any(|(given, _)| given == name))
+            .filter_map(|(which, name)| Some((name.clone(), self.own_value(*which, left)?)))
+            .collect()
+    }
+
+    fn own_value(&self, which: RequestHeader, left: Duration) -> Option<HeaderValue> {
+        let milliseconds = |span: Duration| u64::try_from(span.as_millis()).ok();
+        match which {
+            RequestHeader::Id => HeaderValue::try_from(request_id(&self.attempt)).ok(),
+            RequestHeader::Timeout => milliseconds(left).map(HeaderValue::from),
+            RequestHeader::Deadline => {
+                let ends = SystemTime::now() + left;
+                let since = ends.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+                milliseconds(since).map(HeaderValue::from)
+            }
+        }
+    }
+
+    async fn read(&self, response: Response, buffer: &mut Vec<u8>) -> Result<Success, Failure> {
+        let Response { headers, body, .. } = response;
+        let limit = self.tools.max_response_bytes;
+        transport::read_body(body, headers.content_length(), limit, buffer)
+            .await
+            .map_err(Failure::Transport)?;
+        unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
+        let inputs = self.attempt.inputs.clone();
+        let part = self
+            .attempt
+            .operation
+            .decode(inputs, buffer)
+            .map_err(Failure::Decode)?;
+        Ok(Success { part, headers })
+    }
+}
+
+/// The id by which a server's logs know an attempt.
+pub(super) fn request_id(attempt: &Attempt) -> String {
+    let id = attempt.id;
+    format!("{}-{}-{}", attempt.trace, id.key.request, id.attempt)
+}
+
+fn unpack(headers: &Headers, buffer: &mut Vec<u8>, limit: usize) -> Result<(), TransportError> {
+    if let Some(coding) = headers.get("content-encoding")
+        && let Some(plain) = decompress::decompress(coding, buffer, limit)?
+    {
+        *buffer = plain;
+    }
+    Ok(())
+}
+
+/// Reads what the server says to its refusal. A body that cannot be read is no second failure.
+async fn refusal(response: Response) -> Failure {
+    let Response {
+        status,
+        headers,
+        body,
+    } = response;
+    let mut text = transport::read_beginning(body, ERROR_BODY).await;
+    if let Err(cause) = unpack(&headers, &mut text, ERROR_BODY) {
+        log::debug!("the body of a refusal ({status}) cannot be decompressed: {cause}");
+    }
+    Failure::Status {
+        code: status,
+        retry_after: headers.retry_after(SystemTime::now()),
+        body: String::from_utf8_lossy(&text).into(),
+        headers,
+    }
+}

@@ -1,0 +1,156 @@
+//! Hedger: says when a slow request is to get a twin.
+
+use super::alarm::Alarm;
+use super::messages::{
+    Due, OperationId, RequestKey, Settled, Settlement, Stop, Tick, Watch, Watched,
+};
+use crate::policy::budget::Budget;
+use crate::policy::schedule::{Key, Schedule, later};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use std::collections::HashMap;
+use tokio::time::Instant;
+
+/// One queue of due times for all operations, and the hedge budget of each.
+pub(super) struct Hedger {
+    due: Recipient<Due>,
+    queue: Schedule<Instant, RequestKey>,
+    operations: HashMap<OperationId, Hedged>,
+    alarm: Option<Alarm>,
+}
+
+/// An operation that hedges.
+struct Hedged {
+    budget: Budget,
+    /// The requests that are watched; `None` once the twin was called for.
+    watched: HashMap<u32, Option<Key<Instant>>>,
+}
+
+impl Hedger {
+    pub(super) fn new(due: Recipient<Due>) -> Self {
+        Self {
+            due,
+            queue: Schedule::new(),
+            operations: HashMap::new(),
+            alarm: None,
+        }
+    }
+
+    fn watch(&mut self, watched: Watched) {
+        let Watched {
+            key,
+            started,
+            plan,
+            requests,
+        } = watched;
+        let place = self.queue.add(later(started, plan.delay), key);
+        let operation = self
+            .operations
+            .entry(key.operation)
+            .or_insert_with(|| Hedged {
+                budget: plan.budget(requests),
+                watched: HashMap::new(),
+            });
+        let before = operation.watched.insert(key.request, Some(place));
+        if let Some(Some(place)) = before {
+            self.queue.remove(place);
+        }
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        match settlement {
+            Settlement::Request { key, hedged } => {
+                let Some(operation) = self.operations.get_mut(&key.operation) else {
+                    return;
+                };
+                match operation.watched.remove(&key.request) {
+                    Some(Some(place)) => drop(self.queue.remove(place)),
+                    // Called for, and too late to be sent.
+                    Some(None) if !hedged => operation.budget.refund(),
+                    _ => {}
+                }
+            }
+            Settlement::Operation(id) => {
+                let Some(operation) = self.operations.remove(&id) else {
+                    return;
+                };
+                for place in operation.watched.into_values().flatten() {
+                    self.queue.remove(place);
+                }
+            }
+        }
+    }
+
+    /// Takes all that are due and that the budgets allow.
+    fn take_due(&mut self, now: Instant) -> Vec<RequestKey> {
+        let mut due = Vec::new();
+        while let Some(key) = self.queue.pop_due(now) {
+            let Some(operation) = self.operations.get_mut(&key.operation) else {
+                continue;
+            };
+            if operation.budget.spend() {
+                operation.watched.insert(key.request, None);
+                due.push(key);
+            } else {
+                operation.watched.remove(&key.request);
+            }
+        }
+        due
+    }
+
+    fn rearm(&mut self) {
+        let earliest = self.queue.earliest();
+        if let Some(alarm) = &mut self.alarm {
+            alarm.set(earliest);
+        }
+    }
+}
+
+impl Actor for Hedger {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.alarm = Some(Alarm::new(context.address().recipient()));
+    }
+}
+
+impl Handler<Watch> for Hedger {
+    type Result = ();
+
+    fn handle(&mut self, Watch(many): Watch, _: &mut Self::Context) {
+        for watched in many {
+            self.watch(watched);
+        }
+        self.rearm();
+    }
+}
+
+impl Handler<Settled> for Hedger {
+    type Result = ();
+
+    fn handle(&mut self, Settled(many): Settled, _: &mut Self::Context) {
+        for settlement in many {
+            self.settle(settlement);
+        }
+    }
+}
+
+impl Handler<Tick> for Hedger {
+    type Result = ();
+
+    fn handle(&mut self, _: Tick, _: &mut Self::Context) {
+        let due = self.take_due(Instant::now());
+        if !due.is_empty() {
+            self.due.do_send(Due(due));
+        }
+        self.rearm();
+    }
+}
+
+impl Handler<Stop> for Hedger {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, context: &mut Self::Context) {
+        self.alarm = None;
+        context.stop();
+    }
+}

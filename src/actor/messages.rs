@@ -1,0 +1,291 @@
+//! The messages that pass between actors.
+//!
+//! | message | sender | handler | reply | bound of the mailbox |
+//! |---|---|---|---|---|
+//! | [`Submit`] | facade | Dispatcher | by the job's port | the callers' own calls |
+//! | [`Plan`] | Dispatcher | BatchPlanner | [`Planned`] | operations |
+//! | [`Planned`] | BatchPlanner | Dispatcher | | operations |
+//! | [`Assign`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Finished`] | the windows of all operations |
+//! | [`Finished`] | Worker, WorkerPool | WorkerPool, Dispatcher | | as `Assign` |
+//! | [`Abort`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Finished`] | as `Assign` |
+//! | [`Watch`], [`Settled`] | Dispatcher | Hedger | [`Due`] | as `Assign` |
+//! | [`Due`] | Hedger | Dispatcher | | as `Assign` |
+//! | [`Cancel`], [`Inspect`] | facade | Dispatcher | | one or a few a call |
+//! | [`Observed`] | Dispatcher | MetricsCollector | | one a turn |
+//! | [`Flush`], [`Tick`] | an actor to itself | | | one at a time |
+//! | [`Shutdown`], [`Stop`], [`WorkerGone`], [`Ended`] | system, and down the tree | | | one a system |
+//!
+//! All mailboxes are without a limit of their own: `do_send` ignores one. The last column says what
+//! bounds each. Where a row says "many", the message carries all that came up in one turn of its
+//! sender: between threads it is the wake-up that costs, not the message.
+
+use super::ReplyPort;
+use crate::config::Checked;
+use crate::decode::DecodeError;
+use crate::operation::{Gather, Headers, Operation, Part};
+use crate::policy::hedge::HedgePlan;
+use crate::policy::retry::Fault;
+use crate::policy::split;
+use crate::transport::TransportError;
+use actix::Message;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Names an operation within its system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct OperationId(pub u64);
+
+/// Names a request: its operation, and its place there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RequestKey {
+    pub operation: OperationId,
+    pub request: u32,
+}
+
+/// Names an attempt; attempts of a request are counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct AttemptId {
+    pub key: RequestKey,
+    pub attempt: u32,
+}
+
+/// An operation as the facade hands it over.
+pub(crate) struct Job {
+    pub operation: Arc<dyn Operation>,
+    pub gather: Box<dyn Gather>,
+    pub settings: Checked,
+}
+
+/// Carry out an operation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Submit {
+    pub id: OperationId,
+    pub job: Job,
+}
+
+/// Cut an operation into requests.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Plan {
+    pub id: OperationId,
+    pub operation: Arc<dyn Operation>,
+    pub limits: split::Limits,
+}
+
+/// The requests of an operation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Planned {
+    pub id: OperationId,
+    pub plan: split::Plan,
+}
+
+/// One try of one request.
+#[derive(Clone)]
+pub(crate) struct Attempt {
+    pub id: AttemptId,
+    pub operation: Arc<dyn Operation>,
+    pub inputs: Range<usize>,
+    pub try_base64: bool,
+    /// When it is given up: its own timeout, or its operation's deadline where that is earlier.
+    pub until: Instant,
+    /// The first two parts of its request id.
+    pub trace: Arc<str>,
+}
+
+/// Carry out attempts: all that became due in one turn of the sender.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Assign(pub Vec<Attempt>);
+
+/// Attempts that ended, all of one turn. Each assigned attempt is told of exactly once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Finished(pub Vec<Outcome>);
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub id: AttemptId,
+    pub result: Result<Success, Failure>,
+    /// From the start of the attempt to its end.
+    pub service_time: Duration,
+}
+
+/// What an attempt gave.
+#[derive(Debug)]
+pub(crate) struct Success {
+    pub part: Part,
+    pub headers: Headers,
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Status {
+        code: u16,
+        headers: Headers,
+        body: Box<str>,
+        retry_after: Option<Duration>,
+    },
+    Transport(TransportError),
+    Decode(DecodeError),
+    /// Its part does not fit those of the operation's other requests.
+    Misfit(String),
+    Timeout,
+    /// It was aborted: nobody waits for it.
+    Aborted,
+    /// The Worker, or the attempt itself, panicked.
+    Lost,
+}
+
+impl Failure {
+    /// The failure as the retry policy sees it.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Status {
+                code, retry_after, ..
+            } => Fault::Status {
+                code: *code,
+                retry_after: *retry_after,
+            },
+            Self::Transport(TransportError::Connect(_)) => Fault::Connect,
+            Self::Transport(TransportError::TooLarge { .. } | TransportError::BadRequest(_)) => {
+                Fault::Permanent
+            }
+            // JSON that does not parse was, most often, cut short on its way.
+            Self::Transport(_) | Self::Decode(DecodeError::Malformed(_)) => Fault::Network,
+            Self::Decode(DecodeError::Shape { .. }) => Fault::Permanent,
+            Self::Decode(_) | Self::Misfit(_) => Fault::Mismatch,
+            Self::Timeout => Fault::Timeout,
+            Self::Aborted | Self::Lost => Fault::Lost,
+        }
+    }
+}
+
+/// Give up attempts: nobody waits for them.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Abort(pub Vec<AttemptId>);
+
+/// Requests that want a twin if they have not ended by then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Watch(pub Vec<Watched>);
+
+/// One request to watch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watched {
+    pub key: RequestKey,
+    pub started: Instant,
+    pub plan: HedgePlan,
+    /// The requests of the operation, from which its budget follows.
+    pub requests: usize,
+}
+
+/// Requests, or whole operations, that need no watching any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settled(pub Vec<Settlement>);
+
+/// What ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Settlement {
+    /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded.
+    Request { key: RequestKey, hedged: bool },
+    /// An operation with all its requests.
+    Operation(OperationId),
+}
+
+/// Requests whose twin is due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Due(pub Vec<RequestKey>);
+
+/// End an operation before its time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Cancel {
+    pub id: OperationId,
+    pub reason: Reason,
+}
+
+/// Why an operation is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its token was cancelled.
+    Token,
+    /// Its caller no longer waits.
+    Abandoned,
+}
+
+/// How far an operation is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Inspect {
+    pub id: OperationId,
+    pub reply: ReplyPort<Progress>,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Inputs whose results are there.
+    pub done: usize,
+    /// Inputs of the operation.
+    pub total: usize,
+}
+
+/// What happened in one turn of the Dispatcher.
+#[derive(Message, Debug, Default, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub(crate) struct Observed {
+    pub operations: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub attempts: u64,
+    pub retries: u64,
+    pub hedges: u64,
+    pub hedges_won: u64,
+    pub attempts_failed: u64,
+    pub attempts_aborted: u64,
+    /// The service time of each attempt that succeeded.
+    pub service_times: Vec<Duration>,
+}
+
+/// The turn is over: send what was collected.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Flush;
+
+/// Something in the actor's schedule is due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tick;
+
+/// Stop the system; the port is answered when no Worker is left.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Shutdown(pub Option<ReplyPort<()>>);
+
+/// Stop an actor.
+#[derive(Message, Clone, Copy)]
+#[rtype(result = "()")]
+pub(crate) struct Stop;
+
+/// A Worker has stopped, or died.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct WorkerGone {
+    pub worker: usize,
+    /// Tells a Worker from the one that took its place.
+    pub generation: u64,
+}
+
+/// No Worker is left.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ended;

@@ -1,0 +1,31 @@
+//! The actors, one file each, in the order in which a request passes through them.
+
+pub(crate) mod messages;
+
+mod reply;
+
+mod dispatcher;
+
+mod flight;
+
+mod planner;
+
+mod pool;
+
+mod worker;
+
+mod exchange;
+
+mod hedger;
+
+mod metrics;
+
+mod alarm;
+
+pub(crate) mod system;
+
+pub use messages::Progress;
+pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
+pub use metrics::MetricsSnapshot;
+pub(crate) use reply::ReplyPort;
+pub use system::{Placement, System, SystemBuilder};

@@ -1,0 +1,78 @@
+//! Cancelling operations from anywhere.
+
+use crate::actor::{Cancel, OperationId, Reason};
+use actix::Recipient;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Cancels every operation that has this token. Clones share one state, which `cancel` alone
+/// changes.
+///
+/// ```
+/// let token = hedgerow::CancellationToken::new();
+/// let shared = token.clone();
+/// token.cancel();
+/// assert!(shared.is_cancelled());
+/// ```
+#[derive(Clone, Default)]
+pub struct CancellationToken(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    cancelled: bool,
+    /// The operations under way that have the token.
+    operations: HashMap<OperationId, Recipient<Cancel>>,
+}
+
+impl CancellationToken {
+    /// A token that is not cancelled.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends all operations that have the token, and every one that is started with it later:
+    /// their sockets are closed and their callers get an error that
+    /// [`is_cancelled`](crate::Error::is_cancelled).
+    pub fn cancel(&self) {
+        let operations = {
+            let mut state = self.0.lock();
+            state.cancelled = true;
+            std::mem::take(&mut state.operations)
+        };
+        for (id, dispatcher) in operations {
+            let reason = Reason::Token;
+            dispatcher.do_send(Cancel { id, reason });
+        }
+    }
+
+    /// Whether `cancel` was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.lock().cancelled
+    }
+
+    /// Makes an operation one that `cancel` ends, unless it was called already.
+    pub(crate) fn watch(&self, id: OperationId, dispatcher: &Recipient<Cancel>) -> bool {
+        let mut state = self.0.lock();
+        if !state.cancelled {
+            state.operations.insert(id, dispatcher.clone());
+        }
+        !state.cancelled
+    }
+
+    /// The operation has ended.
+    pub(crate) fn forget(&self, id: OperationId) {
+        self.0.lock().operations.remove(&id);
+    }
+}
+
+impl fmt::Debug for CancellationToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancellationToken")
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! Where requests go and with which key.
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::sync::Arc;
+
+/// A bearer token. Its Debug output never shows it, and it has no Display.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Arc<str>);
+
+impl ApiKey {
+    /// Wraps a token.
+    ///
+    /// # Errors
+    ///
+    /// When it is empty or holds a character that no header may hold (a line break, say). The
+    /// error does not show the token.
+    pub fn new(token: impl AsRef<str>) -> Result<Self> {
+        let token = token.as_ref();
+        if token.is_empty() {
+            return Err(Error::config("api_key cannot be empty"));
+        }
+        if !token.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+            return Err(Error::config(
+                "api_key holds a character that a header cannot hold; \
+                 visible ASCII without spaces is allowed (a line break at its end, perhaps?)",
+            ));
+        }
+        Ok(Self(token.into()))
+    }
+
+    /// The token of the environment: `BASETEN_API_KEY`, else `OPENAI_API_KEY`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ApiKey::new`].
+    pub fn from_env() -> Result<Option<Self>> {
+        ["BASETEN_API_KEY", "OPENAI_API_KEY"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()))
+            .map(Self::new)
+            .transpose()
+    }
+
+    /// The token itself, for the `authorization` header alone.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(***)")
+    }
+}
+
+/// A checked base URL: `http` or `https`, a host, no credentials, no query; no slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BaseUrl(String);
+
+impl BaseUrl {
+    pub(crate) fn parse(raw: &str) -> Result<Self> {
+        // The raw text is shown only once it is known to hold no password.
+        let url = url::Url::parse(raw.trim())
+            .map_err(|cause| Error::config(format!("base_url is not a URL: {cause}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::config(
+                "base_url must not hold a user name or a password; give the key as api_key",
+            ));
+        }
+        if !matches!(url.scheme(), "http" | "https") {
+            let scheme = url.scheme();
+            return Err(Error::config(format!(
+                "base_url must begin with http:// or https://, not {scheme}:"
+            )));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Error::config(format!(
+                "base_url must not hold a query or a fragment: {raw}"
+            )));
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    /// The base URL as text, without a slash at its end.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL of `path` below this one. Slashes join cleanly, and a base that already ends in
+    /// `/v1` does not get a second one.
+    pub(crate) fn join(&self, path: &str) -> String {
+        let path = path.trim_start_matches('/');
+        let path = match path.strip_prefix("v1/") {
+            Some(rest) if self.0.ends_with("/v1") => rest,
+            _ => path,
+        };
+        format!("{}/{path}", self.0)
+    }
+}
+
+/// The first part of every request's id: `PERFORMANCE_CLIENT_REQUEST_ID_PREFIX`, else
+/// `perfclient`.
+pub(crate) fn request_id_prefix() -> String {
+    std::env::var("PERFORMANCE_CLIENT_REQUEST_ID_PREFIX")
+        .ok()
+        .filter(|prefix| {
+            !prefix.is_empty() && prefix.bytes().all(|byte| (0x21..0x7f).contains(&byte))
+        })
+        .unwrap_or_else(|| "perfclient".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_and_versions_join_cleanly() {
+        for (base, path, url) in [
+            ("http://h", "/v1/embeddings", "http://h/v1/embeddings"),
+            ("http://h/", "v1/embeddings", "http://h/v1/embeddings"),
+            ("http://h/v1/", "/v1/embeddings", "http://h/v1/embeddings"),
+            ("http://h/v1", "/rerank", "http://h/v1/rerank"),
+            ("https://h:8/a/b//", "/v1/x", "https://h:8/a/b/v1/x"),
+        ] {
+            assert_eq!(BaseUrl::parse(base).unwrap().join(path), url);
+        }
+    }
+
+    #[test]
+    fn a_bad_base_url_is_refused_without_showing_a_password() {
+        for raw in [
+            "",
+            "h",
+            "ftp://h",
+            "http://",
+            "http://h?x=1",
+            "http://u:secret@h",
+        ] {
+            let error = BaseUrl::parse(raw).unwrap_err();
+            assert!(error.is_config(), "{raw}");
+            assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let key = ApiKey::new("sk-secret").unwrap();
+        assert_eq!(format!("{key:?}"), "ApiKey(***)");
+        let error = ApiKey::new("sk-secret\n").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("sk-secret"));
+    }
+}

@@ -1,0 +1,333 @@
+//! How an operation's requests are to be sent: raw as the caller gives it, then checked.
+
+use crate::cancel::CancellationToken;
+use crate::config::ApiKey;
+use crate::error::{Error, Result};
+use crate::policy::hedge::HedgePlan;
+use crate::policy::retry::RetryPolicy;
+use crate::policy::split::Limits;
+use std::time::Duration;
+
+/// How an operation's requests are to be sent. Every field has a default, and is checked when the
+/// operation starts.
+///
+/// ```
+/// use hedgerow::Preference;
+/// use std::time::Duration;
+///
+/// let preference = Preference {
+///     batch_size: 32,
+///     timeout: Duration::from_secs(20),
+///     hedge_delay: Some(Duration::from_millis(500)),
+///     ..Preference::default()
+/// };
+/// assert_eq!(preference.max_concurrent_requests, 128);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Preference {
+    /// The window: requests in flight at once, 1 to 1024, and at most 512 where `batch_size` is
+    /// below 16. Default 128.
+    pub max_concurrent_requests: usize,
+    /// Inputs a request, 1 to 1024. Default 128.
+    pub batch_size: usize,
+    /// Characters (not bytes) a request, 50 to 256,000; an input longer than that goes alone.
+    /// Default: no limit.
+    pub max_chars_per_request: Option<usize>,
+    /// The longest that one attempt may take, over connect, head and body: 0.1 s to 3600 s.
+    /// Default 3600 s.
+    pub timeout: Duration,
+    /// The longest that the whole operation may take, retries included; at least `timeout`
+    /// unless that is left at its default. Default: no limit.
+    pub total_timeout: Option<Duration>,
+    /// Sends a second attempt of a request that has not ended after this long: 0.045 s to 3600 s,
+    /// and below `timeout` less 0.045 s. Default: no hedging.
+    pub hedge_delay: Option<Duration>,
+    /// The second attempts that an operation of n requests may make, as a share of n: 0 to 3,
+    /// and `max(2, 1 + ceil(n * share))` in number. Default 0.10.
+    pub hedge_budget_pct: f64,
+    /// The same for retries after timeouts and network failures. Default 0.05.
+    pub retry_budget_pct: f64,
+    /// Retries that one request may make, 0 to 6. Default 5.
+    pub max_retries: u32,
+    /// The longest pause before the first retry, 50 ms to 45 s; four times longer each retry, at
+    /// most 45 s, with full jitter. Default 125 ms.
+    pub initial_backoff: Duration,
+    /// Cancels the operation, with all others that have the same token. Default: none.
+    pub cancel_token: Option<CancellationToken>,
+    /// The key of this operation in place of the client's. Default: none.
+    pub api_key: Option<ApiKey>,
+    /// Headers that join each request, or replace one of the same name. Default: none.
+    pub extra_headers: Vec<(String, String)>,
+    /// Statuses that are final although they would be retried otherwise. Default: none.
+    pub non_retryable_status_codes: Vec<u16>,
+}
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+/// A hedge closer than this to a limit would be of no use.
+const HEDGE_MARGIN: Duration = Duration::from_millis(45);
+
+impl Default for Preference {
+    fn default() -> Self {
+        Self {
+            max_concurrent_requests: 128,
+            batch_size: 128,
+            max_chars_per_request: None,
+            timeout: DEFAULT_TIMEOUT,
+            total_timeout: None,
+            hedge_delay: None,
+            hedge_budget_pct: 0.10,
+            retry_budget_pct: 0.05,
+            max_retries: 5,
+            initial_backoff: Duration::from_millis(125),
+            cancel_token: None,
+            api_key: None,
+            extra_headers: Vec::new(),
+            non_retryable_status_codes: Vec::new(),
+        }
+    }
+}
+
+/// A preference whose every value is known to be in range.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked {
+    pub window: usize,
+    pub limits: Limits,
+    pub timeout: Duration,
+    pub total_timeout: Option<Duration>,
+    pub hedge: Option<HedgePlan>,
+    pub retry: RetryPolicy,
+    pub retry_budget_share: f64,
+    pub cancel_token: Option<CancellationToken>,
+}
+
+impl Preference {
+    /// Checks every value.
+    pub(crate) fn check(&self) -> Result<Checked> {
+        at_most(
+            "max_concurrent_requests",
+            self.max_concurrent_requests,
+            1024,
+        )?;
+        at_most("batch_size", self.batch_size, 1024)?;
+        if self.batch_size < 16 && self.max_concurrent_requests > 512 {
+            return Err(Error::config(format!(
+                "max_concurrent_requests must be less than 512 when batch_size is less than 16 \
+                 (at most 512; got {} with a batch_size of {})",
+                self.max_concurrent_requests, self.batch_size
+            )));
+        }
+        if let Some(chars) = self.max_chars_per_request {
+            within("max_chars_per_request", chars, 50, 256_000)?;
+        }
+        seconds_within("timeout_s", self.timeout, 0.1, 3600.0)?;
+        let timeout = self.check_total_timeout()?;
+        share("hedge_budget_pct", self.hedge_budget_pct)?;
+        share("retry_budget_pct", self.retry_budget_pct)?;
+        if self.max_retries > 6 {
+            return Err(Error::config(format!(
+                "max_retries cannot exceed 6 (got {})",
+                self.max_retries
+            )));
+        }
+        let backoff = self.initial_backoff.as_millis();
+        if !(50..=45_000).contains(&backoff) {
+            return Err(Error::config(format!(
+                "initial_backoff_ms must be between 50 and 45000 milliseconds (got {backoff})"
+            )));
+        }
+        Ok(Checked {
+            window: self.max_concurrent_requests,
+            limits: Limits {
+                batch_size: self.batch_size,
+                max_chars: self.max_chars_per_request,
+            },
+            timeout,
+            total_timeout: self.total_timeout,
+            hedge: self.check_hedge()?,
+            retry: RetryPolicy {
+                max_retries: self.max_retries,
+                initial_backoff: self.initial_backoff,
+                non_retryable: self.non_retryable_status_codes.as_slice().into(),
+            },
+            retry_budget_share: self.retry_budget_pct,
+            cancel_token: self.cancel_token.clone(),
+        })
+    }
+
+    /// The attempt's timeout. A total timeout alone also bounds each request.
+    fn check_total_timeout(&self) -> Result<Duration> {
+        let Some(total) = self.total_timeout else {
+            return Ok(self.timeout);
+        };
+        if total.is_zero() {
+            return Err(Error::config("total_timeout_s must be greater than 0"));
+        }
+        if self.timeout != DEFAULT_TIMEOUT && total < self.timeout {
+            return Err(Error::config(format!(
+                "total_timeout_s must be at least timeout_s (got {} s and {} s)",
+                total.as_secs_f64(),
+                self.timeout.as_secs_f64()
+            )));
+        }
+        Ok(self.timeout.min(total))
+    }
+
+    fn check_hedge(&self) -> Result<Option<HedgePlan>> {
+        let Some(delay) = self.hedge_delay else {
+            return Ok(None);
+        };
+        seconds_within("hedge_delay", delay, HEDGE_MARGIN.as_secs_f64(), 3600.0)?;
+        if delay + HEDGE_MARGIN >= self.timeout {
+            return Err(Error::config(format!(
+                "hedge_delay must be below timeout_s - {} (got {} s with a timeout of {} s)",
+                HEDGE_MARGIN.as_secs_f64(),
+                delay.as_secs_f64(),
+                self.timeout.as_secs_f64()
+            )));
+        }
+        Ok(Some(HedgePlan {
+            delay,
+            budget_share: self.hedge_budget_pct,
+        }))
+    }
+}
+
+fn at_most(field: &str, value: usize, most: usize) -> Result<()> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{field} must be greater than 0 and less than or equal to {most} (got {value})"
+    )))
+}
+
+fn within(field: &str, value: usize, least: usize, most: usize) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{field} must be between {least} and {most} (got {value})"
+    )))
+}
+
+fn seconds_within(field: &str, value: Duration, least: f64, most: f64) -> Result<()> {
+    let seconds = value.as_secs_f64();
+    if (least..=most).contains(&seconds) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{field} must be between {least} and {most} seconds (got {seconds})"
+    )))
+}
+
+fn share(field: &str, value: f64) -> Result<()> {
+    if value < 0.0 {
+        return Err(Error::config(format!(
+            "{field} cannot be negative (got {value})"
+        )));
+    }
+    // Written so that NaN is refused as well.
+    if !(0.0..=3.0).contains(&value) {
+        return Err(Error::config(format!(
+            "{field} cannot exceed 3 (300%) (got {value})"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut Preference)) -> String {
+        let mut preference = Preference::default();
+        change(&mut preference);
+        let error = preference.check().expect_err("out of range");
+        assert!(error.is_config());
+        error.to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_in_range() {
+        let checked = Preference::default().check().unwrap();
+        assert_eq!((checked.window, checked.limits.batch_size), (128, 128));
+        assert_eq!(checked.timeout, DEFAULT_TIMEOUT);
+    }
+
+    #[test]
+    fn each_refusal_names_the_field_the_value_and_the_range() {
+        let above_1024 = "must be greater than 0 and less than or equal to 1024 (got 2000)";
+        for (text, expected) in [
+            (
+                refusal(|p| p.batch_size = 2000),
+                format!("batch_size {above_1024}"),
+            ),
+            (
+                refusal(|p| p.max_concurrent_requests = 2000),
+                format!("max_concurrent_requests {above_1024}"),
+            ),
+            (
+                refusal(|p| (p.max_concurrent_requests, p.batch_size) = (513, 15)),
+                "max_concurrent_requests must be less than 512 when batch_size is less than 16"
+                    .into(),
+            ),
+            (
+                refusal(|p| p.max_chars_per_request = Some(49)),
+                "max_chars_per_request must be between 50 and 256000 (got 49)".into(),
+            ),
+            (
+                refusal(|p| p.timeout = Duration::from_millis(99)),
+                "timeout_s must be between 0.1 and 3600 seconds (got 0.099)".into(),
+            ),
+            (
+                refusal(|p| p.hedge_budget_pct = -0.1),
+                "hedge_budget_pct cannot be negative".into(),
+            ),
+            (
+                refusal(|p| p.retry_budget_pct = 3.1),
+                "retry_budget_pct cannot exceed 3 (300%)".into(),
+            ),
+            (
+                refusal(|p| p.hedge_budget_pct = f64::NAN),
+                "hedge_budget_pct".into(),
+            ),
+            (
+                refusal(|p| p.max_retries = 7),
+                "max_retries cannot exceed 6 (got 7)".into(),
+            ),
+            (
+                refusal(|p| p.initial_backoff = Duration::from_millis(49)),
+                "initial_backoff_ms must be between 50 and 45000 milliseconds (got 49)".into(),
+            ),
+            (
+                refusal(|p| p.hedge_delay = Some(Duration::from_millis(44))),
+                "hedge_delay must be between 0.045 and 3600 seconds (got 0.044)".into(),
+            ),
+        ] {
+            assert!(text.starts_with(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_total_timeout_alone_also_bounds_each_request() {
+        let preference = Preference {
+            total_timeout: Some(Duration::from_secs(2)),
+            ..Preference::default()
+        };
+        assert_eq!(preference.check().unwrap().timeout, Duration::from_secs(2));
+        let both = refusal(|p| {
+            p.timeout = Duration::from_secs(5);
+            p.total_timeout = Some(Duration::from_secs(2));
+        });
+        assert!(both.starts_with("total_timeout_s must be at least timeout_s"));
+    }
+
+    #[test]
+    fn a_hedge_too_close_to_the_timeout_is_refused() {
+        let text = refusal(|p| {
+            p.timeout = Duration::from_secs(1);
+            p.hedge_delay = Some(Duration::from_millis(980));
+        });
+        assert!(text.starts_with("hedge_delay must be below timeout_s"));
+    }
+}

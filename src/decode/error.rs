@@ -1,0 +1,146 @@
+//! Why an answer is no good. The caller retries what looks cut short, and reports the rest as the
+//! server's fault.
+
+use std::fmt;
+
+/// Why a body could not be read as the answer that was asked for.
+///
+/// A `row` is the position in the input that the row answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The body is not JSON, or was cut short; the text says where.
+    Malformed(String),
+    /// The body is JSON of another shape, such as an error object.
+    Shape {
+        /// What was expected, and where.
+        reason: String,
+        /// The first bytes of the body.
+        excerpt: String,
+    },
+    /// There are more or fewer rows than inputs.
+    Count {
+        /// How many inputs the request had.
+        expected: usize,
+        /// How many rows the answer has.
+        found: usize,
+    },
+    /// The rows do not carry each index from zero on exactly once.
+    Index {
+        /// The first offending row, counted as the rows arrived.
+        position: usize,
+        /// What is wrong with its index.
+        fault: IndexFault,
+    },
+    /// A row has no numbers at all.
+    Empty {
+        /// The row.
+        row: usize,
+    },
+    /// A row is longer or shorter than the first that arrived.
+    Dimensions {
+        /// The row.
+        row: usize,
+        /// The length of the first row that arrived.
+        expected: usize,
+        /// The length of this row.
+        found: usize,
+    },
+    /// A row has a number that is infinite as an `f32`, a NaN, or `null`, as which many servers
+    /// write a NaN.
+    NonFinite {
+        /// The row.
+        row: usize,
+    },
+    /// A row is a string, but not base64 of whole little-endian `f32`.
+    Base64 {
+        /// The row, counted as the rows arrived.
+        position: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// What is wrong with the index of a row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum IndexFault {
+    /// It is missing, although other rows have one.
+    Missing,
+    /// An earlier row has it too.
+    Repeated(u64),
+    /// There are not that many rows.
+    OutOfRange(u64),
+}
+
+impl DecodeError {
+    /// Whether the body may have been whole had it not been cut short, so that asking again may
+    /// help.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        matches!(self, Self::Malformed(_))
+    }
+
+    pub(super) fn shape(reason: String, body: &[u8]) -> Self {
+        const EXCERPT: usize = 200;
+        let head = body.get(..EXCERPT).unwrap_or(body);
+        let mut excerpt = String::from_utf8_lossy(head).into_owned();
+        if head.len() < body.len() {
+            excerpt.push('…');
+        }
+        Self::Shape { reason, excerpt }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(reason) => write!(f, "expected JSON, found none or a part: {reason}"),
+            Self::Shape { reason, excerpt } => {
+                write!(
+                    f,
+                    "expected an embeddings answer, found other JSON: {reason}: {excerpt}"
+                )
+            }
+            Self::Count { expected, found } => write!(f, "expected {expected} rows, found {found}"),
+            Self::Index { position, fault } => {
+                write!(
+                    f,
+                    "expected each index once, found that of row {position} (as they arrived) {fault}"
+                )
+            }
+            Self::Empty { row } => write!(f, "expected numbers in row {row}, found none"),
+            Self::Dimensions {
+                row,
+                expected,
+                found,
+            } => {
+                write!(f, "expected {expected} numbers in row {row}, found {found}")
+            }
+            Self::NonFinite { row } => {
+                write!(
+                    f,
+                    "expected finite numbers in row {row}, found an infinity, a NaN or a null"
+                )
+            }
+            Self::Base64 { position, reason } => {
+                write!(
+                    f,
+                    "expected base64 of little-endian f32 in row {position} (as they arrived), found {reason}"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for IndexFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("missing"),
+            Self::Repeated(index) => write!(f, "repeated: {index}"),
+            Self::OutOfRange(index) => write!(f, "out of range: {index}"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}

@@ -1,0 +1,97 @@
+//! The typed reader: what `serde_json` makes of a body that the scanner gave up on. It is slower,
+//! accepts whatever is JSON, and is the one to say what is wrong with what is not.
+
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::draft::Draft;
+use super::{DecodeError, Usage, base64};
+
+/// Reads a whole answer.
+pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeError> {
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| {
+        // The typed reader stops where the shape is wrong, which does not say whether the body is
+        // whole.
+        match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => DecodeError::shape(error.to_string(), body),
+            Err(error) => DecodeError::Malformed(error.to_string()),
+        }
+    })?;
+    let mut draft = Draft::new(body.len(), expected_rows);
+    for row in answer.data {
+        let position = draft.rows();
+        draft.base64 |= row.embedding.base64;
+        let values = row
+            .embedding
+            .values
+            .map_err(|reason| DecodeError::Base64 { position, reason })?;
+        draft.values.extend(values);
+        draft.close_row(row.index);
+    }
+    draft.model = answer.model;
+    draft.usage = answer.usage.unwrap_or_default();
+    Ok(draft)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Vec<Row>,
+    model: Option<String>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    index: Option<u64>,
+    embedding: Embedding,
+}
+
+/// The numbers, or what is wrong with their base64.
+struct Embedding {
+    values: Result<Vec<f32>, &'static str>,
+    base64: bool,
+}
+
+impl<'de> Deserialize<'de> for Embedding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EmbeddingVisitor)
+    }
+}
+
+struct EmbeddingVisitor;
+
+impl<'de> Visitor<'de> for EmbeddingVisitor {
+    type Value = Embedding;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of numbers or a base64 string")
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "this is the second of the two roundings that are promised"
+    )]
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Embedding, A::Error> {
+        let mut values = Vec::new();
+        while let Some(element) = elements.next_element::<Option<f64>>()? {
+            // Where a server's JSON has no NaN, it writes null; the checks then say which row it
+            // is.
+            values.push(element.map_or(f32::NAN, |value| value as f32));
+        }
+        Ok(Embedding {
+            values: Ok(values),
+            base64: false,
+        })
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Embedding, E> {
+        let mut values = Vec::new();
+        let decoded = base64::append(text.as_bytes(), &mut Vec::new(), &mut values);
+        Ok(Embedding {
+            values: decoded.map(|()| values),
+            base64: true,
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! The fast reader: one pass over the bytes of an answer as servers write it.
+//!
+//! Every function returns `None` where it meets what it does not expect, and the body then goes to
+//! the typed reader; there are no errors here. Single tokens out of the ordinary (a string with
+//! escapes, a nested value nobody asked for) are handed to `serde_json` in place, so that both
+//! readers treat them alike.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::draft::Draft;
+use super::{base64, number};
+
+/// Reads a whole answer.
+pub(super) fn scan(body: &[u8], expected_rows: usize) -> Option<Draft> {
+    let mut scanner = Scanner {
+        body,
+        at: 0,
+        scratch: Vec::new(),
+    };
+    let draft = scanner.answer(Draft::new(body.len(), expected_rows))?;
+    scanner.skip_blanks();
+    (scanner.at == body.len()).then_some(draft)
+}
+
+struct Scanner<'a> {
+    body: &'a [u8],
+    /// The next byte to read.
+    at: usize,
+    /// The bytes of a base64 row.
+    scratch: Vec<u8>,
+}
+
+impl<'a> Scanner<'a> {
+    fn answer(&mut self, mut draft: Draft) -> Option<Draft> {
+        let (mut data, mut model, mut usage) = (None, None, None);
+        self.object(|scanner, key| match key {
+            b"data" => once(&mut data, scanner.array(|scanner| scanner.row(&mut draft))?),
+            b"model" => once(&mut model, scanner.token()?),
+            b"usage" => once(&mut usage, scanner.token()?),
+            _ => scanner.skip(),
+        })?;
+        data?;
+        // Only base64 needs the scratch, and a row of it is never empty where the answer is good.
+        draft.base64 = !self.scratch.is_empty();
+        draft.model = model.flatten();
+        draft.usage = usage.flatten().unwrap_or_default();
+        Some(draft)
+    }
+
+    fn row(&mut self, draft: &mut Draft) -> Option<()> {
+        let (mut index, mut embedding) = (None, None);
+        self.object(|scanner, key| match key {
+            // A second vector must not be read: it would run into the first.
+            b"embedding" if embedding.is_none() => {
+                once(&mut embedding, scanner.vector(&mut draft.values)?)
+            }
+            b"embedding" => None,
+            b"index" => once(&mut index, scanner.token()?),
+            _ => scanner.skip(),
+        })?;
+        embedding?;
+        draft.close_row(index.flatten());
+        Some(())
+    }
+
+    fn vector(&mut self, values: &mut Vec<f32>) -> Option<()> {
+        if self.peek()? == b'"' {
+            let text = self.string()?;
+            return base64::append(text, &mut self.scratch, values).ok();
+        }
+        self.array(|scanner| {
+            let mut text = scanner.body.get(scanner.at..)?;
+            // This loop is where the time goes, so it sees only numbers that another follows at
+            // once.
+            while let Some((value, length)) = number::plain(text) {
+                text = match text.get(length..)? {
+                    [b',', b' ', rest @ ..] | [b',', rest @ ..] => rest,
+                    _ => break,
+                };
+                values.push(value);
+            }
+            scanner.at = scanner.body.len() - text.len();
+            scanner.skip_blanks();
+            let (value, length) = number::any(&scanner.body[scanner.at..])?;
+            values.push(value);
+            scanner.at += length;
+            Some(())
+        })
+    }
+
+    /// Reads an object, with `member` called on each key to read the value.
+    fn object(&mut self, mut member: impl FnMut(&mut Self, &[u8]) -> Option<()>) -> Option<()> {
+        self.expect(b'{')?;
+        if self.eat(b'}') {
+            return Some(());
+        }
+        loop {
+            self.skip_blanks();
+            // Keys are compared as bytes; one that is not plain ASCII may be no UTF-8, which is not
+            // ours to judge.
+            let key = self.string().filter(|key| key.is_ascii())?;
+            self.expect(b':')?;
+            self.skip_blanks();
+            member(self, key)?;
+            if !self.eat(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    /// Reads an array, with `element` called to read each value.
+    #[inline]
+    fn array(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
+        self.expect(b'[')?;
+        if self.eat(b']') {
+            return Some(());
+        }
+        loop {
+            self.skip_blanks();
+            element(self)?;
+            if !self.eat(b',') {
+                return self.expect(b']');
+            }
+        }
+    }
+
+    /// Passes over a value.
+    fn skip(&mut self) -> Option<()> {
+        if self.peek() == Some(b'"') && self.string().is_some() {
+            return Some(());
+        }
+        self.token::<IgnoredAny>().map(drop)
+    }
+
+    /// Reads a string without escapes, or does not move.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let text = self.body.get(self.at..)?.strip_prefix(b"\"")?;
+        let end = end_of_plain(text);
+        if text.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at += end + 2;
+        Some(&text[..end])
+    }
+
+    /// Has `serde_json` read one value from here on.
+    fn token<T: Deserialize<'a>>(&mut self) -> Option<T> {
+        let rest = self.body.get(self.at..)?;
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+        let value = values.next()?.ok()?;
+        self.at += values.byte_offset();
+        Some(value)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.body.get(self.at).copied()
+    }
+
+    #[inline]
+    fn skip_blanks(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Passes over `byte` and the blanks before it, if it is next.
+    #[inline]
+    fn eat(&mut self, byte: u8) -> bool {
+        self.skip_blanks();
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.eat(byte).then_some(())
+    }
+}
+
+/// Keeps the value of a member; `None` if it is the second of its name, which the typed reader
+/// refuses.
+fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+    slot.replace(value).is_none().then_some(())
+}
+
+/// Where the first quote, backslash or control character is, or the length of `text`.
+fn end_of_plain(text: &[u8]) -> usize {
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    // Whole blocks are looked at without an early exit, so that the loop becomes vector
+    // instructions.
+    let blocks = text.as_chunks::<64>().0;
+    let clear = blocks
+        .iter()
+        .take_while(|block| !block.iter().fold(false, |any, byte| any | special(byte)))
+        .count();
+    let start = clear * 64;
+    text[start..]
+        .iter()
+        .position(special)
+        .map_or(text.len(), |end| start + end)
+}

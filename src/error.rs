@@ -1,0 +1,247 @@
+//! What can go wrong, as one opaque type with predicates.
+//!
+//! `Display` prints one level; the cause is reached by `source()`. No text holds an API key.
+
+use crate::operation::Headers;
+use crate::transport::TransportError;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A failure of an operation, or of one of its requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: Kind,
+    request_id: Option<Box<str>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// A value that the caller gave is out of range.
+    Config(Box<str>),
+    /// The server answered with a status that is not a success.
+    Status {
+        code: u16,
+        headers: Headers,
+        body: Box<str>,
+    },
+    /// A request, or the whole operation, took too long.
+    Timeout { scope: Scope, after: Duration },
+    /// No connection could be made.
+    Connect(Box<str>),
+    /// The connection broke, or the answer ended early.
+    Network(Box<str>),
+    /// The answer is whole, and is not what was asked for.
+    Answer(Box<str>),
+    /// The caller's token was cancelled.
+    Cancelled,
+    /// The actor system has been shut down.
+    Closed,
+    /// `BlockingClient` was called where it would stop an async runtime.
+    InsideRuntime,
+    /// A fault of this crate's own.
+    Internal(Box<str>),
+}
+
+/// What ran out of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One attempt of a request.
+    Request,
+    /// The operation as a whole.
+    Operation,
+}
+
+impl Error {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            request_id: None,
+            source: None,
+        }))
+    }
+
+    /// A bad setting: `text` names the field, the value and the range.
+    pub(crate) fn config(text: impl Into<Box<str>>) -> Self {
+        Self::new(Kind::Config(text.into()))
+    }
+
+    pub(crate) fn with_request_id(mut self, id: &str) -> Self {
+        self.edit().request_id = Some(id.into());
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.edit().source = Some(Arc::new(source));
+        self
+    }
+
+    fn edit(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// A value that the caller gave was refused; nothing was sent.
+    #[must_use]
+    pub fn is_config(&self) -> bool {
+        matches!(self.0.kind, Kind::Config(_))
+    }
+
+    /// A request, or the whole operation, ran out of time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.0.kind, Kind::Timeout { .. })
+    }
+
+    /// No connection could be made: no such host, refused, or a failed TLS handshake.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        matches!(self.0.kind, Kind::Connect(_))
+    }
+
+    /// The connection broke while a request was under way, or the answer ended early.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        matches!(self.0.kind, Kind::Network(_))
+    }
+
+    /// The server's answer was whole, but not what was asked for.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(self.0.kind, Kind::Answer(_))
+    }
+
+    /// The operation was cancelled by its token.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0.kind, Kind::Cancelled)
+    }
+
+    /// The actor system was shut down before the operation ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.0.kind, Kind::Closed)
+    }
+
+    /// A blocking call was made on a thread that an async runtime needs.
+    #[must_use]
+    pub fn is_inside_runtime(&self) -> bool {
+        matches!(self.0.kind, Kind::InsideRuntime)
+    }
+
+    /// The HTTP status, where the server's answer was the failure.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self.0.kind {
+            Kind::Status { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The body of the answer that was the failure (at most its first 64 KiB, as text).
+    #[must_use]
+    pub fn body(&self) -> Option<&str> {
+        match &self.0.kind {
+            Kind::Status { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+
+    /// The headers of the answer that was the failure.
+    #[must_use]
+    pub fn headers(&self) -> Option<&Headers> {
+        match &self.0.kind {
+            Kind::Status { headers, .. } => Some(headers),
+            _ => None,
+        }
+    }
+
+    /// The `x-baseten-customer-request-id` of the attempt that failed, for the server's logs.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            Kind::Config(text) => f.write_str(text)?,
+            Kind::Status { code, body, .. } => {
+                let reason = http::StatusCode::from_u16(*code)
+                    .ok()
+                    .and_then(|status| status.canonical_reason())
+                    .unwrap_or("Unknown Status");
+                write!(f, "the server answered {code} {reason}")?;
+                if !body.is_empty() {
+                    write!(f, ": {body}")?;
+                }
+            }
+            Kind::Timeout { scope, after } => {
+                let what = match scope {
+                    Scope::Request => "a request (timeout_s)",
+                    Scope::Operation => "the whole operation (total_timeout_s)",
+                };
+                write!(
+                    f,
+                    "local timeout: {what} took longer than {} s",
+                    after.as_secs_f64()
+                )?;
+            }
+            Kind::Connect(cause) => write!(f, "no connection (Connect): {cause}")?,
+            Kind::Network(cause) => write!(f, "the connection broke: {cause}")?,
+            Kind::Answer(cause) => write!(f, "the answer is not what was asked for: {cause}")?,
+            Kind::Cancelled => f.write_str("the operation was cancelled")?,
+            Kind::Closed => f.write_str("the actor system has been shut down")?,
+            Kind::InsideRuntime => f.write_str(
+                "BlockingClient was called on a thread of an async runtime, which it would stop; \
+                 use Client there, or move the call to a thread of its own (spawn_blocking)",
+            )?,
+            Kind::Internal(cause) => write!(f, "internal error: {cause}")?,
+        }
+        match &self.0.request_id {
+            Some(id) => write!(f, ". Request ID: {id}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind);
+        if let Some(id) = &self.0.request_id {
+            debug.field("request_id", id);
+        }
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(cause: TransportError) -> Self {
+        let text = cause.to_string().into();
+        Self::new(match cause {
+            TransportError::Connect(_) => Kind::Connect(text),
+            TransportError::TooLarge { .. } => Kind::Answer(text),
+            TransportError::BadRequest(_) => Kind::Config(text),
+            _ => Kind::Network(text),
+        })
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}

@@ -1,0 +1,91 @@
+//! `/echo` and everything below it: answers any method with what it was sent,
+//! as JSON or as `MessagePack`.
+
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::msgpack;
+use super::reply::{Reply, push_string};
+use super::request::Request;
+
+/// The names that `MessagePack` goes by.
+const MSGPACK: [&str; 4] = [
+    "application/msgpack",
+    "application/x-msgpack",
+    "application/messagepack",
+    "application/vnd.msgpack",
+];
+
+/// Answers `{method, path, query, headers, body}`. Header names come in lower
+/// case; one that was sent several times has a list. A body that is JSON is
+/// given as it came; another is a string, in `MessagePack` a `bin`; none is null.
+pub(super) fn answer(request: &Request<'_>, body: &mut Vec<u8>) -> Reply {
+    if let Some(content_type) = wants_msgpack(request) {
+        let fields = ["method", "path", "query", "headers", "body"];
+        msgpack::push_map(body, fields.len());
+        for (field, value) in fields.into_iter().zip([
+            Value::from(request.method()),
+            Value::from(request.path()),
+            Value::from(request.query()),
+            Value::from(headers(request)),
+        ]) {
+            msgpack::push_string(body, field);
+            msgpack::push_value(body, &value);
+        }
+        msgpack::push_string(body, "body");
+        match serde_json::from_slice(request.body()) {
+            Ok(value) => msgpack::push_value(body, &value),
+            Err(_) if request.body().is_empty() => msgpack::push_value(body, &Value::Null),
+            Err(_) => msgpack::push_bytes(body, request.body()),
+        }
+        return Reply::of(200, content_type);
+    }
+    body.reserve(request.body().len() + 1024);
+    body.extend_from_slice(b"{\"method\":");
+    push_string(body, request.method());
+    body.extend_from_slice(b",\"path\":");
+    push_string(body, request.path());
+    body.extend_from_slice(b",\"query\":");
+    match request.query() {
+        Some(query) => push_string(body, query),
+        None => body.extend_from_slice(b"null"),
+    }
+    body.extend_from_slice(b",\"headers\":");
+    body.extend_from_slice(Value::from(headers(request)).to_string().as_bytes());
+    body.extend_from_slice(b",\"body\":");
+    if request.body().is_empty() {
+        body.extend_from_slice(b"null");
+    } else if serde_json::from_slice::<IgnoredAny>(request.body()).is_ok() {
+        body.extend_from_slice(request.body());
+    } else {
+        push_string(body, &String::from_utf8_lossy(request.body()));
+    }
+    body.push(b'}');
+    Reply::json()
+}
+
+/// The name of `MessagePack` that the request accepts or asks for, if it does.
+fn wants_msgpack(request: &Request<'_>) -> Option<&'static str> {
+    let asked = request.mock_header("x-mock-msgpack");
+    let accepted = asked.or_else(|| request.header("accept"))?;
+    let named = MSGPACK.into_iter().find(|name| accepted.contains(name));
+    named.or(asked.map(|_| MSGPACK[0]))
+}
+
+fn headers(request: &Request<'_>) -> Map<String, Value> {
+    let mut headers = Map::new();
+    for (name, value) in request.headers() {
+        let seen = headers
+            .entry(name.to_ascii_lowercase())
+            .or_insert(Value::Null);
+        *seen = match seen.take() {
+            Value::Null => Value::from(value),
+            Value::Array(mut values) => {
+                values.push(Value::from(value));
+                Value::Array(values)
+            }
+            first => Value::Array(vec![first, Value::from(value)]),
+        };
+    }
+    headers
+}

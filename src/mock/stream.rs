@@ -1,0 +1,137 @@
+//! A completion as server-sent events, on an absolute schedule: the lateness of
+//! one token never moves the next, so the schedule is the truth to measure against.
+
+use std::time::{Duration, Instant};
+
+use super::chat::Completion;
+use super::connection::{Connection, Form};
+use super::deliver::{framing, push_chunk};
+use super::plan::{Break, Framing, Plan};
+use super::reply::Reply;
+use super::stats::Flight;
+use super::wire::End;
+
+/// How much is gathered before it is written, where the schedule allows.
+const GATHER: usize = 64 << 10;
+
+/// A completion to be streamed: an opening event (chat only), the tokens, the
+/// finish reason, the usage if it was asked for, and `[DONE]`.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) completion: Completion,
+    pub(super) include_usage: bool,
+}
+
+/// One event of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    Role,
+    Token(usize),
+    Finish,
+    Usage,
+    Done,
+}
+
+impl Script {
+    fn events(&self) -> impl Iterator<Item = Event> + use<> {
+        let role = self.completion.chat.then_some(Event::Role);
+        let usage = self.include_usage.then_some(Event::Usage);
+        let tokens = (0..self.completion.tokens).map(Event::Token);
+        role.into_iter()
+            .chain(tokens)
+            .chain([Event::Finish])
+            .chain(usage)
+            .chain([Event::Done])
+    }
+
+    /// When an event is due, counted from the start of the answer. The role
+    /// comes at once, as from real servers: a client that takes it for the
+    /// first token measures wrong. What follows the last token comes with it.
+    pub(super) fn due(&self, event: Event) -> Duration {
+        match event {
+            Event::Role => Duration::ZERO,
+            Event::Token(token) => self.completion.due(token),
+            Event::Finish | Event::Usage | Event::Done => self.completion.takes(),
+        }
+    }
+}
+
+impl Connection<'_> {
+    /// Plays the script of `reply`, from `start` on.
+    pub(super) async fn stream(
+        &mut self,
+        flight: &mut Flight<'_>,
+        reply: &Reply,
+        script: &Script,
+        plan: &Plan,
+        form: Form,
+        start: Instant,
+    ) -> Result<(), End> {
+        let framing = match framing(plan, form) {
+            Framing::Length if form.http_1_0 => Framing::UntilClose,
+            Framing::Length => Framing::Chunked,
+            framing => framing,
+        };
+        self.body.clear();
+        self.write_preamble(reply, plan, form, framing);
+        flight.status(reply.status);
+
+        let middle = Event::Token(script.completion.tokens / 2);
+        let mut streamed = 0;
+        let mut text = Vec::new();
+        for event in script.events() {
+            let due = start + script.due(event);
+            if due > Instant::now() || self.body.len() > GATHER {
+                self.flush().await?;
+                self.wire.wait(&self.shared.pacer, Some(due)).await?;
+            }
+            text.clear();
+            script
+                .completion
+                .write_event(event, script.include_usage, &mut text);
+            if plan.bad_json && event == middle {
+                text.truncate(text.len() / 2);
+                text.extend_from_slice(b"\n\n");
+            }
+            let whole = text.len();
+            match plan.breaks {
+                Some(Break::Cut(Some(after))) => text.truncate(after - streamed),
+                Some(_) if event == middle => text.clear(),
+                _ => {}
+            }
+            streamed += text.len();
+            match framing {
+                // An empty chunk would end the body.
+                Framing::Chunked if !text.is_empty() => push_chunk(&mut self.body, &text),
+                _ => self.body.extend_from_slice(&text),
+            }
+            if text.len() < whole {
+                break;
+            }
+        }
+        if let Some(breaks) = plan.breaks {
+            self.flush().await?;
+            return self.break_off(flight, breaks, plan.reset).await;
+        }
+        if framing == Framing::Chunked {
+            self.body.extend_from_slice(b"0\r\n\r\n");
+        }
+        flight.answered();
+        if let Err(end) = self.flush().await {
+            flight.undelivered();
+            return Err(end);
+        }
+        if framing == Framing::UntilClose {
+            Err(End::Ours)
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        self.wire.write(&self.preamble, &self.body).await?;
+        self.preamble.clear();
+        self.body.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the mock server: its pure parts, and a running server as a raw
+//! socket sees it.
+
+mod client;
+mod endpoints;
+mod faults;
+mod http;
+mod pace;
+mod pure;
+mod stats;

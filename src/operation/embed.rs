@@ -1,0 +1,374 @@
+//! Embeddings: `POST {base}/v1/embeddings`.
+
+use super::{Endpoint, Gather, Inputs, Operation, Part, RequestRecord};
+use crate::actor::{Job, ReplyPort};
+use crate::config::Preference;
+use crate::decode::{self, DecodeError, Usage};
+use crate::error::{Error, Result};
+use crate::transport::Head;
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How embeddings travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodingFormat {
+    /// Lists of numbers in JSON.
+    Float,
+    /// The float32 values, little-endian, in base64.
+    Base64,
+}
+
+impl EncodingFormat {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Base64 => "base64",
+        }
+    }
+}
+
+/// A call for embeddings; also the message that asks a [`Client`](crate::Client) actor for them.
+///
+/// ```
+/// use hedgerow::{Embed, Preference};
+///
+/// let call = Embed::new(["first text", "second text"], "my-model")
+///     .dimensions(256)
+///     .preference(Preference { batch_size: 32, ..Preference::default() });
+/// ```
+#[derive(Debug, Clone)]
+pub struct Embed {
+    inputs: Inputs,
+    model: String,
+    encoding_format: Option<EncodingFormat>,
+    dimensions: Option<u32>,
+    user: Option<String>,
+    preference: Preference,
+}
+
+impl actix::Message for Embed {
+    type Result = Result<Embeddings>;
+}
+
+impl Embed {
+    /// Asks `model` for the embeddings of `inputs`.
+    pub fn new(inputs: impl Into<Inputs>, model: impl Into<String>) -> Self {
+        Self {
+            inputs: inputs.into(),
+            model: model.into(),
+            encoding_format: None,
+            dimensions: None,
+            user: None,
+            preference: Preference::default(),
+        }
+    }
+
+    /// How the embeddings are to travel. Default: base64 where the server can, which a server
+    /// that cannot is asked without; the result is the same.
+    #[must_use]
+    pub fn encoding_format(mut self, format: EncodingFormat) -> Self {
+        self.encoding_format = Some(format);
+        self
+    }
+
+    /// The length of each embedding, for models that offer a choice. Default: the model's own.
+    #[must_use]
+    pub fn dimensions(mut self, dimensions: u32) -> Self {
+        self.dimensions = Some(dimensions);
+        self
+    }
+
+    /// The end user on whose behalf this is, as `OpenAI`'s field `user`.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// How the requests are sent.
+    #[must_use]
+    pub fn preference(mut self, preference: Preference) -> Self {
+        self.preference = preference;
+        self
+    }
+
+    /// Checks the call and makes of it what the actors work on.
+    pub(crate) fn into_job(
+        self,
+        endpoint: &Endpoint,
+        reply: ReplyPort<Result<Embeddings>>,
+    ) -> Result<Job> {
+        if self.inputs.is_empty() {
+            return Err(Error::config("Input list cannot be empty"));
+        }
+        if u32::try_from(self.inputs.len()).is_err() {
+            let most = u32::MAX;
+            return Err(Error::config(format!(
+                "input holds {} texts; one call takes at most {most}",
+                self.inputs.len()
+            )));
+        }
+        if self.dimensions == Some(0) {
+            return Err(Error::config("dimensions must be greater than 0 (got 0)"));
+        }
+        let settings = self.preference.check()?;
+        let head = endpoint.embeddings_head(&self.preference)?;
+        let operation = EmbedOperation {
+            opening: opening(&self),
+            inputs: self.inputs,
+            encoding_format: self.encoding_format,
+            head,
+        };
+        Ok(Job {
+            gather: Box::new(EmbedGather::new(operation.inputs.len(), reply)),
+            operation: Arc::new(operation),
+            settings,
+        })
+    }
+}
+
+/// The start of every body of the operation, up to the first input.
+fn opening(call: &Embed) -> Box<[u8]> {
+    let mut body = b"{\"model\":".to_vec();
+    write_json_string(&mut body, &call.model);
+    if let Some(dimensions) = call.dimensions {
+        body.extend_from_slice(format!(",\"dimensions\":{dimensions}").as_bytes());
+    }
+    if let Some(user) = &call.user {
+        body.extend_from_slice(b",\"user\":");
+        write_json_string(&mut body, user);
+    }
+    body.extend_from_slice(b",\"input\":[");
+    body.into_boxed_slice()
+}
+
+/// Writing a string into memory cannot fail.
+fn write_json_string(into: &mut Vec<u8>, text: &str) {
+    let written = serde_json::to_writer(into, text);
+    debug_assert!(written.is_ok());
+}
+
+struct EmbedOperation {
+    inputs: Inputs,
+    opening: Box<[u8]>,
+    encoding_format: Option<EncodingFormat>,
+    head: Arc<Head>,
+}
+
+impl Operation for EmbedOperation {
+    fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    fn chars(&self, input: usize) -> usize {
+        self.inputs[input].chars().count()
+    }
+
+    fn leaves_encoding_open(&self) -> bool {
+        self.encoding_format.is_none()
+    }
+
+    fn body(&self, inputs: Range<usize>, try_base64: bool) -> Option<Bytes> {
+        /// Room for an escape or two, quotes and a comma.
+        const AROUND: usize = 8;
+        const CLOSING: usize = 40;
+        let texts = &self.inputs[inputs];
+        let length: usize = texts.iter().map(|text| text.len() + AROUND).sum();
+        let mut body = Vec::with_capacity(self.opening.len() + length + CLOSING);
+        body.extend_from_slice(&self.opening);
+        for (position, text) in texts.iter().enumerate() {
+            if position > 0 {
+                body.push(b',');
+            }
+            write_json_string(&mut body, text);
+        }
+        body.push(b']');
+        let tried = try_base64.then_some(EncodingFormat::Base64);
+        if let Some(format) = self.encoding_format.or(tried) {
+            body.extend_from_slice(b",\"encoding_format\":\"");
+            body.extend_from_slice(format.name().as_bytes());
+            body.push(b'"');
+        }
+        body.push(b'}');
+        Some(body.into())
+    }
+
+    fn decode(
+        &self,
+        inputs: Range<usize>,
+        body: &mut Vec<u8>,
+    ) -> std::result::Result<Part, DecodeError> {
+        decode::embeddings(body, inputs.len()).map(Part::Rows)
+    }
+}
+
+/// Joins the rows of an operation into one matrix.
+struct EmbedGather {
+    reply: ReplyPort<Result<Embeddings>>,
+    result: Embeddings,
+}
+
+impl EmbedGather {
+    fn new(inputs: usize, reply: ReplyPort<Result<Embeddings>>) -> Self {
+        let result = Embeddings {
+            rows: inputs,
+            ..Embeddings::default()
+        };
+        Self { reply, result }
+    }
+}
+
+impl Gather for EmbedGather {
+    fn planned(&mut self, requests: usize) {
+        self.result.requests = vec![RequestRecord::default(); requests];
+    }
+
+    fn accept(
+        &mut self,
+        request: usize,
+        part: Part,
+        record: RequestRecord,
+    ) -> std::result::Result<(), String> {
+        let Part::Rows(rows) = part;
+        let result = &mut self.result;
+        if result.dimensions == 0 {
+            result.dimensions = rows.dimensions;
+            result.model = rows.model.unwrap_or_default();
+        }
+        if rows.dimensions != result.dimensions {
+            return Err(format!(
+                "embeddings of {} dimensions, where another request of the same operation gave {}",
+                rows.dimensions, result.dimensions
+            ));
+        }
+        if rows.rows == result.rows {
+            // The only request: its rows are the matrix.
+            result.values = rows.values;
+        } else {
+            if result.values.is_empty() {
+                result.values = vec![0.0; result.rows * result.dimensions];
+            }
+            let start = record.inputs.start * result.dimensions;
+            result.values[start..start + rows.values.len()].copy_from_slice(&rows.values);
+        }
+        result.usage.prompt_tokens += rows.usage.prompt_tokens;
+        result.usage.total_tokens += rows.usage.total_tokens;
+        result.requests[request] = record;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, end: Result<Duration>) {
+        let mut result = self.result;
+        self.reply.send(end.map(|total_time| {
+            result.total_time = total_time;
+            result
+        }));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
+/// Embeddings: one matrix of float32, inputs x dimensions, in input order.
+#[derive(Clone, Default)]
+pub struct Embeddings {
+    values: Vec<f32>,
+    rows: usize,
+    dimensions: usize,
+    model: String,
+    usage: Usage,
+    requests: Vec<RequestRecord>,
+    total_time: Duration,
+}
+
+impl Embeddings {
+    /// How many rows there are: one an input.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Never true: a call without inputs is refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The length of each row.
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The embedding of input `index`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such input.
+    #[must_use]
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.dimensions..(index + 1) * self.dimensions]
+    }
+
+    /// The embeddings in input order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact(self.dimensions.max(1))
+    }
+
+    /// The whole matrix, row after row.
+    #[must_use]
+    pub fn as_slice(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The whole matrix, row after row, given away.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<f32> {
+        self.values
+    }
+
+    /// The model, as the first answer named it.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The tokens that the server counted, over all requests.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// How each request went, in input order.
+    #[must_use]
+    pub fn requests(&self) -> &[RequestRecord] {
+        &self.requests
+    }
+
+    /// From the call to its answer.
+    #[must_use]
+    pub fn total_time(&self) -> Duration {
+        self.total_time
+    }
+}
+
+impl fmt::Debug for Embeddings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embeddings")
+            .field("rows", &self.rows)
+            .field("dimensions", &self.dimensions)
+            .field("model", &self.model)
+            .field("usage", &self.usage)
+            .field("requests", &self.requests.len())
+            .field("total_time", &self.total_time)
+            .finish_non_exhaustive()
+    }
+}

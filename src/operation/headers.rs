@@ -1,0 +1,126 @@
+//! The headers of an answer, in one allocation.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// The headers of an answer: names in lower case, values as text, in the order in which they came.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `name NUL value NUL` for each; neither can hold a NUL.
+    text: Box<str>,
+}
+
+impl Headers {
+    /// Collects names (lower case) and values. A value that is not UTF-8 is read as Latin-1, as
+    /// HTTP once had it.
+    pub(crate) fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut text = String::with_capacity(256);
+        for (name, value) in pairs {
+            text.push_str(name);
+            text.push('\0');
+            match std::str::from_utf8(value) {
+                Ok(value) => text.push_str(value),
+                Err(_) => text.extend(value.iter().map(|byte| char::from(*byte))),
+            }
+            text.push('\0');
+        }
+        Self {
+            text: text.into_boxed_str(),
+        }
+    }
+
+    /// All names and values. A name that came twice is here twice.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut pieces = self.text.split_terminator('\0');
+        std::iter::from_fn(move || Some((pieces.next()?, pieces.next()?)))
+    }
+
+    /// The first value of a name, which is given in lower case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// The announced length of the body, in bytes.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.get("content-length")?.trim().parse().ok()
+    }
+
+    /// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds
+    /// or as an HTTP date.
+    pub(crate) fn retry_after(&self, now: SystemTime) -> Option<Duration> {
+        if let Some(value) = self.get("retry-after-ms")
+            && let Ok(milliseconds) = value.trim().parse::<f64>()
+        {
+            return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
+        }
+        let value = self.get("retry-after")?.trim();
+        match value.parse::<f64>() {
+            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+            Err(_) => {
+                let date = httpdate::parse_http_date(value).ok()?;
+                Some(date.duration_since(now).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// Names are put into lower case.
+impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
+        let lower: Vec<(String, &str)> = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
+        Self::from_pairs(
+            lower
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_bytes())),
+        )
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only names: a hostile server may send a key back.
+        f.debug_list()
+            .entries(self.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> Headers {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn names_and_values_come_back_in_order() {
+        let pairs = [("a", "1"), ("empty", ""), ("a", "2")];
+        let headers = headers(&pairs);
+        assert_eq!(headers.iter().collect::<Vec<_>>(), pairs);
+        assert_eq!(headers.get("a"), Some("1"));
+        assert_eq!(headers.get("empty"), Some(""));
+        assert_eq!(headers.get("b"), None);
+    }
+
+    #[test]
+    fn a_pause_is_read_as_milliseconds_seconds_or_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 30);
+        let after = |name, value| headers(&[(name, value)]).retry_after(now);
+        assert_eq!(
+            after("retry-after-ms", "1500"),
+            Some(Duration::from_millis(1500))
+        );
+        assert_eq!(after("retry-after", "2"), Some(Duration::from_secs(2)));
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(after("retry-after", date), Some(Duration::from_secs(30)));
+        assert_eq!(after("retry-after", "soon"), None);
+        assert_eq!(after("retry-after", "-1"), None);
+        assert_eq!(after("retry-after", "1e300"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The decisions, as pure types: no actor, no clock, no I/O.
+//!
+//! Time and randomness are arguments, so that every rule here is tested by calling it.
+
+pub(crate) mod split;
+
+pub(crate) mod retry;
+
+pub(crate) mod budget;
+
+pub(crate) mod hedge;
+
+pub(crate) mod route;
+
+pub(crate) mod encoding;
+
+pub(crate) mod schedule;

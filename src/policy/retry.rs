@@ -1,0 +1,260 @@
+//! Whether a failed attempt is made again, and after which pause.
+//!
+//! Exponential backoff with full jitter: the pause before retry `n` is uniform between nothing
+//! and `initial_backoff * 4^(n-1)`, at most 45 s ["Exponential Backoff And Jitter", AWS
+//! Architecture Blog, 2015]. The factor and the cap are those of the client that this one
+//! replaces.
+
+use std::time::Duration;
+
+/// No pause is longer.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(45);
+/// Each retry waits up to so many times longer than the one before.
+const BACKOFF_FACTOR: u32 = 4;
+/// A host that cannot be connected to is tried again within this span and then given up, so that
+/// a dead host fails in seconds.
+const LONGEST_CONNECT_TROUBLE: Duration = Duration::from_secs(3);
+/// So often is a request sent again because the Worker that had it died.
+const MOST_LOSSES: u32 = 2;
+
+/// What went wrong with an attempt, as far as the decision needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The server answered with a status that is not a success.
+    Status {
+        code: u16,
+        retry_after: Option<Duration>,
+    },
+    /// No connection could be made: refused, no such host, no handshake.
+    Connect,
+    /// The connection broke, or the answer ended early or does not parse.
+    Network,
+    /// No answer within the attempt's timeout.
+    Timeout,
+    /// A whole answer whose content is wrong (count, indices, dimensions).
+    Mismatch,
+    /// The Worker died under it.
+    Lost,
+    /// An answer that will be the same the next time (too large, not the expected shape).
+    Permanent,
+}
+
+/// What a request has been through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Retries made that count against `max_retries`.
+    pub retries: u32,
+    /// Network failures so far. The first is not charged: a kept-alive connection that the server
+    /// has just closed is nobody's fault.
+    pub network_failures: u32,
+    /// Answers of the wrong content so far.
+    pub mismatches: u32,
+    /// Workers that died under the request.
+    pub losses: u32,
+}
+
+/// The decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Send it again after the pause; `charged` says whether it costs the operation's retry
+    /// budget.
+    Retry { after: Duration, charged: bool },
+    /// The failure is the request's end.
+    GiveUp,
+}
+
+/// The rules of one operation.
+#[derive(Debug, Clone)]
+pub(crate) struct RetryPolicy {
+    /// Retries that one request may make.
+    pub max_retries: u32,
+    /// The longest first pause.
+    pub initial_backoff: Duration,
+    /// Statuses that are final although they would be retried otherwise.
+    pub non_retryable: Box<[u16]>,
+}
+
+impl RetryPolicy {
+    /// Decides on a failure. `history` is brought up to date by it; `elapsed` is the time since
+    /// the request's first attempt; `jitter` is uniform in 0 to 1.
+    pub(crate) fn decide(
+        &self,
+        fault: Fault,
+        history: &mut History,
+        elapsed: Duration,
+        jitter: f64,
+    ) -> Verdict {
+        match fault {
+            Fault::Permanent => return Verdict::GiveUp,
+            Fault::Lost => {
+                history.losses += 1;
+                return if history.losses <= MOST_LOSSES {
+                    Verdict::Retry {
+                        after: Duration::ZERO,
+                        charged: false,
+                    }
+                } else {
+                    Verdict::GiveUp
+                };
+            }
+            Fault::Network if history.network_failures == 0 => {
+                history.network_failures += 1;
+                return Verdict::Retry {
+                    after: Duration::ZERO,
+                    charged: false,
+                };
+            }
+            Fault::Mismatch => {
+                history.mismatches += 1;
+                if history.mismatches > 1 {
+                    return Verdict::GiveUp;
+                }
+            }
+            Fault::Status { code, .. } if !self.retries_status(code) => return Verdict::GiveUp,
+            Fault::Connect if elapsed > LONGEST_CONNECT_TROUBLE => return Verdict::GiveUp,
+            Fault::Status { .. } | Fault::Network | Fault::Connect | Fault::Timeout => {}
+        }
+        if history.retries >= self.max_retries {
+            return Verdict::GiveUp;
+        }
+        let pause = self.backoff(history.retries, jitter);
+        history.retries += 1;
+        let after = match fault {
+            Fault::Status {
+                retry_after: Some(asked),
+                ..
+            } => asked,
+            // The pauses between connects are short, or a few of them would outlast the span.
+            Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
+            _ => pause,
+        };
+        let free = fault == Fault::Connect && history.network_failures == 0;
+        history.network_failures += u32::from(fault == Fault::Connect);
+        let charged = matches!(fault, Fault::Network | Fault::Connect | Fault::Timeout) && !free;
+        Verdict::Retry { after, charged }
+    }
+
+    fn retries_status(&self, code: u16) -> bool {
+        let transient = matches!(code, 408 | 409 | 429 | 500..=599);
+        transient && !self.non_retryable.contains(&code)
+    }
+
+    fn backoff(&self, retries_before: u32, jitter: f64) -> Duration {
+        let factor = BACKOFF_FACTOR.saturating_pow(retries_before);
+        let longest = self.initial_backoff.saturating_mul(factor);
+        longest.min(LONGEST_BACKOFF).mul_f64(jitter.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy {
+            max_retries: 3,
+            initial_backoff: Duration::from_millis(125),
+            non_retryable: Box::new([501]),
+        }
+    }
+
+    fn status(code: u16) -> Fault {
+        Fault::Status {
+            code,
+            retry_after: None,
+        }
+    }
+
+    fn verdict(fault: Fault) -> Verdict {
+        policy().decide(fault, &mut History::default(), Duration::ZERO, 1.0)
+    }
+
+    #[test]
+    fn statuses_are_retried_or_final_as_documented() {
+        for code in [408, 409, 429, 500, 502, 503, 504, 599] {
+            assert!(
+                matches!(verdict(status(code)), Verdict::Retry { .. }),
+                "{code}"
+            );
+        }
+        for code in [301, 400, 401, 403, 404, 413, 422, 501] {
+            assert_eq!(verdict(status(code)), Verdict::GiveUp, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_first_network_failure_is_free_and_the_second_is_charged() {
+        let mut history = History::default();
+        let mut decide = || policy().decide(Fault::Network, &mut history, Duration::ZERO, 0.5);
+        let free = Verdict::Retry {
+            after: Duration::ZERO,
+            charged: false,
+        };
+        assert_eq!(decide(), free);
+        assert!(matches!(decide(), Verdict::Retry { charged: true, .. }));
+    }
+
+    #[test]
+    fn a_wrong_answer_is_asked_for_again_once() {
+        let mut history = History::default();
+        let mut decide = || policy().decide(Fault::Mismatch, &mut history, Duration::ZERO, 0.5);
+        assert!(matches!(decide(), Verdict::Retry { .. }));
+        assert_eq!(decide(), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_host_that_stays_dead_is_given_up_after_seconds() {
+        let late = LONGEST_CONNECT_TROUBLE + Duration::from_millis(1);
+        let verdict = policy().decide(Fault::Connect, &mut History::default(), late, 0.5);
+        assert_eq!(verdict, Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_request_that_kills_its_workers_is_given_up() {
+        let mut history = History::default();
+        let mut decide = || policy().decide(Fault::Lost, &mut history, Duration::ZERO, 0.5);
+        assert!(matches!(decide(), Verdict::Retry { .. }));
+        assert!(matches!(decide(), Verdict::Retry { .. }));
+        assert_eq!(decide(), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn the_server_s_own_pause_is_kept() {
+        let asked = Duration::from_secs(7);
+        let fault = Fault::Status {
+            code: 429,
+            retry_after: Some(asked),
+        };
+        let kept = Verdict::Retry {
+            after: asked,
+            charged: false,
+        };
+        assert_eq!(verdict(fault), kept);
+    }
+
+    proptest! {
+        #[test]
+        fn backoff_stays_below_its_cap_and_retries_below_their_limit(
+            max_retries in 0u32..=6, initial in 50u64..=45_000, jitter in 0.0f64..=1.0,
+            code in prop::sample::select(vec![408u16, 429, 500, 503]),
+        ) {
+            let policy = RetryPolicy {
+                max_retries,
+                initial_backoff: Duration::from_millis(initial),
+                non_retryable: Box::new([]),
+            };
+            let mut history = History::default();
+            for retry in 0..max_retries {
+                let verdict = policy.decide(status(code), &mut history, Duration::ZERO, jitter);
+                let Verdict::Retry { after, .. } = verdict else {
+                    return Err(TestCaseError::fail("gave up too early"));
+                };
+                let longest = policy.initial_backoff * 4u32.pow(retry);
+                prop_assert!(after <= longest.min(LONGEST_BACKOFF));
+            }
+            let last = policy.decide(status(code), &mut history, Duration::ZERO, jitter);
+            prop_assert_eq!(last, Verdict::GiveUp);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening TCP connections: names resolved once and remembered, addresses raced, no delay.
+//!
+//! The library's own connector tries addresses one by one, asks DNS for each connection and
+//! leaves Nagle's algorithm on.
+
+use actix_rt::net::TcpStream;
+use actix_service::Service;
+use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
+use awc::http::Uri;
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::future::{LocalBoxFuture, Shared};
+use futures_util::stream::FuturesUnordered;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the addresses of a name are remembered. `getaddrinfo` does not tell their own span.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// The head start of one address over the next: "Connection Attempt Delay" of RFC 8305.
+const STAGGER: Duration = Duration::from_millis(250);
+
+type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>>>;
+
+/// Connects for one Worker.
+#[derive(Clone, Default)]
+pub(super) struct Connector {
+    names: Rc<RefCell<HashMap<Box<str>, (Instant, Lookup)>>>,
+}
+
+impl Connector {
+    /// The addresses of `host`. Connections that open side by side share one look-up.
+    fn resolve(&self, host: &str) -> Lookup {
+        if let Some((until, lookup)) = self.names.borrow().get(host)
+            && *until > Instant::now()
+            && !matches!(lookup.peek(), Some(Err(_)))
+        {
+            return lookup.clone();
+        }
+        let name = host.to_owned();
+        let lookup = async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let addresses: Vec<IpAddr> = found.map_err(Rc::new)?.map(|found| found.ip()).collect();
+            Ok(interleaved(addresses).into())
+        }
+        .boxed_local()
+        .shared();
+        let entry = (Instant::now() + REMEMBERED, lookup.clone());
+        self.names.borrow_mut().insert(host.into(), entry);
+        lookup
+    }
+
+    async fn connect(self, uri: Uri) -> Result<Connection<Uri, TcpStream>, ConnectError> {
+        // A URI writes an IPv6 address in brackets.
+        let host = uri.hostname().trim_matches(['[', ']']);
+        let port = Host::port(&uri).unwrap_or(80);
+        let addresses: Rc<[IpAddr]> = match host.parse() {
+            Ok(address) => Rc::new([address]),
+            Err(_) => self.resolve(host).await.map_err(|cause| {
+                ConnectError::Resolver(format!("{host} has no address: {cause}").into())
+            })?,
+        };
+        let stream = race(&addresses, port).await?;
+        stream.set_nodelay(true).map_err(ConnectError::Io)?;
+        Ok(Connection::new(uri, stream))
+    }
+}
+
+impl Service<ConnectInfo<Uri>> for Connector {
+    type Response = Connection<Uri, TcpStream>;
+    type Error = ConnectError;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
+        self.clone()
+            .connect(request.request().clone())
+            .boxed_local()
+    }
+}
+
+/// Families by turns, the resolver's first choice first (RFC 8305, section 4).
+fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
+    let (mut first, mut second): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == first_is_v6);
+    let mut ordered = Vec::with_capacity(first.len() + second.len());
+    first.reverse();
+    second.reverse();
+    while !first.is_empty() || !second.is_empty() {
+        ordered.extend(first.pop());
+        ordered.extend(second.pop());
+    }
+    ordered
+}
+
+/// Connects to whichever address answers first; each gets a short head start over the next, and
+/// none when the one before it failed.
+async fn race(addresses: &[IpAddr], port: u16) -> Result<TcpStream, ConnectError> {
+    let mut waiting = addresses.iter();
+    let mut racing = FuturesUnordered::new();
+    let mut failure = None;
+    loop {
+        if let Some(address) = waiting.next() {
+            racing.push(TcpStream::connect(SocketAddr::new(*address, port)));
+        } else if racing.is_empty() {
+            return Err(failure.map_or(ConnectError::NoRecords, ConnectError::Io));
+        }
+        let ended = if waiting.as_slice().is_empty() {
+            racing.next().await
+        } else {
+            let ended = tokio::time::timeout(STAGGER, racing.next()).await;
+            ended.unwrap_or(None)
+        };
+        match ended {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(cause)) => failure = Some(cause),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns_and_the_first_stays_first() {
+        let v4 = |last| IpAddr::from([10, 0, 0, last]);
+        let v6 = |last| IpAddr::from([0, 0, 0, 0, 0, 0, 0, last]);
+        let mixed = vec![v6(1), v6(2), v4(1), v4(2), v4(3)];
+        let expected = [v6(1), v4(1), v6(2), v4(2), v4(3)];
+        assert_eq!(interleaved(mixed), expected);
+        assert_eq!(interleaved(vec![v4(1), v6(1)]), [v4(1), v6(1)]);
+    }
+
+    #[actix_rt::test]
+    async fn an_address_that_refuses_costs_nothing_but_its_turn() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Nothing listens on 127.0.0.2 at that port.
+        let addresses = [IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 1])];
+        let stream = race(&addresses, port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+        assert!(race(&addresses[..1], port).await.is_err());
+    }
+
+    #[actix_rt::test]
+    async fn a_name_is_looked_up_once_and_remembered() {
+        let connector = Connector::default();
+        let (first, second) = (
+            connector.resolve("localhost"),
+            connector.resolve("localhost"),
+        );
+        assert!(first.ptr_eq(&second));
+        assert!(!first.await.unwrap().is_empty());
+    }
+}

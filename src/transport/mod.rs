@@ -1,0 +1,157 @@
+//! How one HTTP exchange is made. The only place that names an HTTP library.
+//!
+//! A Worker owns one transport; what it hands back holds no reference to the library's types.
+
+mod body;
+
+mod http1;
+
+mod connect;
+
+mod tls;
+
+pub(crate) mod decompress;
+
+pub(crate) use body::{read_beginning, read_body};
+pub use http1::{Http1, Http1Settings};
+pub use tls::TlsSettings;
+
+use crate::operation::Headers;
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::future::LocalBoxFuture;
+use http::{HeaderName, HeaderValue, Method};
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The body of an answer, in pieces as they come off the socket.
+pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>>>>;
+
+/// Makes HTTP exchanges. Each Worker has one of its own, on its own thread.
+///
+/// Dropping the future, or the body, must close the connection at once (HTTP/1.1) or reset the
+/// stream (HTTP/2): that is how attempts are cancelled and time out.
+pub trait Transport {
+    /// Sends a request; the future ends when the head of the answer is there.
+    fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>>;
+}
+
+/// Makes a transport on the thread of the Worker that will own it.
+pub type TransportFactory = Arc<dyn Fn() -> Rc<dyn Transport> + Send + Sync>;
+
+/// What all requests of an operation have in common.
+pub struct Head {
+    /// The HTTP method.
+    pub method: Method,
+    /// The absolute URL.
+    pub url: Box<str>,
+    /// Each name once. Those that hold a key are marked as sensitive.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Head {
+    /// `text` without the key that these headers carry: a server may send it back in an error.
+    pub(crate) fn without_key(&self, text: &str) -> Box<str> {
+        let keys = self
+            .headers
+            .iter()
+            .filter(|(_, value)| value.is_sensitive())
+            .filter_map(|(_, value)| value.to_str().ok());
+        let mut text = text.to_owned();
+        for key in keys.map(|value| value.strip_prefix("Bearer ").unwrap_or(value)) {
+            if !key.is_empty() {
+                text = text.replace(key, "***");
+            }
+        }
+        text.into_boxed_str()
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers of the caller's may hold keys under any name: none is shown.
+        f.debug_struct("Head")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Request {
+    /// What it shares with others. A transport may keep what it derives from this, by identity.
+    pub head: Arc<Head>,
+    /// The headers of this request alone.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body; `None` sends none.
+    pub body: Option<Bytes>,
+}
+
+/// One answer, whose body is still to be read.
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers, with lower-case names.
+    pub headers: Headers,
+    /// The body as sent: still compressed where `content-encoding` says so. It ends in an error
+    /// when it was cut short.
+    pub body: Body,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an exchange failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// No connection: no such host, refused, no TLS. Nothing was sent.
+    Connect(String),
+    /// The connection broke before the answer was complete.
+    Broken(String),
+    /// The body ended before its announced length.
+    Truncated {
+        /// Bytes that came.
+        received: u64,
+        /// Bytes that `content-length` announced.
+        expected: u64,
+    },
+    /// The body is longer than the limit.
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The answer is not HTTP, or not decompressible.
+    Malformed(String),
+    /// The request could not be written as HTTP.
+    BadRequest(String),
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(cause) | Self::Broken(cause) | Self::BadRequest(cause) => {
+                f.write_str(cause)
+            }
+            Self::Truncated { received, expected } => {
+                write!(f, "the body ended after {received} of {expected} bytes")
+            }
+            Self::TooLarge { limit } => write!(
+                f,
+                "the body is larger than the limit of {limit} bytes (max_response_bytes)"
+            ),
+            Self::Malformed(cause) => write!(f, "the answer cannot be read: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for TransportError {}

@@ -1,0 +1,152 @@
+//! Nothing that was given up stays open, and nothing hangs.
+
+use crate::support::{async_client_of, client_of, eventually, texts};
+use hedgerow::mock::{Fault, MockServer, Rule};
+use hedgerow::{CancellationToken, Embed, Preference};
+use std::time::{Duration, Instant};
+
+/// A server that never answers, and a call of 20 requests to it.
+fn hanging() -> (MockServer, Embed, CancellationToken) {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let token = CancellationToken::new();
+    let call = Embed::new(texts(20), "m").preference(Preference {
+        batch_size: 1,
+        cancel_token: Some(token.clone()),
+        ..Preference::default()
+    });
+    (server, call, token)
+}
+
+/// The shortest of a few tries: the machine may be busy with other tests during any of them.
+fn best_of_five(mut attempt: impl FnMut() -> Duration) -> Duration {
+    (0..5).map(|_| attempt()).min().unwrap()
+}
+
+const SOON: Duration = Duration::from_millis(50);
+
+#[test]
+fn a_cancelled_operation_closes_its_sockets_and_its_caller_is_told() {
+    let took = best_of_five(|| {
+        let (server, call, token) = hanging();
+        let client = client_of(&server.url());
+        let caller = std::thread::spawn({
+            let client = client.clone();
+            move || client.embed(call)
+        });
+        eventually("20 requests hang", || server.stats().in_flight == 20);
+        let start = Instant::now();
+        token.cancel();
+        let error = caller.join().unwrap().unwrap_err();
+        eventually("all sockets are closed", || {
+            server.stats().connections_open == 0
+        });
+        assert!(error.is_cancelled() && error.to_string().contains("cancelled"));
+        start.elapsed()
+    });
+    assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+fn one_token_ends_all_operations_that_have_it_and_those_to_come() {
+    let (server, call, token) = hanging();
+    let client = client_of(&server.url());
+    let other = client_of(&server.url());
+    let callers: Vec<_> = [client.clone(), client.clone(), other]
+        .into_iter()
+        .map(|client| {
+            let call = call.clone();
+            std::thread::spawn(move || client.embed(call))
+        })
+        .collect();
+    eventually("all hang", || server.stats().in_flight == 60);
+    token.cancel();
+    for caller in callers {
+        assert!(caller.join().unwrap().unwrap_err().is_cancelled());
+    }
+    assert!(client.embed(call).unwrap_err().is_cancelled());
+    eventually("all is closed", || server.stats().connections_open == 0);
+}
+
+#[test]
+fn a_success_leaves_the_token_as_it_was() {
+    let (server, call, token) = hanging();
+    server.clear();
+    let client = client_of(&server.url());
+    client.embed(call.clone()).unwrap();
+    assert!(!token.is_cancelled());
+    client.embed(call).unwrap();
+}
+
+#[test]
+fn a_dropped_future_aborts_its_requests() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let took = best_of_five(|| {
+        let (server, call, _) = hanging();
+        let client = async_client_of(&server.url());
+        let pending = runtime.block_on(async { client.embed(call) });
+        eventually("20 requests hang", || server.stats().in_flight == 20);
+        let start = Instant::now();
+        drop(pending);
+        eventually("all sockets are closed", || {
+            server.stats().connections_open == 0
+        });
+        assert_eq!(server.stats().aborted, 20);
+        start.elapsed()
+    });
+    assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+fn a_hedge_s_loser_is_closed() {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang).times(1));
+    let client = client_of(&server.url());
+    let call = Embed::new(texts(1), "m").preference(Preference {
+        hedge_delay: Some(Duration::from_millis(50)),
+        ..Preference::default()
+    });
+    client.embed(call).unwrap();
+    eventually("the loser is closed", || server.stats().aborted == 1);
+    // The winner's connection is kept for the next request.
+    eventually("one is kept", || server.stats().connections_open == 1);
+}
+
+#[test]
+fn an_attempt_s_timeout_covers_connect_head_and_body() {
+    for fault in [Fault::Hang, Fault::HangBody] {
+        let server = MockServer::start().unwrap();
+        server.inject(Rule::on("/v1/embeddings", fault));
+        let client = client_of(&server.url());
+        let call = Embed::new(texts(1), "m").preference(Preference {
+            timeout: Duration::from_millis(150),
+            max_retries: 1,
+            initial_backoff: Duration::from_millis(50),
+            ..Preference::default()
+        });
+        let start = Instant::now();
+        let error = client.embed(call).unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert!(start.elapsed() >= Duration::from_millis(300));
+        assert_eq!(server.stats().requests, 2);
+        eventually("all is closed", || server.stats().connections_open == 0);
+    }
+}
+
+#[test]
+fn the_total_timeout_ends_the_operation_and_closes_its_sockets() {
+    let (server, call, _) = hanging();
+    let client = client_of(&server.url());
+    let call = call.preference(Preference {
+        batch_size: 1,
+        total_timeout: Some(Duration::from_millis(200)),
+        ..Preference::default()
+    });
+    let start = Instant::now();
+    let error = client.embed(call).unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert!(start.elapsed() >= Duration::from_millis(195));
+    eventually("all is closed", || server.stats().connections_open == 0);
+}

@@ -1,0 +1,180 @@
+//! The ways in.
+
+use crate::support::{async_client_of, client_of, mock_and_client, texts};
+use actix::Actor;
+use hedgerow::mock::MockServer;
+use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Pending, Preference, System};
+use std::future::Future;
+
+fn is_sent_and_shared<T: Send + Sync + Clone + 'static>() {}
+fn is_sent<T: Send + 'static>() {}
+
+#[test]
+fn clients_cross_threads() {
+    is_sent_and_shared::<Client>();
+    is_sent_and_shared::<BlockingClient>();
+    is_sent_and_shared::<System>();
+    is_sent_and_shared::<Error>();
+    is_sent::<Pending<Embeddings>>();
+}
+
+/// Polls a future on a runtime that is not tokio's.
+fn on_a_foreign_runtime<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[test]
+fn the_async_client_works_on_any_runtime() {
+    let server = MockServer::start().unwrap();
+    let client = async_client_of(&server.url());
+    let call = || Embed::new(texts(300), "m");
+    assert_eq!(
+        on_a_foreign_runtime(client.embed(call())).unwrap().len(),
+        300
+    );
+    let many = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    assert_eq!(many.block_on(client.embed(call())).unwrap().len(), 300);
+    let actix = actix_rt::System::new();
+    assert_eq!(actix.block_on(client.embed(call())).unwrap().len(), 300);
+}
+
+#[test]
+fn many_threads_share_one_blocking_client() {
+    let (server, client) = mock_and_client();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(client.embed(Embed::new(texts(3), "m")).unwrap().len(), 3);
+                }
+            });
+        }
+    });
+    assert_eq!(server.stats().requests, 16 * 20);
+}
+
+/// What a blocking call says on the thread that polls this.
+fn blocking_call(client: &BlockingClient) -> Result<usize, Error> {
+    client
+        .embed(Embed::new(texts(1), "m"))
+        .map(|rows| rows.len())
+}
+
+#[test]
+fn a_blocking_call_inside_a_runtime_is_an_error_and_not_a_deadlock() {
+    let (server, client) = mock_and_client();
+    let refused = |result: Result<usize, Error>| {
+        let error = result.unwrap_err();
+        assert!(error.is_inside_runtime());
+        assert!(error.to_string().contains("use Client"));
+    };
+    let one = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    refused(one.block_on(async { blocking_call(&client) }));
+    let many = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    refused(many.block_on(async { blocking_call(&client) }));
+    let task = many.spawn({
+        let client = client.clone();
+        async move { blocking_call(&client) }
+    });
+    refused(many.block_on(task).unwrap());
+    refused(actix_rt::System::new().block_on(async { blocking_call(&client) }));
+    one.block_on(async {
+        assert!(client.metrics().unwrap_err().is_inside_runtime());
+        let system = client.as_async().system();
+        assert!(system.shutdown_blocking().unwrap_err().is_inside_runtime());
+    });
+    assert_eq!(server.stats().requests, 0);
+}
+
+#[test]
+fn a_blocking_call_on_a_runtime_s_blocking_thread_is_fine() {
+    let (_server, client) = mock_and_client();
+    for runtime in [
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap(),
+        tokio::runtime::Builder::new_multi_thread().build().unwrap(),
+    ] {
+        let client = client.clone();
+        let task = runtime.spawn_blocking(move || blocking_call(&client));
+        assert_eq!(runtime.block_on(task).unwrap().unwrap(), 1);
+    }
+}
+
+#[actix_rt::test]
+async fn an_actix_program_sends_the_message_itself() {
+    let server = MockServer::start().unwrap();
+    let client = async_client_of(&server.url()).start();
+    let answer = client.send(Embed::new(texts(5), "m")).await.unwrap();
+    assert_eq!(answer.unwrap().len(), 5);
+    let recipient: actix::Recipient<Embed> = client.recipient();
+    let refusal = recipient.send(Embed::new(Vec::<String>::new(), "m")).await;
+    assert!(refusal.unwrap().unwrap_err().is_config());
+}
+
+#[test]
+fn progress_is_told_while_a_call_is_under_way() {
+    let server = MockServer::start().unwrap();
+    let client = async_client_of(&server.url());
+    let preference = Preference {
+        batch_size: 1,
+        max_concurrent_requests: 1,
+        ..Preference::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut pending = client.embed(Embed::new(texts(500), "m").preference(preference));
+        let mut seen = vec![0];
+        while let Some(progress) = pending.progress().await {
+            assert_eq!(progress.total, 500);
+            seen.push(progress.done);
+        }
+        assert!(seen.is_sorted() && seen.iter().any(|done| (1..500).contains(done)));
+        assert_eq!((&mut pending).await.unwrap().len(), 500);
+        assert_eq!(pending.progress().await, None);
+    });
+}
+
+#[test]
+fn the_key_goes_to_the_server_and_an_operation_may_have_its_own() {
+    let (server, client) = mock_and_client();
+    client.embed(Embed::new(texts(1), "m")).unwrap();
+    let preference = Preference {
+        api_key: Some(hedgerow::ApiKey::new("sk-other").unwrap()),
+        ..Preference::default()
+    };
+    client
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .unwrap();
+    let keys: Vec<_> = server.stats().per_key.into_iter().collect();
+    let expected = [("sk-other".to_owned(), 1), ("sk-test-key".to_owned(), 1)];
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn a_base_url_may_end_in_a_version_and_a_slash() {
+    let server = MockServer::start().unwrap();
+    for base in ["/", "/v1", "/v1/"] {
+        let client = client_of(&format!("{}{base}", server.url()));
+        client.embed(Embed::new(texts(1), "m")).unwrap();
+    }
+    assert_eq!(server.stats().per_path.get("/v1/embeddings"), Some(&3));
+}

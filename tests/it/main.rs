@@ -1,0 +1,28 @@
+//! Behaviour tests, one binary. What a test claims of requests, the server counted.
+
+// What they share: clients, the hostile server, a fake network with a clock that can be paused.
+mod support;
+
+// Texts in, matrix out: batches, order, encodings, what is told about each request.
+mod embed;
+
+// What a connection can do to a client: cut, reset, stall, compress, redirect, lie.
+mod transport;
+
+// Certificates.
+mod tls;
+
+// Pauses, attempts, budgets; twins of slow requests. In simulated time.
+mod resilience;
+
+// Timeouts, deadlines, tokens, dropped futures: nothing hangs, nothing stays open.
+mod cancel;
+
+// The ways in: async on any runtime, threads, actix messages.
+mod facade;
+
+// Starting, stopping, several systems, Workers that panic.
+mod system;
+
+// No key in any log, error or Debug output.
+mod secrets;

@@ -1,0 +1,330 @@
+//! Pauses, attempts and twins, in simulated time: the clock stands still but for what is awaited.
+
+use crate::support::fake::{Answer, Script, client};
+use crate::support::texts;
+use hedgerow::transport::{Request, TransportError};
+use hedgerow::{Embed, Preference};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A script for requests of one input each.
+fn script(
+    answer: impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync + 'static,
+) -> (Script, Arc<AtomicU64>) {
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let script = move |number, request: &Request| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer(number, request)
+    };
+    (Arc::new(script), asked)
+}
+
+fn count(asked: &AtomicU64) -> u64 {
+    asked.load(Ordering::Relaxed)
+}
+
+fn one_each() -> Preference {
+    Preference {
+        batch_size: 1,
+        ..Preference::default()
+    }
+}
+
+#[actix_rt::test]
+async fn refusals_are_retried_up_to_the_limit() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (MS, Answer::Status(500, &[])));
+    let client = client(script);
+    let preference = Preference {
+        max_retries: 3,
+        ..one_each()
+    };
+    let error = client
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), Some(500));
+    assert_eq!(count(&asked), 4);
+    assert!(error.to_string().contains("500 Internal Server Error"));
+    assert!(error.request_id().is_some_and(|id| id.ends_with("-0-3")));
+}
+
+#[actix_rt::test]
+async fn other_refusals_are_final() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (MS, Answer::Status(403, &[])));
+    let error = client(script)
+        .embed(Embed::new(texts(1), "m"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("403 Forbidden"), "{error}");
+    assert_eq!(count(&asked), 1);
+}
+
+#[actix_rt::test]
+async fn the_pause_that_a_server_asks_for_is_kept() {
+    tokio::time::pause();
+    let (script, _) = script(|number, _| match number {
+        0 => (MS, Answer::Status(429, &[("Retry-After", "7")])),
+        _ => (MS, Answer::Row),
+    });
+    let start = Instant::now();
+    client(script)
+        .embed(Embed::new(texts(1), "m"))
+        .await
+        .unwrap();
+    let took = start.elapsed();
+    assert!(took >= 7000 * MS && took < 7100 * MS, "{took:?}");
+}
+
+#[actix_rt::test]
+async fn a_sleeping_retry_holds_no_place_in_the_window() {
+    tokio::time::pause();
+    // The first request sleeps for an hour; the other nine pass through a window of one.
+    let (script, _) = script(|number, _| match number {
+        0 => (MS, Answer::Status(503, &[("retry-after", "3600")])),
+        _ => (MS, Answer::Row),
+    });
+    let client = client(script);
+    let preference = Preference {
+        max_concurrent_requests: 1,
+        ..one_each()
+    };
+    let pending = client.embed(Embed::new(texts(10), "m").preference(preference));
+    tokio::time::sleep(60_000 * MS).await;
+    let progress = pending.progress().await.unwrap();
+    assert_eq!((progress.done, progress.total), (9, 10));
+    pending.await.unwrap();
+}
+
+#[actix_rt::test]
+async fn the_first_network_failure_is_free() {
+    tokio::time::pause();
+    let (script, asked) = script(|number, _| match number {
+        0 => (MS, Answer::Broken(TransportError::Broken("reset".into()))),
+        _ => (MS, Answer::Row),
+    });
+    let preference = Preference {
+        max_retries: 0,
+        ..one_each()
+    };
+    client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap();
+    assert_eq!(count(&asked), 2);
+}
+
+#[actix_rt::test]
+async fn network_failures_spend_the_operation_s_budget() {
+    tokio::time::pause();
+    let (script, asked) =
+        script(|_, _| (MS, Answer::Broken(TransportError::Broken("reset".into()))));
+    let error = client(script)
+        .embed(Embed::new(texts(100), "m").preference(one_each()))
+        .await
+        .unwrap_err();
+    assert!(error.is_network());
+    // 100 first attempts, 100 free ones, and at most the budget of 1 + 5 % of 100.
+    assert!((100..=206).contains(&count(&asked)), "{}", count(&asked));
+}
+
+#[actix_rt::test]
+async fn a_dead_host_fails_in_under_five_seconds() {
+    tokio::time::pause();
+    let (script, _) = script(|_, _| {
+        (
+            MS,
+            Answer::Broken(TransportError::Connect("refused".into())),
+        )
+    });
+    let start = Instant::now();
+    let preference = Preference {
+        retry_budget_pct: 3.0,
+        max_retries: 6,
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(500), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert!(error.is_connect() && error.to_string().contains("(Connect)"));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[actix_rt::test]
+async fn a_slow_request_gets_a_twin_and_the_first_success_wins() {
+    tokio::time::pause();
+    let (script, asked) = script(|number, _| match number {
+        0 => (10_000 * MS, Answer::Row),
+        _ => (20 * MS, Answer::Row),
+    });
+    let client = client(script);
+    let preference = Preference {
+        hedge_delay: Some(100 * MS),
+        ..one_each()
+    };
+    let start = Instant::now();
+    let embeddings = client
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap();
+    let took = start.elapsed();
+    assert!(took >= 120 * MS && took < 130 * MS, "{took:?}");
+    assert_eq!(count(&asked), 2);
+    assert_eq!(embeddings.requests()[0].attempts, 2);
+    let metrics = client.metrics().await.unwrap();
+    assert_eq!((metrics.hedges, metrics.hedges_won), (1, 1));
+}
+
+#[actix_rt::test]
+async fn of_a_hedged_pair_an_error_waits_for_its_twin() {
+    tokio::time::pause();
+    let (script, asked) = script(|number, _| match number {
+        0 => (500 * MS, Answer::Row),
+        _ => (10 * MS, Answer::Status(500, &[])),
+    });
+    let preference = Preference {
+        hedge_delay: Some(100 * MS),
+        max_retries: 0,
+        ..one_each()
+    };
+    client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .expect("the slow attempt succeeds");
+    assert_eq!(count(&asked), 2);
+}
+
+#[actix_rt::test]
+async fn hedges_stay_within_their_budget() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (1000 * MS, Answer::Row));
+    let client = client(script);
+    let preference = Preference {
+        hedge_delay: Some(100 * MS),
+        hedge_budget_pct: 0.10,
+        ..one_each()
+    };
+    client
+        .embed(Embed::new(texts(200), "m").preference(preference))
+        .await
+        .unwrap();
+    assert_eq!(client.metrics().await.unwrap().hedges, 21);
+    assert_eq!(count(&asked), 221);
+}
+
+#[actix_rt::test]
+async fn the_tail_of_slow_servers_is_cut() {
+    tokio::time::pause();
+    // One answer in a hundred takes a second, the others 10 ms; each operation is one request.
+    let shape = |number: u64| {
+        if number % 100 == 7 {
+            1000 * MS
+        } else {
+            10 * MS
+        }
+    };
+    let (script, asked) = script(move |number, _| (shape(number), Answer::Row));
+    let client = client(script);
+    let preference = Preference {
+        hedge_delay: Some(50 * MS),
+        ..one_each()
+    };
+    let mut longest = Duration::ZERO;
+    for _ in 0..1000 {
+        let start = Instant::now();
+        let call = Embed::new(texts(1), "m").preference(preference.clone());
+        client.embed(call).await.unwrap();
+        longest = longest.max(start.elapsed());
+    }
+    assert!(longest < 100 * MS, "{longest:?}");
+    assert!(count(&asked) <= 1050, "{}", count(&asked));
+}
+
+#[actix_rt::test]
+async fn a_timeout_is_retried_and_then_told() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (10_000 * MS, Answer::Row));
+    let preference = Preference {
+        timeout: 1000 * MS,
+        max_retries: 1,
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout());
+    let text = error.to_string();
+    assert!(text.contains("local") && text.contains("1 s"), "{text}");
+    assert_eq!(count(&asked), 2);
+}
+
+#[actix_rt::test]
+async fn the_deadline_of_an_operation_holds_over_pauses_and_attempts() {
+    tokio::time::pause();
+    let (script, _) = script(|_, _| (400 * MS, Answer::Status(500, &[])));
+    let start = Instant::now();
+    let preference = Preference {
+        total_timeout: Some(2000 * MS),
+        initial_backoff: 45_000 * MS,
+        max_retries: 6,
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(3), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert!(
+        error.is_timeout() && error.to_string().contains("total_timeout_s"),
+        "{error}"
+    );
+    assert!(start.elapsed() <= 2005 * MS, "{:?}", start.elapsed());
+}
+
+#[actix_rt::test]
+async fn each_attempt_tells_the_server_its_id_and_what_time_is_left() {
+    tokio::time::pause();
+    let seen: Arc<Mutex<Vec<(String, u64)>>> = Arc::default();
+    let keep = Arc::clone(&seen);
+    let (script, _) = script(move |number, request| {
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(found, _)| found == name);
+            found.unwrap().1.to_str().unwrap().to_owned()
+        };
+        assert!(header("request-deadline-ms").parse::<u64>().unwrap() > 1_700_000_000_000);
+        let left = header("request-timeout-ms").parse().unwrap();
+        let id = header("x-baseten-customer-request-id");
+        keep.lock().unwrap().push((id, left));
+        match number {
+            0 => (2000 * MS, Answer::Status(500, &[])),
+            _ => (MS, Answer::Row),
+        }
+    });
+    let preference = Preference {
+        timeout: 7000 * MS,
+        total_timeout: Some(8000 * MS),
+        ..one_each()
+    };
+    client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap();
+    let seen = seen.lock().unwrap();
+    let [(first, whole), (second, rest)] = seen.as_slice() else {
+        panic!("two attempts: {seen:?}");
+    };
+    assert!(
+        first.starts_with("perfclient-") && first.ends_with("-0-0"),
+        "{first}"
+    );
+    assert_eq!(second.strip_suffix("-0-1"), first.strip_suffix("-0-0"));
+    // The second has only what the operation's deadline leaves.
+    assert!((6999..=7000).contains(whole) && *rest < 6000, "{seen:?}");
+}
