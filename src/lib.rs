@@ -1,17 +1,71 @@
-//! Sends very many HTTP requests to inference services, well.
-mod actor;
-mod blocking;
-mod cancel;
+//! An actor system that sends very many HTTP requests to inference services, well.
+//!
+//! A call becomes messages; the actors cut it into requests, keep a window of them in flight,
+//! retry and hedge, decode the answers on the threads that read them, and join the parts:
+//!
+//! ```text
+//! Client, BlockingClient ──Submit──▶ Dispatcher ──Assign──▶ WorkerPool ──Assign──▶ Worker ──HTTP──▶
+//!          ▲                          │ ▲   ▲ │                 │ ▲                  │
+//!          └──────────reply port──────┘ │   │ └─Plan─▶ BatchPlanner                  │
+//!                                Due ───┘   └─────Finished──────┴───────Finished─────┘
+//!                            (Hedger)
+//! ```
+//!
+//! # From async code
+//!
+//! ```no_run
+//! # async fn example() -> hedgerow::Result<()> {
+//! use hedgerow::{Client, Embed, Preference};
+//! use std::time::Duration;
+//!
+//! let client = Client::builder("https://inference.example.com").build()?;
+//! let call = Embed::new(vec!["first text", "second text"], "my-model").preference(Preference {
+//!     batch_size: 64,
+//!     hedge_delay: Some(Duration::from_millis(300)),
+//!     total_timeout: Some(Duration::from_secs(60)),
+//!     ..Preference::default()
+//! });
+//! let embeddings = client.embed(call).await?;
+//! assert_eq!(embeddings.row(1).len(), embeddings.dimensions());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # From threads
+//!
+//! [`BlockingClient`] has the same calls and waits for their answers.
+//!
+//! # From actix
+//!
+//! [`Client`] is an actor: start it and send it [`Embed`]; `examples/actix.rs` does so. With
+//! [`Placement::Current`] the whole system runs on the program's own arbiter.
+
 mod client;
+
+mod blocking;
+
+mod operation;
+
 mod config;
+
+mod error;
+
+mod cancel;
+
+mod actor;
+
+mod policy;
+
+pub mod transport;
+
 #[doc(hidden)]
 pub mod decode;
-mod error;
+
 #[cfg(feature = "mock")]
 pub mod mock;
-mod operation;
-mod policy;
-pub mod transport;
+
+#[doc(hidden)]
+pub mod internals;
 
 pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
 pub use blocking::BlockingClient;

@@ -349,7 +349,7 @@ impl Flight {
             log::debug!("{request_id}: answered {code}; asked again without base64");
             active.try_base64 = false;
             active.refused_base64 = true;
-            turn.pauses.push((now, key));
+            self.start(request, now, turn);
             return None;
         }
         if matches!(failure, Failure::Timeout) && self.deadline.is_some_and(|at| at <= now) {

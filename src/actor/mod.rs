@@ -24,6 +24,9 @@ mod alarm;
 
 pub(crate) mod system;
 
+#[cfg(test)]
+mod tests;
+
 pub use messages::Progress;
 pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
 pub use metrics::MetricsSnapshot;

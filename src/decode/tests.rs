@@ -60,6 +60,7 @@ fn rows_come_in_input_order() {
         values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
         rows: 3,
         dimensions: 2,
+        base64: true,
         model: Some("m".to_owned()),
         usage: Usage {
             prompt_tokens: 7,

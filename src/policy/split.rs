@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What bounds one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// At most so many inputs; at least 1.
     pub batch_size: usize,
     /// At most so many characters (Unicode scalar values), where set. An input that is longer
@@ -16,24 +16,44 @@ pub(crate) struct Limits {
 
 /// The requests of one operation, in input order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Plan {
+pub enum Plan {
     /// Every request but the last has `batch_size` inputs. Needs no memory, however long it is.
-    Even { inputs: usize, batch_size: usize },
+    Even {
+        /// Inputs of the operation.
+        inputs: usize,
+        /// Inputs of a request.
+        batch_size: usize,
+    },
     /// Request `i` ends before input `ends[i]`.
-    Cut { ends: Vec<u32> },
+    Cut {
+        /// One past the last input of each request.
+        ends: Vec<u32>,
+    },
 }
 
 impl Plan {
     /// How many requests there are.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         match self {
             Self::Even { inputs, batch_size } => inputs.div_ceil(*batch_size),
             Self::Cut { ends } => ends.len(),
         }
     }
 
+    /// Whether there is none: only where there was no input.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The inputs of request `index`.
-    pub(crate) fn range(&self, index: usize) -> Range<usize> {
+    ///
+    /// # Panics
+    ///
+    /// When there is no such request.
+    #[must_use]
+    pub fn range(&self, index: usize) -> Range<usize> {
         match self {
             Self::Even { inputs, batch_size } => {
                 let start = index * batch_size;
@@ -49,7 +69,7 @@ impl Plan {
 
 /// Cuts `inputs` inputs into requests within `limits`. `chars(i)` counts the characters of input
 /// `i` and is asked only where a limit on them is set.
-pub(crate) fn split(inputs: usize, limits: Limits, chars: impl Fn(usize) -> usize) -> Plan {
+pub fn split(inputs: usize, limits: Limits, chars: impl Fn(usize) -> usize) -> Plan {
     let Limits {
         batch_size,
         max_chars,

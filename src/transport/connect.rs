@@ -1,10 +1,13 @@
-//! Opening TCP connections: names resolved once and remembered, addresses raced, no delay.
+//! Opening connections: names resolved once and remembered, addresses raced, no delay, TLS.
 //!
 //! The library's own connector tries addresses one by one, asks DNS for each connection and
-//! leaves Nagle's algorithm on.
+//! leaves Nagle's algorithm on. TLS is made here and not by the library, since a [`Stream`] must
+//! see what it carries.
 
+use super::stream::Stream;
 use actix_rt::net::TcpStream;
 use actix_service::Service;
+use actix_tls::connect::rustls_0_23::TlsConnector;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
 use awc::http::Uri;
 use futures_util::FutureExt;
@@ -16,6 +19,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,9 +35,18 @@ type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>
 #[derive(Clone, Default)]
 pub(super) struct Connector {
     names: Rc<RefCell<HashMap<Box<str>, (Instant, Lookup)>>>,
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Connector {
+    /// One that speaks TLS, whatever the scheme of the URL, and shares the names of this one.
+    pub(super) fn secure(&self, tls: Arc<rustls::ClientConfig>) -> Self {
+        Self {
+            names: Rc::clone(&self.names),
+            tls: Some(tls),
+        }
+    }
+
     /// The addresses of `host`. Connections that open side by side share one look-up.
     fn resolve(&self, host: &str) -> Lookup {
         if let Some((until, lookup)) = self.names.borrow().get(host)
@@ -55,24 +68,42 @@ impl Connector {
         lookup
     }
 
-    async fn connect(self, uri: Uri) -> Result<Connection<Uri, TcpStream>, ConnectError> {
+    async fn connect(self, uri: Uri) -> Result<Connection<Uri, Stream>, ConnectError> {
         // A URI writes an IPv6 address in brackets.
         let host = uri.hostname().trim_matches(['[', ']']);
-        let port = Host::port(&uri).unwrap_or(80);
+        let default = if self.tls.is_some() { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default);
         let addresses: Rc<[IpAddr]> = match host.parse() {
             Ok(address) => Rc::new([address]),
             Err(_) => self.resolve(host).await.map_err(|cause| {
                 ConnectError::Resolver(format!("{host} has no address: {cause}").into())
             })?,
         };
-        let stream = race(&addresses, port).await?;
-        stream.set_nodelay(true).map_err(ConnectError::Io)?;
+        let socket = race(&addresses, port).await?;
+        socket.set_nodelay(true).map_err(ConnectError::Io)?;
+        let stream = match self.tls {
+            None => Stream::new(socket),
+            Some(tls) => {
+                let plain = Connection::new(ServerName(host.into()), socket);
+                let shaking_hands = TlsConnector::service(tls).call(plain);
+                Stream::new(shaking_hands.await.map_err(ConnectError::Io)?.into_parts().0)
+            }
+        };
         Ok(Connection::new(uri, stream))
     }
 }
 
+/// The name that a certificate is to be for: the host, without brackets and without a port.
+struct ServerName(Box<str>);
+
+impl Host for ServerName {
+    fn hostname(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Service<ConnectInfo<Uri>> for Connector {
-    type Response = Connection<Uri, TcpStream>;
+    type Response = Connection<Uri, Stream>;
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 

@@ -2,7 +2,7 @@
 //!
 //! Closed: no redirect is followed (a key never travels to another host); its own timeout, its
 //! limit of connections and its body limit are off, since Workers keep all three; a body that ends
-//! early is an error; an answer without a length, which it would read as empty, is refused.
+//! early is an error. What it misreads in heads is put right below it, in `stream.rs`.
 
 use super::connect::Connector;
 use super::{Body, Head, Request, Response, TlsSettings, Transport, TransportError};
@@ -35,7 +35,7 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// What an HTTP/1.1 transport is made from.
 #[derive(Debug, Clone)]
 pub struct Http1Settings {
-    /// The longest that opening a connection may take, names and TLS each. Default 4 s.
+    /// The longest that opening a connection may take, names and TLS included. Default 4 s.
     pub connect_timeout: Duration,
     /// Which servers are trusted.
     pub tls: TlsSettings,
@@ -67,7 +67,7 @@ impl Http1Settings {
 
 /// The transport of one Worker.
 pub struct Http1 {
-    client: awc::Client,
+    clients: Rc<Clients>,
     frozen: Rc<RefCell<FrozenHeads>>,
 }
 
@@ -79,34 +79,47 @@ impl fmt::Debug for Http1 {
 
 impl Http1 {
     fn new(connect_timeout: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
-        let connector = awc::Connector::new()
-            .connector(Connector::default())
-            .rustls_0_23(tls)
-            .timeout(connect_timeout)
-            .handshake_timeout(connect_timeout)
-            .limit(0)
-            .conn_keep_alive(IDLE)
-            .conn_lifetime(LIFETIME);
-        let client = awc::Client::builder()
-            .connector(connector)
-            .disable_timeout()
-            .disable_redirects()
-            .no_default_headers()
-            .finish();
+        let connector = Connector::default();
+        let clients = Clients {
+            secure: client(connector.secure(tls), connect_timeout),
+            plain: client(connector, connect_timeout),
+        };
         Self {
-            client,
+            clients: Rc::new(clients),
             frozen: Rc::default(),
         }
     }
 }
 
+/// A client a scheme: the library tells kept connections apart by host and port alone, and takes
+/// both kinds for plain, since TLS is made below it.
+struct Clients {
+    plain: awc::Client,
+    secure: awc::Client,
+}
+
+fn client(connector: Connector, connect_timeout: Duration) -> awc::Client {
+    let connector = awc::Connector::new()
+        .connector(connector)
+        .timeout(connect_timeout)
+        .limit(0)
+        .conn_keep_alive(IDLE)
+        .conn_lifetime(LIFETIME);
+    awc::Client::builder()
+        .connector(connector)
+        .disable_timeout()
+        .disable_redirects()
+        .no_default_headers()
+        .finish()
+}
+
 impl Transport for Http1 {
     fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>> {
-        let client = self.client.clone();
+        let clients = Rc::clone(&self.clients);
         let frozen = Rc::clone(&self.frozen);
         async move {
             let is_head = request.head.method == Method::HEAD;
-            let head = frozen.borrow_mut().get(&client, &request.head)?;
+            let head = frozen.borrow_mut().get(&clients, &request.head)?;
             let mut extra = awc_header::HeaderMap::with_capacity(request.headers.len() + 1);
             for (name, value) in &request.headers {
                 let (name, value) = converted(name, value)?;
@@ -151,14 +164,14 @@ struct FrozenHeads {
 impl FrozenHeads {
     fn get(
         &mut self,
-        client: &awc::Client,
+        clients: &Clients,
         head: &Arc<Head>,
     ) -> Result<awc::FrozenClientRequest, TransportError> {
         let identity = Arc::as_ptr(head) as usize;
         if let Some((_, frozen)) = self.heads.get(&identity) {
             return Ok(frozen.clone());
         }
-        let frozen = freeze(client, head)?;
+        let frozen = freeze(clients, head)?;
         if self.heads.len() >= MOST_FROZEN {
             self.heads.clear();
         }
@@ -168,11 +181,14 @@ impl FrozenHeads {
     }
 }
 
-fn freeze(client: &awc::Client, head: &Head) -> Result<awc::FrozenClientRequest, TransportError> {
+fn freeze(clients: &Clients, head: &Head) -> Result<awc::FrozenClientRequest, TransportError> {
     let bad = |cause: String| TransportError::BadRequest(cause);
     let method = awc::http::Method::from_bytes(head.method.as_str().as_bytes())
         .map_err(|cause| bad(cause.to_string()))?;
-    let mut request = client.request(method, &*head.url);
+    let mut request = match head.url.strip_prefix("https://") {
+        Some(rest) => clients.secure.request(method, format!("http://{rest}")),
+        None => clients.plain.request(method, &*head.url),
+    };
     for (name, value) in &head.headers {
         request = request.insert_header(converted(name, value)?);
     }

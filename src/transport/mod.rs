@@ -8,6 +8,8 @@ mod http1;
 
 mod connect;
 
+mod stream;
+
 mod tls;
 
 pub(crate) mod decompress;

@@ -117,36 +117,11 @@ fn work_is_spread_over_workers() {
 }
 
 #[actix_rt::test]
-async fn a_worker_that_panics_is_replaced_and_its_attempts_are_sent_again() {
-    tokio::time::pause();
-    let second = Duration::from_secs(1);
-    // The fifth request of the first Worker kills it, with four others waiting.
-    let died = std::sync::atomic::AtomicBool::new(false);
-    let client = fake::client(Arc::new(move |number, _| {
-        use std::sync::atomic::Ordering::Relaxed;
-        if number == 4 && !died.swap(true, Relaxed) {
-            (second, Answer::PanicInWorker)
-        } else {
-            (second, Answer::Row)
-        }
-    }));
-    let call = Embed::new(texts(8), "m").preference(one_each());
-    let embeddings = client.embed(call).await.unwrap();
-    assert_eq!(embeddings.len(), 8);
-    // Those that were never sent, for the death of their Worker, are given back too.
-    let again = embeddings
-        .requests()
-        .iter()
-        .filter(|record| record.attempts == 2);
-    assert_eq!(again.count(), 8);
-}
-
-#[actix_rt::test]
 async fn an_attempt_that_panics_harms_no_other() {
     tokio::time::pause();
     let client = fake::client(Arc::new(|number, _| {
         let answer = if number == 2 {
-            Answer::PanicInAttempt
+            Answer::Panic
         } else {
             Answer::Row
         };
@@ -162,9 +137,9 @@ async fn an_attempt_that_panics_harms_no_other() {
 }
 
 #[actix_rt::test]
-async fn a_request_that_kills_every_worker_ends_in_an_error() {
+async fn a_request_that_panics_each_time_ends_in_an_error() {
     tokio::time::pause();
-    let client = fake::client(Arc::new(|_, _| (Duration::ZERO, Answer::PanicInWorker)));
+    let client = fake::client(Arc::new(|_, _| (Duration::ZERO, Answer::Panic)));
     let error = client.embed(Embed::new(texts(1), "m")).await.unwrap_err();
     assert!(error.to_string().contains("worker"), "{error}");
 }

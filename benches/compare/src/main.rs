@@ -7,12 +7,18 @@
 //! `contender`.
 
 mod cli;
-mod contender;
-mod report;
-mod rounds;
-mod server;
-mod span;
+
 mod work;
+
+mod server;
+
+mod contender;
+
+mod span;
+
+mod rounds;
+
+mod report;
 
 use clap::Parser;
 

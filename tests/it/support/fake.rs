@@ -18,10 +18,8 @@ pub(crate) enum Answer {
     Status(u16, &'static [(&'static str, &'static str)]),
     /// The exchange fails.
     Broken(TransportError),
-    /// The transport panics while it is asked to send, in the Worker's own turn.
-    PanicInWorker,
-    /// The transport panics while the attempt waits.
-    PanicInAttempt,
+    /// The transport panics.
+    Panic,
 }
 
 /// Decides what the `n`-th request (from 0) gets, and after how long.
@@ -37,14 +35,13 @@ impl Transport for Fake {
         let number = self.asked.get();
         self.asked.set(number + 1);
         let (delay, answer) = (self.script)(number, &request);
-        assert!(!matches!(answer, Answer::PanicInWorker), "a planned panic");
         async move {
             tokio::time::sleep(delay).await;
             match answer {
                 Answer::Row => Ok(row()),
                 Answer::Status(status, headers) => Ok(response(status, headers, Bytes::new())),
                 Answer::Broken(error) => Err(error),
-                Answer::PanicInWorker | Answer::PanicInAttempt => panic!("a planned panic"),
+                Answer::Panic => panic!("a planned panic"),
             }
         }
         .boxed_local()

@@ -84,7 +84,7 @@ impl Hostile {
 
     /// Starts a server that answers every request as it should be answered.
     pub(crate) fn honest() -> Self {
-        Self::start(Visit::right)
+        Self::start(|visit| visit.right())
     }
 
     /// Starts a server that does one of `scripts` a request, in their order; the last repeats.

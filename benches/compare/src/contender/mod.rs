@@ -1,8 +1,10 @@
 //! The contenders. To add one: a file with a type that is a [`Contender`], and a line in [`ALL`].
 
-mod batch;
-mod each;
 mod floor;
+
+mod batch;
+
+mod each;
 
 use crate::work::Work;
 use anyhow::{Result, ensure};

@@ -1,0 +1,3 @@
+//! What the benchmarks measure from outside and no program should use.
+
+pub use crate::policy::split::{Limits, Plan, split};

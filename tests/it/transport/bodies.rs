@@ -1,0 +1,115 @@
+//! Bodies that end early, and bodies that are not what was asked for.
+
+use super::{ask_once, assert_names_the_last_attempt, is_a_network_error, is_retried, preference};
+use crate::support::hostile::{Hostile, Next, Visit};
+use std::io::Write;
+
+fn cut_of_its_length(visit: &mut Visit<'_>) -> Next {
+    let body = visit.rows();
+    let (length, half) = (body.len(), &body[..body.len() / 2]);
+    visit.write(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{half}"
+    ));
+    Next::Close
+}
+
+fn cut_by_an_rst(visit: &mut Visit<'_>) -> Next {
+    cut_of_its_length(visit);
+    Next::Reset
+}
+
+/// Whole JSON in one chunk, cut after half of it.
+fn cut_within_a_chunk(visit: &mut Visit<'_>) -> Next {
+    let body = visit.rows();
+    let (length, half) = (body.len(), &body[..body.len() / 2]);
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    visit.write(format!("{head}{length:x}\r\n{half}"));
+    Next::Close
+}
+
+/// Half of the JSON in a chunk of its own, and no last chunk.
+fn cut_between_chunks(visit: &mut Visit<'_>) -> Next {
+    let body = visit.rows();
+    let half = &body[..body.len() / 2];
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    visit.write(format!("{head}{:x}\r\n{half}\r\n", half.len()));
+    Next::Close
+}
+
+/// A whole message whose body is half of a compressed one.
+fn cut_before_it_was_sent(visit: &mut Visit<'_>) -> Next {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder
+        .write_all(visit.rows().as_bytes())
+        .expect("in memory");
+    let whole = encoder.finish().expect("in memory");
+    visit.answer(
+        "200 OK",
+        "content-encoding: gzip\r\n",
+        &whole[..whole.len() / 2],
+    );
+    Next::Keep
+}
+
+fn no_json(visit: &mut Visit<'_>) -> Next {
+    visit.answer("200 OK", "", "<html>we are restarting</html>");
+    Next::Keep
+}
+
+fn nothing(visit: &mut Visit<'_>) -> Next {
+    visit.answer("200 OK", "", "");
+    Next::Keep
+}
+
+#[test]
+fn a_body_cut_short_of_its_length_is_retried() {
+    is_retried(cut_of_its_length);
+    let error = is_a_network_error(cut_of_its_length);
+    assert!(
+        error.to_string().contains("the body ended after"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_body_cut_by_an_rst_is_retried() {
+    is_retried(cut_by_an_rst);
+    is_a_network_error(cut_by_an_rst);
+}
+
+#[test]
+fn a_body_without_its_last_chunk_is_retried() {
+    for cut in [cut_within_a_chunk, cut_between_chunks] {
+        is_retried(cut);
+        is_a_network_error(cut);
+    }
+}
+
+#[test]
+fn a_compressed_body_that_is_cut_is_retried() {
+    is_retried(cut_before_it_was_sent);
+    let error = is_a_network_error(cut_before_it_was_sent);
+    assert!(error.to_string().contains("damaged or cut"), "{error}");
+}
+
+#[test]
+fn a_body_that_is_no_json_is_retried() {
+    for wrong in [no_json, nothing] {
+        is_retried(wrong);
+        let error = is_a_network_error(wrong);
+        assert!(error.to_string().contains("JSON"), "{error}");
+    }
+}
+
+#[test]
+fn json_of_another_shape_is_an_error_at_once() {
+    let server = Hostile::start(|visit| {
+        visit.answer("200 OK", "", r#"{"error": {"message": "no such model"}}"#);
+        Next::Keep
+    });
+    let error = ask_once(&server, &preference()).expect_err("no rows");
+    assert!(error.is_answer(), "{error}");
+    assert!(error.to_string().contains("no such model"), "{error}");
+    assert_names_the_last_attempt(&error, &server);
+    assert_eq!(server.requests(), 1);
+}

@@ -1,0 +1,168 @@
+//! Making connections, keeping them, and losing them between requests.
+
+use super::{ask, ask_once, no_retries, preference};
+use crate::support::hostile::{Hostile, Next, Visit, assert_right};
+use crate::support::{client_of, eventually, texts};
+use hedgerow::{Embed, Preference};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 8;
+
+#[test]
+fn a_connection_closed_between_requests_is_not_noticed() {
+    let server = Hostile::start(|visit| {
+        visit.right();
+        Next::Close
+    });
+    let client = client_of(&server.url());
+    for _ in 0..ROUNDS {
+        let found = ask(&client, &no_retries()).expect("a stale connection is nobody's fault");
+        assert_right(&found, 0, 1);
+    }
+    assert_eq!((server.connections(), server.requests()), (ROUNDS, ROUNDS));
+}
+
+#[test]
+fn a_connection_closed_as_the_next_request_arrives_is_not_noticed() {
+    for end in [Next::Close, Next::Reset] {
+        let server = Hostile::start(move |visit| match visit.on_connection {
+            0 => visit.right(),
+            _ => end,
+        });
+        let client = client_of(&server.url());
+        ask(&client, &no_retries()).expect("the first is answered");
+        for _ in 1..ROUNDS {
+            let found = ask(&client, &no_retries()).expect("the first network failure is free");
+            assert_right(&found, 0, 1);
+            assert_eq!(found.requests()[0].attempts, 2);
+        }
+        // Each round but the first met a connection that died under it.
+        let expected = (ROUNDS, 2 * ROUNDS - 1);
+        assert_eq!(
+            (server.connections(), server.requests()),
+            expected,
+            "{end:?}"
+        );
+    }
+}
+
+#[test]
+fn a_connection_reset_after_half_a_head_is_not_noticed() {
+    let half = |visit: &mut Visit<'_>| {
+        visit.write("HTTP/1.1 200 OK\r\ncontent-le");
+        Next::Reset
+    };
+    super::is_retried(half);
+    super::is_a_network_error(half);
+}
+
+#[test]
+fn requests_reuse_connections() {
+    const REQUESTS: usize = 1000;
+    const WINDOW: usize = 8;
+    let server = Hostile::honest();
+    let window = Preference {
+        max_concurrent_requests: WINDOW,
+        batch_size: 1,
+        ..no_retries()
+    };
+    let call = Embed::new(texts(REQUESTS), "m").preference(window);
+    let found = client_of(&server.url())
+        .embed(call)
+        .expect("an honest server");
+    assert_right(&found, 0, REQUESTS);
+    assert_eq!(server.requests(), REQUESTS);
+    // A connection is given back a moment after the answer has been, hence a few more.
+    assert!(
+        server.most_open() <= WINDOW + 2,
+        "{} open",
+        server.most_open()
+    );
+    assert!(
+        server.connections() <= WINDOW + 4,
+        "{} made",
+        server.connections()
+    );
+}
+
+#[test]
+fn an_answer_that_says_close_ends_its_connection() {
+    let server = Hostile::start(|visit| {
+        let body = visit.rows();
+        visit.answer("200 OK", "connection: close\r\n", body);
+        assert!(visit.wait_for_close(), "no request follows a close");
+        Next::Close
+    });
+    let client = client_of(&server.url());
+    for _ in 0..ROUNDS {
+        ask(&client, &no_retries()).expect("an honest server");
+    }
+    assert_eq!((server.connections(), server.requests()), (ROUNDS, ROUNDS));
+    eventually("the client closes", || server.closed_by_client() == ROUNDS);
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    for status in [
+        "301 Moved Permanently",
+        "302 Found",
+        "307 Temporary Redirect",
+        "308 Permanent",
+    ] {
+        let other = Hostile::honest();
+        let location = format!("location: {}/v1/embeddings\r\n", other.url());
+        let server = Hostile::start(move |visit| {
+            visit.answer(status, &location, "elsewhere");
+            Next::Keep
+        });
+        let error = ask_once(&server, &preference()).expect_err("a redirect is no answer");
+        assert_eq!(error.status(), status[..3].parse().ok(), "{error}");
+        assert_eq!(server.requests(), 1, "{status}");
+        assert_eq!(other.connections(), 0, "{status}: a key may have left");
+    }
+}
+
+#[test]
+fn a_refused_connection_fails_in_seconds_however_many_batches_there_are() {
+    // The port was free a moment ago, and nothing listens there any more.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let url = format!("http://{}", free.expect("a free port"));
+    let start = Instant::now();
+    let one_a_request = Preference {
+        batch_size: 1,
+        ..Preference::default()
+    };
+    let call = Embed::new(texts(2000), "m").preference(one_a_request);
+    let error = client_of(&url).embed(call).expect_err("nobody listens");
+    assert!(error.is_connect(), "{error}");
+    assert!(error.to_string().contains("(Connect)"), "{error}");
+    assert!(error.request_id().is_some(), "{error}");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[test]
+fn a_host_that_does_not_exist_is_a_connect_error() {
+    let client = client_of("http://does-not-exist.invalid");
+    let error = ask(&client, &no_retries()).expect_err("no such host");
+    assert!(error.is_connect(), "{error}");
+    assert!(
+        error.to_string().contains("does-not-exist.invalid"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_and_addresses_of_both_families_work() {
+    let server = Hostile::honest();
+    let by_name = format!("http://localhost:{}", server.address().port());
+    ask(&client_of(&by_name), &no_retries()).expect("localhost has the address 127.0.0.1");
+    let head = &server.heads()[0];
+    let host = format!("host: localhost:{}\r\n", server.address().port());
+    assert!(head.contains(&host), "{head}");
+    assert_eq!(server.requests(), 1);
+}

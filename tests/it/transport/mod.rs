@@ -1,0 +1,75 @@
+//! What a connection can do to a client: cut, reset, stall, compress, redirect, lie.
+
+mod bodies;
+mod codings;
+mod connections;
+mod early;
+mod heads;
+mod limits;
+mod stalls;
+
+use crate::support::hostile::{Hostile, Visit, assert_right};
+use crate::support::{client_of, texts};
+use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference};
+use std::time::Duration;
+
+/// Ample time for a noisy machine, so that only what is meant to stall times out, and short
+/// pauses.
+fn preference() -> Preference {
+    Preference {
+        timeout: Duration::from_secs(20),
+        initial_backoff: Duration::from_millis(50),
+        ..Preference::default()
+    }
+}
+
+/// The same, without any retry but the one that is free.
+fn no_retries() -> Preference {
+    Preference {
+        max_retries: 0,
+        ..preference()
+    }
+}
+
+/// One request with one text.
+fn ask(client: &BlockingClient, preference: &Preference) -> Result<Embeddings, Error> {
+    client.embed(Embed::new(texts(1), "m").preference(preference.clone()))
+}
+
+/// One request to a new client of `server`.
+fn ask_once(server: &Hostile, preference: &Preference) -> Result<Embeddings, Error> {
+    ask(&client_of(&server.url()), preference)
+}
+
+/// The server misbehaves as `wrong` does, once: the caller must not notice.
+fn is_retried(wrong: fn(&mut Visit<'_>) -> crate::support::hostile::Next) {
+    let server = Hostile::in_turn(vec![wrong, |visit| visit.right()]);
+    let found = ask_once(&server, &no_retries()).expect("the second attempt succeeds");
+    assert_right(&found, 0, 1);
+    assert_eq!(found.requests()[0].attempts, 2);
+    assert_eq!(server.requests(), 2);
+}
+
+/// The server misbehaves as `wrong` does, always: a typed error after the retries that are
+/// allowed, which names the attempt that the server saw last.
+fn is_a_network_error(wrong: fn(&mut Visit<'_>) -> crate::support::hostile::Next) -> Error {
+    let server = Hostile::start(wrong);
+    let one_retry = Preference {
+        max_retries: 1,
+        ..preference()
+    };
+    let error = ask_once(&server, &one_retry).expect_err("no attempt succeeds");
+    assert!(error.is_network(), "{error}");
+    // The first attempt, the free retry, and the one that was allowed.
+    assert_eq!(server.requests(), 3, "{error}");
+    assert_names_the_last_attempt(&error, &server);
+    error
+}
+
+fn assert_names_the_last_attempt(error: &Error, server: &Hostile) {
+    let id = error.request_id().expect("a request id");
+    assert!(error.to_string().contains(id), "{error}");
+    let last = server.heads().pop().expect("a request was seen");
+    let line = format!("x-baseten-customer-request-id: {id}\r\n");
+    assert!(last.contains(&line), "{id} is not in {last}");
+}

@@ -1,0 +1,211 @@
+//! Servers that stop: every wait of an attempt has an end, and its socket closes with it.
+
+use super::no_retries;
+use crate::support::hostile::{Hostile, Next, Visit};
+use crate::support::{async_client_of, client_of, eventually, texts};
+use hedgerow::{Client, Embed, Error, Preference};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+/// How soon after a drop the server is to see the close.
+const AT_ONCE: Duration = Duration::from_millis(50);
+const TRIES: usize = 5;
+
+fn times_out(url: &str) -> Error {
+    let short = Preference {
+        timeout: TIMEOUT,
+        ..no_retries()
+    };
+    let start = Instant::now();
+    let call = Embed::new(texts(1), "m").preference(short);
+    let error = client_of(url).embed(call).expect_err("never answered");
+    assert!(error.is_timeout(), "{error}");
+    assert!(error.to_string().contains("timeout_s"), "{error}");
+    assert!(error.request_id().is_some(), "{error}");
+    assert!(start.elapsed() >= TIMEOUT, "{:?}", start.elapsed());
+    error
+}
+
+/// The timeout holds, and the server sees the socket close.
+fn times_out_and_closes(script: fn(&mut Visit<'_>) -> Next) {
+    let server = Hostile::start(script);
+    times_out(&server.url());
+    assert_eq!((server.connections(), server.requests()), (1, 1));
+    eventually("the client closes", || server.closed_by_client() == 1);
+    eventually("no socket is left", || server.open() == 0);
+}
+
+fn no_head(visit: &mut Visit<'_>) -> Next {
+    visit.wait_for_close();
+    Next::Close
+}
+
+fn half_a_body(visit: &mut Visit<'_>) -> Next {
+    visit.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":[");
+    visit.wait_for_close();
+    Next::Close
+}
+
+fn half_a_refusal(visit: &mut Visit<'_>) -> Next {
+    visit.write("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 1000\r\n\r\noops");
+    visit.wait_for_close();
+    Next::Close
+}
+
+#[test]
+fn a_server_that_never_answers_times_out() {
+    times_out_and_closes(no_head);
+}
+
+#[test]
+fn a_head_and_half_a_body_times_out() {
+    times_out_and_closes(half_a_body);
+    times_out_and_closes(half_a_refusal);
+}
+
+#[test]
+fn half_a_head_times_out() {
+    times_out_and_closes(|visit| {
+        visit.write("HTTP/1.1 200 OK\r\ncontent-le");
+        visit.wait_for_close();
+        Next::Close
+    });
+}
+
+#[test]
+fn an_informational_answer_and_nothing_after_it_times_out() {
+    times_out_and_closes(|visit| {
+        visit.write("HTTP/1.1 100 Continue\r\n\r\n");
+        visit.wait_for_close();
+        Next::Close
+    });
+}
+
+#[test]
+fn a_slow_drip_times_out_in_the_head_and_in_the_body() {
+    times_out_and_closes(|visit| {
+        visit.drip(&[b'H'; 100], Duration::from_millis(100));
+        Next::Close
+    });
+    times_out_and_closes(|visit| {
+        visit.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        visit.drip(&[b' '; 100], Duration::from_millis(100));
+        Next::Close
+    });
+}
+
+#[test]
+fn a_server_that_does_not_read_times_out() {
+    // The request is larger than the buffers of two sockets, and nobody takes it out of them.
+    let server = Hostile::start_at_heads(|visit| {
+        visit.pause(Duration::from_secs(20));
+        Next::Close
+    });
+    let short = Preference {
+        timeout: TIMEOUT,
+        ..no_retries()
+    };
+    let call = Embed::new(["x".repeat(24 << 20)], "m").preference(short);
+    let error = client_of(&server.url())
+        .embed(call)
+        .expect_err("never read");
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(server.requests(), 1);
+}
+
+#[test]
+fn a_server_that_never_accepts_times_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
+    times_out(&format!("http://{address}"));
+}
+
+#[test]
+fn a_connection_that_does_not_come_about_is_a_connect_error_after_connect_timeout() {
+    use hedgerow::transport::Http1Settings;
+    let Some((_full, address)) = full_backlog() else {
+        return;
+    };
+    let http = Http1Settings {
+        connect_timeout: TIMEOUT,
+        ..Http1Settings::default()
+    };
+    let system = hedgerow::System::builder()
+        .workers(1)
+        .http(http)
+        .start()
+        .expect("a system");
+    let client = Client::builder(format!("http://{address}"))
+        .system(system)
+        .build();
+    let client = hedgerow::BlockingClient::new(client.expect("a client"));
+    let start = Instant::now();
+    let error = super::ask(&client, &no_retries()).expect_err("no connection");
+    assert!(error.is_connect(), "{error}");
+    assert!(error.to_string().contains("connect_timeout"), "{error}");
+    assert!(start.elapsed() >= TIMEOUT, "{:?}", start.elapsed());
+    // The attempt's own limit holds while a connection is being made, too.
+    times_out(&format!("http://{address}"));
+}
+
+/// A listener whose queue is full, so that the kernel answers no further SYN. `None` where the
+/// kernel will not have it so.
+fn full_backlog() -> Option<(Vec<tokio::net::TcpStream>, std::net::SocketAddr)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().ok()?;
+        socket.bind(([127, 0, 0, 1], 0).into()).ok()?;
+        let listener = socket.listen(1).ok()?;
+        let address = listener.local_addr().ok()?;
+        let mut held = Vec::new();
+        // The listener must outlast the test: its descriptor is never closed.
+        std::mem::forget(listener);
+        for _ in 0..64 {
+            let connecting = tokio::net::TcpStream::connect(address);
+            match tokio::time::timeout(Duration::from_millis(200), connecting).await {
+                Ok(stream) => held.push(stream.ok()?),
+                Err(_) => return Some((held, address)),
+            }
+        }
+        None
+    })
+}
+
+/// How long after the drop of a call the server sees its socket close: the best of several, since
+/// the machine has other things to do.
+fn close_after_drop(script: fn(&mut Visit<'_>) -> Next) -> Duration {
+    let server = Hostile::start(script);
+    let client = async_client_of(&server.url());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    let times = (1..=TRIES).map(|round| {
+        let call = Embed::new(texts(1), "m").preference(no_retries());
+        let pending = runtime.block_on(async { client.embed(call) });
+        eventually("the request is there", || server.requests() == round);
+        // Long enough, as a rule, for what the server writes to have been read.
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(server.closed_by_client(), round - 1, "closed too early");
+        drop(pending);
+        eventually("the client closes", || server.closed_by_client() == round)
+    });
+    let best = times.min().expect("at least one try");
+    assert_eq!(server.connections(), TRIES);
+    best
+}
+
+#[test]
+fn a_dropped_call_closes_its_socket_before_the_head() {
+    let best = close_after_drop(no_head);
+    assert!(best < AT_ONCE, "{best:?}");
+}
+
+#[test]
+fn a_dropped_call_closes_its_socket_within_the_body() {
+    let best = close_after_drop(half_a_body);
+    assert!(best < AT_ONCE, "{best:?}");
+}
