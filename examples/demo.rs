@@ -22,7 +22,7 @@ struct Arguments {
     /// The text; each line that is not empty is embedded.
     #[arg(long, default_value = "examples/data/paradise_lost.txt")]
     text: PathBuf,
-    /// A service to ask instead of the mock; its key is read from OPENAI_API_KEY.
+    /// A service to ask instead of the mock; its key is read from `OPENAI_API_KEY`.
     #[arg(long)]
     url: Option<String>,
     /// The model to ask for.
@@ -102,8 +102,10 @@ fn start_mock() -> Outcome<MockServer> {
 
 /// Waits for a call, and shows how far it is.
 async fn with_progress(mut call: Pending<Embeddings>) -> hedgerow::Result<Embeddings> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} lines  {per_sec}  {elapsed}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(
+        "{bar:40} {human_pos}/{human_len} lines, {elapsed} of about {duration}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::no_length().with_style(style);
     let mut redraw = tokio::time::interval(Duration::from_millis(50));
     loop {
@@ -128,7 +130,6 @@ async fn with_progress(mut call: Pending<Embeddings>) -> hedgerow::Result<Embedd
 
 fn report(embeddings: &Embeddings, metrics: &MetricsSnapshot) {
     let seconds = embeddings.total_time().as_secs_f64();
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let per_second = |count: u64| count as f64 / seconds;
     println!(
@@ -141,17 +142,18 @@ fn report(embeddings: &Embeddings, metrics: &MetricsSnapshot) {
         per_second(embeddings.len() as u64),
         per_second(metrics.requests_succeeded)
     );
+    let mut times: Vec<Duration> = embeddings
+        .requests()
+        .iter()
+        .map(|request| request.time)
+        .collect();
+    times.sort_unstable();
     println!(
-        "latency      p50 {:.1} ms, p90 {:.1} ms, p99 {} (of {} attempts that succeeded)",
-        ms(metrics.service_p50),
-        ms(metrics.service_p90),
-        // Below 662 samples a p99 is mostly chance.
-        if metrics.samples >= 662 {
-            format!("{:.1} ms", ms(metrics.service_p99))
-        } else {
-            "n/a".into()
-        },
-        metrics.samples
+        "latency      p50 {}, p90 {}, p99 {}, longest {:.1} ms (requests, pauses included)",
+        percentile(&times, 50, 1),
+        percentile(&times, 90, 64),
+        percentile(&times, 99, 662),
+        ms(times.last().copied().unwrap_or_default()),
     );
     println!(
         "attempts     {} for {} requests: {} retries, {} hedges ({} of them won)",
@@ -161,6 +163,19 @@ fn report(embeddings: &Embeddings, metrics: &MetricsSnapshot) {
         metrics.hedges,
         metrics.hedges_won
     );
+}
+
+/// The nearest-rank percentile of sorted times. Below `floor` samples it would be mostly chance.
+fn percentile(sorted: &[Duration], percent: usize, floor: usize) -> String {
+    if sorted.len() < floor {
+        return "n/a".to_owned();
+    }
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    format!("{:.1} ms", ms(sorted[rank - 1]))
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn save(embeddings: &Embeddings, path: &Path) -> Outcome<()> {

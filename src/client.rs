@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 /// # async fn example() -> hedgerow::Result<()> {
 /// use hedgerow::{Client, Embed};
 ///
-/// let client = Client::builder("http://127.0.0.1:8000").api_key("sk-...")?.build()?;
+/// let client = Client::builder("http://127.0.0.1:8000").api_key("sk-...").build()?;
 /// let embeddings = client.embed(Embed::new(["one", "two"], "my-model")).await?;
 /// assert_eq!(embeddings.len(), 2);
 /// println!("{:?}", embeddings.row(0));
@@ -116,20 +116,16 @@ impl Handler<Embed> for Client {
 #[must_use]
 pub struct ClientBuilder {
     base_url: String,
-    api_key: Option<ApiKey>,
+    api_key: Option<Result<ApiKey>>,
     system: Option<System>,
 }
 
 impl ClientBuilder {
     /// The bearer token of every request. Default: `BASETEN_API_KEY`, else `OPENAI_API_KEY` of
     /// the environment, else none.
-    ///
-    /// # Errors
-    ///
-    /// When the token is empty or cannot stand in a header.
-    pub fn api_key(mut self, token: impl AsRef<str>) -> Result<Self> {
-        self.api_key = Some(ApiKey::new(token)?);
-        Ok(self)
+    pub fn api_key(mut self, token: impl AsRef<str>) -> Self {
+        self.api_key = Some(ApiKey::new(token));
+        self
     }
 
     /// The actor system to use, with its connections; several clients can share one. Default: one
@@ -147,7 +143,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client> {
         let base_url = BaseUrl::parse(&self.base_url)?;
         let api_key = match self.api_key {
-            Some(key) => Some(key),
+            Some(key) => Some(key?),
             None => ApiKey::from_env()?,
         };
         let system = match self.system {

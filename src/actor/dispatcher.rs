@@ -2,10 +2,11 @@
 
 use super::ReplyPort;
 use super::alarm::Alarm;
+use super::failure::Failure;
 use super::flight::{Flight, Turn};
 use super::messages::{
-    Abort, Assign, Cancel, Due, Ended, Failure, Finished, Flush, Inspect, Observed, OperationId,
-    Outcome, Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
+    Abort, Assign, Cancel, Due, Ended, Finished, Flush, Inspect, Observed, OperationId, Outcome,
+    Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
 };
 use crate::error::{Error, Kind};
 use crate::policy::encoding::EncodingMemory;

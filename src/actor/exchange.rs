@@ -1,6 +1,7 @@
 //! One attempt, from its body to its decoded answer.
 
-use super::messages::{Attempt, Failure, Success};
+use super::failure::Failure;
+use super::messages::{Attempt, Success};
 use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
 use crate::transport::{self, Request, Response, Transport, TransportError, decompress};
 use bytes::Bytes;

@@ -3,9 +3,10 @@
 //! A state machine that the Dispatcher drives: what is to be sent is put into the [`Turn`], which
 //! the Dispatcher sends when its turn ends.
 
+use super::failure::Failure;
 use super::messages::{
-    Attempt, AttemptId, Failure, Job, Observed, OperationId, Outcome, Progress, RequestKey,
-    Settlement, Success, Watched,
+    Attempt, AttemptId, Job, Observed, OperationId, Outcome, Progress, RequestKey, Settlement,
+    Success, Watched,
 };
 use crate::error::{Error, Kind, Scope};
 use crate::operation::{Gather, RequestRecord};
@@ -184,7 +185,6 @@ impl Flight {
                 };
                 self.active.insert(request, active);
                 self.start(request, now, turn);
-                self.watch(request, now, turn);
             } else {
                 return;
             }
@@ -198,6 +198,9 @@ impl Flight {
         {
             active.running.first = Some(attempt);
             self.in_window += 1;
+            if !active.hedged {
+                self.watch(request, now, turn);
+            }
         }
     }
 
@@ -364,54 +367,17 @@ impl Flight {
                 (!charged || self.retry_budget.spend()).then_some(after)
             }
         };
-        match allowed {
-            Some(after) => {
-                log::debug!("{request_id}: {}; again in {after:?}", Reasoned(&failure));
-                turn.pauses.push((later(now, after), key));
-                None
-            }
-            None => {
-                turn.observed.failed += 1;
-                let error = self.error(failure).with_request_id(&request_id);
-                log::debug!("{request_id}: given up: {error}");
-                Some(Err(error))
-            }
-        }
-    }
-
-    fn error(&self, failure: Failure) -> Error {
-        let head = self.job.operation.head();
-        match failure {
-            Failure::Status {
-                code,
-                headers,
-                body,
-                ..
-            } => {
-                let body = head.without_key(&body);
-                Error::new(Kind::Status {
-                    code,
-                    headers,
-                    body,
-                })
-            }
-            Failure::Transport(cause) => Error::from(cause),
-            Failure::Decode(cause) => {
-                let text = head.without_key(&cause.to_string());
-                Error::new(if cause.is_malformed() {
-                    Kind::Network(text)
-                } else {
-                    Kind::Answer(text)
-                })
-            }
-            Failure::Misfit(cause) => Error::new(Kind::Answer(cause.into())),
-            Failure::Timeout => Error::new(Kind::Timeout {
-                scope: Scope::Request,
-                after: self.job.settings.timeout,
-            }),
-            Failure::Aborted | Failure::Lost => Error::new(Kind::Internal(
-                "a worker died each time that it had this request".into(),
-            )),
+        if let Some(after) = allowed {
+            log::debug!("{request_id}: {failure}; again in {after:?}");
+            turn.pauses.push((later(now, after), key));
+            None
+        } else {
+            turn.observed.failed += 1;
+            let error = failure
+                .into_error(self.job.operation.head(), self.job.settings.timeout)
+                .with_request_id(&request_id);
+            log::debug!("{request_id}: given up: {error}");
+            Some(Err(error))
         }
     }
 
@@ -440,22 +406,5 @@ impl Flight {
             end: end.map(|()| self.submitted.elapsed()),
             gather: self.job.gather,
         });
-    }
-}
-
-/// A failure in a log line: never a body, which a server may fill with anything.
-struct Reasoned<'a>(&'a Failure);
-
-impl std::fmt::Display for Reasoned<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Failure::Status { code, .. } => write!(f, "answered {code}"),
-            Failure::Transport(cause) => cause.fmt(f),
-            Failure::Decode(cause) => cause.fmt(f),
-            Failure::Misfit(cause) => cause.fmt(f),
-            Failure::Timeout => f.write_str("timed out"),
-            Failure::Aborted => f.write_str("aborted"),
-            Failure::Lost => f.write_str("its worker died"),
-        }
     }
 }

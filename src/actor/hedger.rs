@@ -50,9 +50,11 @@ impl Hedger {
                 budget: plan.budget(requests),
                 watched: HashMap::new(),
             });
-        let before = operation.watched.insert(key.request, Some(place));
-        if let Some(Some(place)) = before {
-            self.queue.remove(place);
+        match operation.watched.insert(key.request, Some(place)) {
+            Some(Some(place)) => drop(self.queue.remove(place)),
+            // Its twin was called for while it paused, and not sent.
+            Some(None) => operation.budget.refund(),
+            None => {}
         }
     }
 

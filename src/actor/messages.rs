@@ -20,13 +20,11 @@
 //! sender: between threads it is the wake-up that costs, not the message.
 
 use super::ReplyPort;
+use super::failure::Failure;
 use crate::config::Checked;
-use crate::decode::DecodeError;
 use crate::operation::{Gather, Headers, Operation, Part};
 use crate::policy::hedge::HedgePlan;
-use crate::policy::retry::Fault;
 use crate::policy::split;
-use crate::transport::TransportError;
 use actix::Message;
 use std::ops::Range;
 use std::sync::Arc;
@@ -104,13 +102,13 @@ pub(crate) struct Assign(pub Vec<Attempt>);
 /// Attempts that ended, all of one turn. Each assigned attempt is told of exactly once.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Finished(pub Vec<Outcome>);
+pub(super) struct Finished(pub Vec<Outcome>);
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(super) struct Outcome {
     pub id: AttemptId,
-    pub result: Result<Success, Failure>,
+    pub(super) result: Result<Success, Failure>,
     /// From the start of the attempt to its end.
     pub service_time: Duration,
 }
@@ -120,50 +118,6 @@ pub(crate) struct Outcome {
 pub(crate) struct Success {
     pub part: Part,
     pub headers: Headers,
-}
-
-/// Why an attempt failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Status {
-        code: u16,
-        headers: Headers,
-        body: Box<str>,
-        retry_after: Option<Duration>,
-    },
-    Transport(TransportError),
-    Decode(DecodeError),
-    /// Its part does not fit those of the operation's other requests.
-    Misfit(String),
-    Timeout,
-    /// It was aborted: nobody waits for it.
-    Aborted,
-    /// The Worker, or the attempt itself, panicked.
-    Lost,
-}
-
-impl Failure {
-    /// The failure as the retry policy sees it.
-    pub(crate) fn fault(&self) -> Fault {
-        match self {
-            Self::Status {
-                code, retry_after, ..
-            } => Fault::Status {
-                code: *code,
-                retry_after: *retry_after,
-            },
-            Self::Transport(TransportError::Connect(_)) => Fault::Connect,
-            Self::Transport(TransportError::TooLarge { .. } | TransportError::BadRequest(_)) => {
-                Fault::Permanent
-            }
-            // JSON that does not parse was, most often, cut short on its way.
-            Self::Transport(_) | Self::Decode(DecodeError::Malformed(_)) => Fault::Network,
-            Self::Decode(DecodeError::Shape { .. }) => Fault::Permanent,
-            Self::Decode(_) | Self::Misfit(_) => Fault::Mismatch,
-            Self::Timeout => Fault::Timeout,
-            Self::Aborted | Self::Lost => Fault::Lost,
-        }
-    }
 }
 
 /// Give up attempts: nobody waits for them.

@@ -16,6 +16,8 @@ mod worker;
 
 mod exchange;
 
+mod failure;
+
 mod hedger;
 
 mod metrics;

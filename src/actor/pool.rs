@@ -1,7 +1,8 @@
 //! WorkerPool: gives attempts to Workers, knows which has what, and replaces one that dies.
 
+use super::failure::Failure;
 use super::messages::{
-    Abort, Assign, Attempt, AttemptId, Ended, Failure, Finished, Outcome, Stop, WorkerGone,
+    Abort, Assign, Attempt, AttemptId, Ended, Finished, Outcome, Stop, WorkerGone,
 };
 use crate::policy::route::least_loaded;
 use actix::{Actor, ActorContext, Context, Handler, Recipient};

@@ -5,8 +5,9 @@
 //! none of them, since it would poll them all at each wake.
 
 use super::exchange::{Exchange, Tools};
+use super::failure::Failure;
 use super::messages::{
-    Abort, Assign, AttemptId, Failure, Finished, Flush, Outcome, Stop, Success, WorkerGone,
+    Abort, Assign, AttemptId, Finished, Flush, Outcome, Stop, Success, WorkerGone,
 };
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use std::cell::RefCell;

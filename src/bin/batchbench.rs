@@ -35,8 +35,8 @@ struct Mock {
     /// Threads that serve.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
     threads: u8,
-    /// How long answers take, in milliseconds: none, fixed=20, lognormal=20;sigma=0.5, or
-    /// slow_share=0.01;fast=5;slow=200.
+    /// How long answers take, in milliseconds: `none`, `fixed=20`, `lognormal=20;sigma=0.5`, or
+    /// `slow_share=0.01;fast=5;slow=200`.
     #[arg(long, default_value = "none")]
     latency: Latency,
     /// The length of embeddings where a request names none.
@@ -54,7 +54,7 @@ struct Mock {
     /// Seed of latencies and shares.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// A fault that every request meets, such as status=503;retry_after=1 or reset. Can be given
+    /// A fault that every request meets, such as `status=503;retry_after=1` or `reset`. Can be given
     /// several times. More is possible at run time: POST /mock/rules.
     #[arg(long)]
     fault: Vec<Fault>,

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::policy::hedge::HedgePlan;
 use crate::policy::retry::RetryPolicy;
 use crate::policy::split::Limits;
+use std::fmt;
 use std::time::Duration;
 
 /// How an operation's requests are to be sent. Every field has a default, and is checked when the
@@ -57,12 +58,55 @@ pub struct Preference {
     /// The key of this operation in place of the client's. Default: none.
     pub api_key: Option<ApiKey>,
     /// Headers that join each request, or replace one of the same name. Default: none.
-    pub extra_headers: Vec<(String, String)>,
+    pub extra_headers: ExtraHeaders,
     /// Statuses that are final although they would be retried otherwise. Default: none.
     pub non_retryable_status_codes: Vec<u16>,
 }
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Headers of the caller's own, as `[("name", "value")].into()` or collected. Their values may be
+/// keys, so that Debug shows the names alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ExtraHeaders(Vec<(String, String)>);
+
+impl ExtraHeaders {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ExtraHeaders {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
+        let headers = headers.into_iter();
+        Self(
+            headers
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]> for ExtraHeaders {
+    fn from(headers: [(N, V); COUNT]) -> Self {
+        headers.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for ExtraHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 /// A hedge closer than this to a limit would be of no use.
 const HEDGE_MARGIN: Duration = Duration::from_millis(45);
 
@@ -81,7 +125,7 @@ impl Default for Preference {
             initial_backoff: Duration::from_millis(125),
             cancel_token: None,
             api_key: None,
-            extra_headers: Vec::new(),
+            extra_headers: ExtraHeaders::default(),
             non_retryable_status_codes: Vec::new(),
         }
     }

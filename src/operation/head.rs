@@ -59,12 +59,11 @@ impl Endpoint {
         if preference.api_key.is_some() || !preference.extra_headers.is_empty() {
             return make();
         }
-        match self.embeddings.get() {
-            Some(head) => Ok(Arc::clone(head)),
-            None => {
-                let head = make()?;
-                Ok(Arc::clone(self.embeddings.get_or_init(|| head)))
-            }
+        if let Some(head) = self.embeddings.get() {
+            Ok(Arc::clone(head))
+        } else {
+            let head = make()?;
+            Ok(Arc::clone(self.embeddings.get_or_init(|| head)))
         }
     }
 
@@ -86,7 +85,7 @@ impl Endpoint {
         if let Some(key) = preference.api_key.as_ref().or(self.api_key.as_ref()) {
             headers.push((header::AUTHORIZATION, bearer(key)?));
         }
-        for (name, value) in &preference.extra_headers {
+        for (name, value) in preference.extra_headers.iter() {
             set(&mut headers, extra_header(name, value)?);
         }
         Ok(Arc::new(Head {
@@ -159,11 +158,12 @@ mod tests {
     #[test]
     fn an_extra_header_replaces_one_of_the_same_name_whatever_its_case() {
         let preference = Preference {
-            extra_headers: vec![
-                ("AUTHORIZATION".into(), "Basic x".into()),
-                ("X-Mine".into(), "1".into()),
-                ("x-mine".into(), "2".into()),
-            ],
+            extra_headers: [
+                ("AUTHORIZATION", "Basic x"),
+                ("X-Mine", "1"),
+                ("x-mine", "2"),
+            ]
+            .into(),
             ..Preference::default()
         };
         let head = endpoint().embeddings_head(&preference).unwrap();
@@ -190,7 +190,7 @@ mod tests {
     fn a_bad_extra_header_is_refused_by_name_without_its_value() {
         for (name, value) in [("bad name", "secret"), ("x", "secret\nsecret")] {
             let preference = Preference {
-                extra_headers: vec![(name.into(), value.into())],
+                extra_headers: [(name, value)].into(),
                 ..Preference::default()
             };
             let error = endpoint().embeddings_head(&preference).unwrap_err();

@@ -56,12 +56,11 @@ impl Headers {
             return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
         }
         let value = self.get("retry-after")?.trim();
-        match value.parse::<f64>() {
-            Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-            Err(_) => {
-                let date = httpdate::parse_http_date(value).ok()?;
-                Some(date.duration_since(now).unwrap_or_default())
-            }
+        if let Ok(seconds) = value.parse::<f64>() {
+            Duration::try_from_secs_f64(seconds).ok()
+        } else {
+            let date = httpdate::parse_http_date(value).ok()?;
+            Some(date.duration_since(now).unwrap_or_default())
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What a call asks for: how its requests are written and read, and how their parts join.
 
-pub(crate) mod embed;
+mod embed;
+
+mod embeddings;
 
 mod head;
 
@@ -8,7 +10,8 @@ mod headers;
 
 mod inputs;
 
-pub use embed::{Embed, Embeddings, EncodingFormat};
+pub use embed::{Embed, EncodingFormat};
+pub use embeddings::Embeddings;
 pub(crate) use head::{Endpoint, OWN_HEADERS, RequestHeader};
 pub use headers::Headers;
 pub use inputs::Inputs;

@@ -52,7 +52,7 @@ impl<T: Ord + Copy, E> Schedule<T, E> {
 
 /// `at + delay` for delays that may be absurdly long.
 pub(crate) fn later(at: tokio::time::Instant, delay: Duration) -> tokio::time::Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    const YEAR: Duration = Duration::from_hours(8760);
     at + delay.min(YEAR)
 }
 

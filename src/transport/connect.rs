@@ -29,12 +29,15 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// The head start of one address over the next: "Connection Attempt Delay" of RFC 8305.
 const STAGGER: Duration = Duration::from_millis(250);
 
+/// What is known of each name, and until when.
+type Names = HashMap<Box<str>, (Instant, Lookup)>;
+
 type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>>>;
 
 /// Connects for one Worker.
 #[derive(Clone, Default)]
 pub(super) struct Connector {
-    names: Rc<RefCell<HashMap<Box<str>, (Instant, Lookup)>>>,
+    names: Rc<RefCell<Names>>,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -68,11 +71,8 @@ impl Connector {
         lookup
     }
 
-    async fn connect(self, uri: Uri) -> Result<Connection<Uri, Stream>, ConnectError> {
-        // A URI writes an IPv6 address in brackets.
-        let host = uri.hostname().trim_matches(['[', ']']);
-        let default = if self.tls.is_some() { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default);
+    /// A TCP connection to one of the addresses of `host`.
+    async fn open(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
         let addresses: Rc<[IpAddr]> = match host.parse() {
             Ok(address) => Rc::new([address]),
             Err(_) => self.resolve(host).await.map_err(|cause| {
@@ -81,15 +81,21 @@ impl Connector {
         };
         let socket = race(&addresses, port).await?;
         socket.set_nodelay(true).map_err(ConnectError::Io)?;
-        let stream = match self.tls {
-            None => Stream::new(socket),
-            Some(tls) => {
-                let plain = Connection::new(ServerName(host.into()), socket);
-                let shaking_hands = TlsConnector::service(tls).call(plain);
-                Stream::new(shaking_hands.await.map_err(ConnectError::Io)?.into_parts().0)
-            }
+        Ok(socket)
+    }
+
+    async fn connect(self, uri: Uri) -> Result<Connection<Uri, Stream>, ConnectError> {
+        // A URI writes an IPv6 address in brackets.
+        let host = uri.hostname().trim_matches(['[', ']']);
+        let default = if self.tls.is_some() { 443 } else { 80 };
+        let socket = self.open(host, uri.port_u16().unwrap_or(default)).await?;
+        let Some(tls) = self.tls else {
+            return Ok(Connection::new(uri, Stream::new(socket)));
         };
-        Ok(Connection::new(uri, stream))
+        let plain = Connection::new(ServerName(host.into()), socket);
+        let secured = TlsConnector::service(tls).call(plain).await;
+        let (socket, _) = secured.map_err(ConnectError::Io)?.into_parts();
+        Ok(Connection::new(uri, Stream::new(socket)))
     }
 }
 
@@ -183,6 +189,47 @@ mod tests {
         let stream = race(&addresses, port).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
         assert!(race(&addresses[..1], port).await.is_err());
+    }
+
+    #[actix_rt::test]
+    async fn a_name_with_an_address_that_refuses_is_connected_to_without_delay() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connector = Connector::default();
+        let addresses: Rc<[IpAddr]> = Rc::new([[127, 0, 0, 2].into(), [127, 0, 0, 1].into()]);
+        let known = futures_util::future::ready(Ok(addresses)).boxed_local();
+        let entry = (Instant::now() + REMEMBERED, known.shared());
+        connector
+            .names
+            .borrow_mut()
+            .insert("two.test".into(), entry);
+        let socket = connector.open("two.test", port).await.unwrap();
+        assert_eq!(
+            socket.peer_addr().unwrap().to_string(),
+            format!("127.0.0.1:{port}")
+        );
+        assert!(socket.nodelay().unwrap(), "Nagle's algorithm is on");
+    }
+
+    #[actix_rt::test]
+    async fn a_name_that_was_not_found_is_looked_up_again() {
+        let connector = Connector::default();
+        let failed = connector.resolve("does-not-exist.invalid");
+        assert!(failed.clone().await.is_err());
+        let again = connector.resolve("does-not-exist.invalid");
+        assert!(!failed.ptr_eq(&again));
+    }
+
+    #[actix_rt::test]
+    async fn both_schemes_share_what_is_known_of_names() {
+        let plain = Connector::default();
+        let tls = crate::transport::TlsSettings::default().build().unwrap();
+        let secure = plain.secure(tls);
+        assert!(
+            plain
+                .resolve("localhost")
+                .ptr_eq(&secure.resolve("localhost"))
+        );
     }
 
     #[actix_rt::test]

@@ -6,6 +6,9 @@ use std::io::Read;
 /// The codings that are asked for in `accept-encoding`.
 pub(crate) const ACCEPTED: &str = "zstd, gzip, br, deflate";
 
+/// The longest name of a registered coding: `pack200-gzip`.
+const LONGEST_NAME: usize = 12;
+
 /// Decompresses `body` as `coding` (the value of `content-encoding`) says. `None` means that it
 /// is not compressed.
 ///
@@ -37,8 +40,14 @@ pub(crate) fn decompress(
                 }
                 other => other,
             },
-            _ => {
-                let cause = format!("unknown content-encoding {name:?}");
+            unknown => {
+                // A long one is none that anyone knows, but may be a key that was sent back.
+                let shown = if unknown.len() <= LONGEST_NAME {
+                    unknown
+                } else {
+                    "of a long name"
+                };
+                let cause = format!("unknown content-encoding {shown:?}");
                 return Err(TransportError::Malformed(cause));
             }
         }?;

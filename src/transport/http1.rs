@@ -30,7 +30,7 @@ const MOST_FROZEN: usize = 64;
 /// load balancers close it.
 const IDLE: Duration = Duration::from_secs(55);
 /// A connection is replaced after so long, so that a change of address is noticed.
-const LIFETIME: Duration = Duration::from_secs(600);
+const LIFETIME: Duration = Duration::from_mins(10);
 
 /// What an HTTP/1.1 transport is made from.
 #[derive(Debug, Clone)]

@@ -54,7 +54,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// `text` without the key that these headers carry: a server may send it back in an error.
+    /// `text` without the keys that these headers carry: a server may send them back in an error.
     pub(crate) fn without_key(&self, text: &str) -> Box<str> {
         let keys = self
             .headers
@@ -62,12 +62,34 @@ impl Head {
             .filter(|(_, value)| value.is_sensitive())
             .filter_map(|(_, value)| value.to_str().ok());
         let mut text = text.to_owned();
-        for key in keys.map(|value| value.strip_prefix("Bearer ").unwrap_or(value)) {
-            if !key.is_empty() {
-                text = text.replace(key, "***");
+        for value in keys {
+            redact(&mut text, value);
+            // The scheme, such as "Bearer", may be missing.
+            if let Some((_, key)) = value.split_once(' ') {
+                redact(&mut text, key);
             }
         }
         text.into_boxed_str()
+    }
+}
+
+/// Takes `key` out of `text`, also where the text was cut within it.
+fn redact(text: &mut String, key: &str) {
+    /// Shorter ones are no secret, and would be found all over a text.
+    const SHORTEST: usize = 4;
+    const INSTEAD: &str = "***";
+    if key.len() < SHORTEST {
+        return;
+    }
+    if text.contains(key) {
+        *text = text.replace(key, INSTEAD);
+    }
+    let end = text.trim_end_matches('…').len();
+    let cut = (SHORTEST..key.len())
+        .rev()
+        .find(|most| text[..end].ends_with(&key[..*most]));
+    if let Some(length) = cut {
+        text.replace_range(end - length..end, INSTEAD);
     }
 }
 
@@ -157,3 +179,36 @@ impl fmt::Display for TransportError {
 }
 
 impl std::error::Error for TransportError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_taken_out_of_a_text_whole_or_cut() {
+        let header = |name, value| {
+            let mut value = HeaderValue::from_static(value);
+            value.set_sensitive(true);
+            (HeaderName::from_static(name), value)
+        };
+        let head = Head {
+            method: Method::POST,
+            url: "http://h".into(),
+            headers: vec![
+                header("authorization", "bearer sk-12345678"),
+                header("x-other", "abcdefgh"),
+                header("x-short", "1"),
+            ],
+        };
+        for (text, expected) in [
+            ("no key 1", "no key 1"),
+            ("bad sk-12345678, bearer sk-12345678", "bad ***, ***"),
+            ("abcdefgh: 1 abcdefgh", "***: 1 ***"),
+            ("cut in sk-1234…", "cut in ***…"),
+            ("cut in bearer sk", "cut in ***"),
+            ("cut in abcdefg", "cut in ***"),
+        ] {
+            assert_eq!(&*head.without_key(text), expected);
+        }
+    }
+}

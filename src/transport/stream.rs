@@ -95,8 +95,9 @@ impl Stream {
 
     /// The result of writing, unless the peer closed its side: then all seems well.
     fn forgive<T>(&mut self, result: io::Result<T>, instead: T) -> io::Result<T> {
+        let closed = |kind| matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
         match result {
-            Err(cause) if matches!(cause.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+            Err(cause) if closed(cause.kind()) => {
                 self.deaf = true;
                 Ok(instead)
             }
@@ -118,10 +119,8 @@ const MINOR_VERSION: usize = 7;
 
 /// Judges a head. What is not HTTP passes, for the library to refuse.
 fn judge(head: &[u8]) -> Verdict {
-    let status = match head {
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', status @ ..] => status.get(..3),
-        _ => None,
-    };
+    let version_and_status = head.strip_prefix(b"HTTP/1.");
+    let status = version_and_status.and_then(|rest| rest.get(2..5));
     match status {
         None | Some(b"101" | b"204" | b"304") => Verdict::Pass,
         Some([b'1', ..]) => Verdict::Drop,
@@ -269,7 +268,9 @@ mod tests {
     }
 
     fn seen_in_pieces_of(size: usize, answer: &str) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(seen(answer.as_bytes().chunks(size)))
     }
 

@@ -24,5 +24,8 @@ mod facade;
 // Starting, stopping, several systems, Workers that panic.
 mod system;
 
+// The demo, the examples, the command.
+mod programs;
+
 // No key in any log, error or Debug output.
 mod secrets;

@@ -1,1 +1,296 @@
-//! To come.
+//! Certificates: who is trusted, for which name, and what happens where there is no TLS.
+
+use crate::support::hostile::{Hostile, Next, assert_right};
+use crate::support::{client_of, texts};
+use hedgerow::transport::{Http1Settings, TlsSettings};
+use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Preference, System};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls_pki_types::PrivateKeyDer;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+/// An authority of our own.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// What a server of these names presents.
+    fn server_config(&self, names: &[&str]) -> ServerConfig {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            )
+            .expect("a key that fits")
+    }
+}
+
+/// A TLS front of a plain server, which sees and counts what comes through.
+struct Front {
+    port: u16,
+    // Dropping it ends the front's tasks.
+    _runtime: Runtime,
+}
+
+impl Front {
+    fn of(server: &Hostile, config: ServerConfig) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let behind = server.address();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let bound = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+        let listener = bound.expect("a free port");
+        let port = listener.local_addr().expect("a bound listener").port();
+        runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut client = acceptor.accept(socket).await?;
+                    let mut server = TcpStream::connect(behind).await?;
+                    copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+        Self {
+            port,
+            _runtime: runtime,
+        }
+    }
+}
+
+fn preference() -> Preference {
+    Preference {
+        timeout: Duration::from_secs(20),
+        max_retries: 0,
+        ..Preference::default()
+    }
+}
+
+fn ask(client: &BlockingClient) -> Result<Embeddings, Error> {
+    client.embed(Embed::new(texts(1), "m").preference(preference()))
+}
+
+/// A client that trusts `authority` and no other.
+fn trusting(url: &str, authority: &Authority) -> BlockingClient {
+    let http = Http1Settings {
+        tls: TlsSettings {
+            ca_certificates: Some(authority.pem().into()),
+        },
+        ..Http1Settings::default()
+    };
+    with_settings(url, http)
+}
+
+fn with_settings(url: &str, http: Http1Settings) -> BlockingClient {
+    let system = System::builder().workers(1).http(http).start();
+    let client = Client::builder(url)
+        .system(system.expect("a system"))
+        .build();
+    BlockingClient::new(client.expect("a client"))
+}
+
+fn assert_refused(result: Result<Embeddings, Error>, why: &str) {
+    let error = result.expect_err(why);
+    assert!(error.is_connect(), "{error}");
+    assert!(error.to_string().contains(why), "{error}");
+}
+
+#[test]
+fn a_server_of_a_trusted_authority_is_spoken_to_by_name_and_by_address() {
+    let authority = Authority::new();
+    let server = Hostile::honest();
+    let front = Front::of(
+        &server,
+        authority.server_config(&["localhost", "127.0.0.1"]),
+    );
+    for host in ["localhost", "127.0.0.1"] {
+        let client = trusting(&format!("https://{host}:{}", front.port), &authority);
+        for _ in 0..3 {
+            assert_right(&ask(&client).expect("trusted"), 0, 1);
+        }
+    }
+    // One connection a client, kept for its next request.
+    assert_eq!((server.connections(), server.requests()), (2, 6));
+    let head = &server.heads()[0];
+    assert!(
+        head.starts_with("POST /v1/embeddings HTTP/1.1\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains(&format!("host: localhost:{}\r\n", front.port)),
+        "{head}"
+    );
+}
+
+#[test]
+fn the_same_traps_are_closed_over_tls() {
+    let authority = Authority::new();
+    let server = Hostile::start(|visit| match visit.number {
+        // Informational, and without a length.
+        0 => {
+            let body = visit.rows();
+            visit.write(format!(
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{body}"
+            ));
+            Next::Close
+        }
+        // Cut, and the connection aborted.
+        1 => {
+            visit.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{");
+            Next::Reset
+        }
+        _ => visit.right(),
+    });
+    let front = Front::of(&server, authority.server_config(&["localhost"]));
+    let client = trusting(&format!("https://localhost:{}", front.port), &authority);
+    let first = ask(&client).expect("read to its end");
+    assert_right(&first, 0, 1);
+    assert_eq!(first.requests()[0].attempts, 1);
+    let second = ask(&client).expect("retried");
+    assert_right(&second, 0, 1);
+    assert_eq!(second.requests()[0].attempts, 2);
+    assert_eq!((server.connections(), server.requests()), (3, 3));
+}
+
+#[test]
+fn a_server_of_an_unknown_authority_is_refused() {
+    let server = Hostile::honest();
+    let front = Front::of(&server, Authority::new().server_config(&["localhost"]));
+    let url = format!("https://localhost:{}", front.port);
+    assert_refused(ask(&client_of(&url)), "certificate");
+    assert_refused(ask(&trusting(&url, &Authority::new())), "certificate");
+    assert_eq!(server.requests(), 0, "a key may have been sent");
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new();
+    let server = Hostile::honest();
+    let front = Front::of(&server, authority.server_config(&["other.test"]));
+    for host in ["localhost", "127.0.0.1"] {
+        let client = trusting(&format!("https://{host}:{}", front.port), &authority);
+        assert_refused(ask(&client), "not valid for name");
+    }
+    assert_eq!(server.requests(), 0, "a key may have been sent");
+}
+
+#[test]
+fn one_client_speaks_to_both_schemes_of_one_port_number() {
+    let authority = Authority::new();
+    let server = Hostile::honest();
+    let front = Front::of(&server, authority.server_config(&["localhost"]));
+    let url = format!("localhost:{}", front.port);
+    let secure = trusting(&format!("https://{url}"), &authority);
+    assert_right(&ask(&secure).expect("trusted"), 0, 1);
+    // Over the kept connection of the other scheme this would be answered.
+    let system = secure.as_async().system().clone();
+    let plain = Client::builder(format!("http://{url}"))
+        .system(system)
+        .build();
+    let error = ask(&BlockingClient::new(plain.expect("a client"))).expect_err("not plain");
+    assert!(error.is_network(), "{error}");
+    assert_eq!(server.requests(), 1);
+}
+
+/// The server has heard of no TLS: it answers a hello as what it is, no HTTP.
+#[test]
+fn https_to_a_plain_server_is_a_connect_error_at_once() {
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = plain.local_addr().expect("a bound listener");
+    let answering = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut socket, _) = plain.accept()?;
+        let _ = socket.read(&mut [0; 4096])?;
+        socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+    });
+    let start = Instant::now();
+    let error = ask(&client_of(&format!("https://{address}"))).expect_err("no TLS there");
+    assert!(error.is_connect(), "{error}");
+    let quickly = Http1Settings::default().connect_timeout;
+    assert!(start.elapsed() < quickly, "{:?}", start.elapsed());
+    answering.join().expect("no panic").expect("a client came");
+}
+
+#[test]
+fn a_handshake_that_stalls_is_a_connect_error_after_connect_timeout() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("a bound listener");
+    let connect_timeout = Duration::from_millis(300);
+    let http = Http1Settings {
+        connect_timeout,
+        ..Http1Settings::default()
+    };
+    let start = Instant::now();
+    let result = ask(&with_settings(&format!("https://{address}"), http));
+    assert_refused(result, "connect_timeout");
+    assert!(start.elapsed() >= connect_timeout, "{:?}", start.elapsed());
+}
+
+/// Runs a test of this binary once more, in a process of its own: the environment and the logger
+/// belong to a process. `mark` is set there, by which the test knows its second run.
+pub(crate) fn in_a_process_of_its_own(test: &str, mark: (&str, &str), more: &[(&str, &Path)]) {
+    // The names of tests do not begin with that of the binary.
+    let (_, test) = test.split_once("::").expect("the path of a test");
+    let output = Command::new(std::env::current_exe().expect("this binary"))
+        .args([test, "--exact", "--nocapture"])
+        .env(mark.0, mark.1)
+        .envs(more.iter().copied())
+        .output()
+        .expect("a child");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}{complained}");
+    // No test of that name would be a success as well.
+    assert!(told.contains("1 passed"), "{told}");
+}
+
+#[test]
+fn ssl_cert_file_names_who_is_trusted() {
+    const URL: &str = "HEDGEROW_TEST_TLS_URL";
+    if let Ok(url) = std::env::var(URL) {
+        let found = ask(&client_of(&url)).expect("trusted by SSL_CERT_FILE");
+        assert_right(&found, 0, 1);
+        return;
+    }
+    let authority = Authority::new();
+    let server = Hostile::honest();
+    let front = Front::of(&server, authority.server_config(&["localhost"]));
+    let url = format!("https://localhost:{}", front.port);
+    assert_refused(ask(&client_of(&url)), "certificate");
+
+    let name = format!("hedgerow-test-{}.pem", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, authority.pem()).expect("a temporary file");
+    let test = concat!(module_path!(), "::ssl_cert_file_names_who_is_trusted");
+    in_a_process_of_its_own(test, (URL, &url), &[("SSL_CERT_FILE", &file)]);
+    std::fs::remove_file(&file).expect("the temporary file");
+    assert_eq!(server.requests(), 1);
+}

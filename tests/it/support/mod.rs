@@ -26,7 +26,7 @@ pub(crate) fn async_client_of(url: &str) -> Client {
     Client::builder(url)
         .system(system)
         .api_key("sk-test-key")
-        .and_then(hedgerow::ClientBuilder::build)
+        .build()
         .expect("a client")
 }
 

@@ -85,7 +85,10 @@ fn an_informational_answer_and_nothing_after_it_times_out() {
 #[test]
 fn a_slow_drip_times_out_in_the_head_and_in_the_body() {
     times_out_and_closes(|visit| {
-        visit.drip(&[b'H'; 100], Duration::from_millis(100));
+        visit.drip(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n",
+            Duration::from_millis(100),
+        );
         Next::Close
     });
     times_out_and_closes(|visit| {

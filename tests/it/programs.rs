@@ -1,0 +1,120 @@
+//! The programs that people run: the demo, the examples, the command.
+
+use crate::support::eventually;
+use hedgerow::mock::embedding_of;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// A built example of this package: `cargo test` builds them all, beside this test.
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().expect("this test's own path");
+    let build = test.ancestors().nth(2).expect("target/PROFILE/deps/it");
+    let path = build.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --features cli --examples",
+        path.display()
+    );
+    Command::new(path)
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+#[test]
+fn the_demo_saves_the_matrix_of_a_book_and_says_how_it_went() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("demo/embeddings.npy");
+    let output = example("demo").arg("--output").arg(&path).output().unwrap();
+    let said = text(&output);
+    for part in ["rate ", "p50 ", "p90 ", "retries", "hedges", "saved "] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let file = std::fs::read(&path).unwrap();
+    let matrix = npyz::NpyFile::new(file.as_slice()).unwrap();
+    assert_eq!(matrix.shape(), [10_570, 384]);
+    let values: Vec<f32> = matrix.into_vec().unwrap();
+    let book = std::fs::read_to_string("examples/data/paradise_lost.txt").unwrap();
+    for (line, row) in book.lines().zip(values.chunks_exact(384)) {
+        assert_eq!(row, embedding_of(line, 384), "{line}");
+    }
+}
+
+#[test]
+fn a_demo_without_its_text_says_what_is_missing() {
+    let output = example("demo")
+        .args(["--text", "/nowhere.txt"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("/nowhere.txt"), "{said}");
+}
+
+#[test]
+fn the_actix_example_runs() {
+    let said = text(&example("actix").output().unwrap());
+    assert_eq!(said, "300 lines are indexed\n600 lines are indexed\n");
+}
+
+/// Ended by its handle when the test ends, however it does.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn batchbench_mock_serves_and_tells_its_address() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
+        .args(["mock", "--port", "0", "--fault", "status=503;retry_after=0"])
+        .args(["--fault-share", "0.5"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _running = Running(child);
+    let first = lines.next().unwrap().unwrap();
+    let url = first.rsplit(' ').next().unwrap();
+    let client = crate::support::client_of(url);
+    let call =
+        hedgerow::Embed::new(crate::support::texts(20), "m").preference(hedgerow::Preference {
+            batch_size: 1,
+            max_retries: 6,
+            ..hedgerow::Preference::default()
+        });
+    eventually("half of the requests fail, and all are retried", || {
+        client.embed(call.clone()).is_ok()
+    });
+    assert!(client.metrics().unwrap().retries > 0);
+}
+
+#[test]
+fn batchbench_refuses_a_bad_argument_by_name() {
+    for (argument, value) in [
+        ("--latency", "sometimes"),
+        ("--fault", "earthquake"),
+        ("--fault-share", "2"),
+        ("--threads", "0"),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
+            .args(["mock", argument, value])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(2), "{said}");
+        assert!(said.contains(argument) && said.contains(value), "{said}");
+    }
+}
