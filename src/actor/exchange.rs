@@ -1,5 +1,6 @@
 //! One attempt, from its body to its decoded answer.
 
+use super::buffers::Buffers;
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
 use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
@@ -13,17 +14,13 @@ use tokio::time::Instant;
 
 /// Of an answer that is a failure, so much of the body is kept for the error.
 const ERROR_BODY: usize = 64 << 10;
-/// A larger buffer is freed after use, not kept.
-const LARGEST_KEPT: usize = 16 << 20;
-/// Buffers that a Worker keeps: answers are read into them side by side.
-const MOST_KEPT: usize = 256;
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
 pub(super) struct Tools {
     pub(super) transport: Rc<dyn Transport>,
     pub(super) max_response_bytes: usize,
-    pub(super) buffers: Rc<RefCell<Vec<Vec<u8>>>>,
+    pub(super) buffers: Rc<RefCell<Buffers>>,
 }
 
 /// An attempt on its way.
@@ -63,12 +60,9 @@ impl Exchange {
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
-        let mut buffer = self.tools.buffers.borrow_mut().pop().unwrap_or_default();
+        let mut buffer = self.tools.buffers.borrow_mut().take();
         let result = self.read(response, &mut buffer).await;
-        let mut buffers = self.tools.buffers.borrow_mut();
-        if buffer.capacity() <= LARGEST_KEPT && buffers.len() < MOST_KEPT {
-            buffers.push(buffer);
-        }
+        self.tools.buffers.borrow_mut().give(buffer);
         result
     }
 

@@ -16,6 +16,8 @@ mod worker;
 
 mod exchange;
 
+mod buffers;
+
 mod failure;
 
 mod hedger;

@@ -23,7 +23,7 @@ pub(crate) async fn read_body(
     if announced > limit {
         return Err(TransportError::TooLarge { limit });
     }
-    into.reserve(announced.min(BELIEVED));
+    into.reserve_exact(announced.min(BELIEVED));
     while let Some(chunk) = body.next().await {
         let chunk = chunk?;
         if into.len() + chunk.len() > limit {

@@ -214,9 +214,11 @@ mod tests {
     #[actix_rt::test]
     async fn a_name_that_was_not_found_is_looked_up_again() {
         let connector = Connector::default();
-        let failed = connector.resolve("does-not-exist.invalid");
+        // Too long for a name, so that no name server is asked.
+        let name = "x".repeat(64);
+        let failed = connector.resolve(&name);
         assert!(failed.clone().await.is_err());
-        let again = connector.resolve("does-not-exist.invalid");
+        let again = connector.resolve(&name);
         assert!(!failed.ptr_eq(&again));
     }
 

@@ -38,6 +38,7 @@ pub(crate) struct Arguments {
     pub(crate) json: Option<PathBuf>,
 }
 
+/// Without one, the contenders are compared.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// One run of one contender; what the child processes do.
@@ -48,15 +49,19 @@ pub(crate) enum Command {
 /// What a child process is to do.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
+    /// Its whole name.
     pub(crate) contender: String,
     pub(crate) work: Work,
+    /// The base URL at which the work is answered.
     pub(crate) url: String,
+    /// The measured ones; those that warm up come on top.
     pub(crate) requests: usize,
     #[arg(long, default_value_t = 64)]
     pub(crate) floor_connections: usize,
 }
 
 impl Arguments {
+    /// The works that were asked for, in the order in which they run.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.work.is_empty() || self.work.contains(work);
         Work::ALL.into_iter().filter(asked).collect()
@@ -85,10 +90,12 @@ impl Arguments {
             .collect())
     }
 
+    /// How often every contender runs.
     pub(crate) fn rounds(&self) -> u32 {
         if self.quick { 3 } else { self.rounds }
     }
 
+    /// As the child processes are told it.
     pub(crate) fn floor_connections(&self) -> usize {
         self.floor_connections as usize
     }

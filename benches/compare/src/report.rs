@@ -45,6 +45,7 @@ struct WorkSetting {
 }
 
 impl Setting {
+    /// Looks at the machine as it is now, before anything of ours runs.
     pub(crate) fn of(arguments: &Arguments) -> Result<Self> {
         let proc = |name: &str| fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
         let works = arguments.works().into_iter().map(|work| WorkSetting {
@@ -108,6 +109,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The runs of a contender, round by round.
     fn laps<'a>(&'a self, work: Work, contender: &'a str) -> impl Iterator<Item = &'a Lap> {
         let wanted = move |lap: &&Lap| lap.work == work && lap.contender == contender;
         self.laps.iter().filter(wanted)
@@ -125,6 +127,7 @@ impl Report {
         Spread::of(ratios?)
     }
 
+    /// A line of the table; `None` for a contender that did not run.
     fn row(&self, work: Work, contender: &'static str) -> Option<[String; 5]> {
         let spread =
             |value: fn(&Lap) -> f64| Spread::of(self.laps(work, contender).map(value).collect());
@@ -212,6 +215,7 @@ struct Spread {
 }
 
 impl Spread {
+    /// `None` without values.
     fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (least, most) = (*values.first()?, *values.last()?);
@@ -228,6 +232,7 @@ impl Spread {
         })
     }
 
+    /// `median (least-most)`.
     fn with_digits(self, digits: usize) -> String {
         let Self {
             median,

@@ -34,6 +34,10 @@ pub(crate) struct Lap {
 }
 
 /// Compares what the command line asks for, and prints the report.
+///
+/// # Errors
+///
+/// When a run fails or an answer is wrong: a report with a hole in it would mislead.
 pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     let setting = Setting::of(arguments)?;
@@ -78,6 +82,7 @@ fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)
     Ok(plan)
 }
 
+/// One run in a process of its own.
 fn run(
     arguments: &Arguments,
     server: &Server,

@@ -25,6 +25,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts it on a free port, and waits until it listens.
+    ///
+    /// # Errors
+    ///
+    /// When nginx is missing or does not start; the error then holds its log.
     pub(crate) fn start() -> Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("hedgerow-compare-")
@@ -83,6 +88,7 @@ pub(crate) fn version() -> Result<String> {
     Ok(text.trim().trim_start_matches("nginx version: ").to_owned())
 }
 
+/// Does `start` with the first nginx that is there.
 fn on_nginx<T>(start: impl Fn(&mut Command) -> io::Result<T>) -> Result<T> {
     for place in PLACES {
         match start(&mut Command::new(place)) {
@@ -100,6 +106,7 @@ fn free_port() -> Result<u16> {
         .port())
 }
 
+/// The configuration, and the answers that are too large to stand in it.
 fn write_files(directory: &Path, port: u16) -> Result<()> {
     let mut locations = String::new();
     for work in Work::ALL {

@@ -23,17 +23,23 @@ pub(crate) struct Cost {
 
 impl Cost {
     #[expect(clippy::cast_precision_loss)]
+    /// The figure by which contenders are compared.
     pub(crate) fn cpu_us_a_request(&self) -> f64 {
         self.cpu_s * 1e6 / self.requests as f64
     }
 
     #[expect(clippy::cast_precision_loss)]
+    /// What the other programs on the machine left of the server's speed or the client's.
     pub(crate) fn requests_a_second(&self) -> f64 {
         self.requests as f64 / self.wall_s
     }
 }
 
 /// Does what `run` says, and prints a [`Cost`] as one line of JSON.
+///
+/// # Errors
+///
+/// When a request fails or any answer is not the canned one.
 pub(crate) fn run(run: &Run) -> Result<()> {
     let contender = contender::ALL
         .into_iter()

@@ -22,6 +22,7 @@ pub(crate) enum Work {
 impl Work {
     pub(crate) const ALL: [Self; 3] = [Self::Small, Self::Large, Self::LargeBase64];
 
+    /// On the command line, in URLs and in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
@@ -38,6 +39,7 @@ impl Work {
         }
     }
 
+    /// Values a row.
     pub(crate) fn dimensions(self) -> usize {
         match self {
             Self::Small => 8,
@@ -58,6 +60,7 @@ impl Work {
         self.window() * 4
     }
 
+    /// In which of the two formats the embeddings travel.
     pub(crate) fn is_base64(self) -> bool {
         self == Self::LargeBase64
     }
@@ -105,11 +108,13 @@ impl Work {
     }
 }
 
+/// A row as JSON numbers.
 fn floats(row: &[f32]) -> String {
     let numbers: Vec<String> = row.iter().map(f32::to_string).collect();
     format!("[{}]", numbers.join(","))
 }
 
+/// A row as a JSON string.
 fn base64(row: &[f32]) -> String {
     let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
     format!("\"{}\"", base64_simd::STANDARD.encode_to_string(bytes))
@@ -124,7 +129,7 @@ pub(crate) fn checksum(values: &[f32]) -> u64 {
     weighted.fold(0, u64::wrapping_add)
 }
 
-/// `SplitMix64`.
+/// `SplitMix64`: the same values on every machine, without a crate whose next version differs.
 struct Random(u64);
 
 impl Random {
@@ -148,6 +153,7 @@ impl Random {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
+    /// A direction, all being equally likely.
     fn unit_row(&mut self, dimensions: usize) -> Vec<f32> {
         let row: Vec<f64> = (0..dimensions).map(|_| self.normal()).collect();
         let length = row.iter().map(|value| value * value).sum::<f64>().sqrt();

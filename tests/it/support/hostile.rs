@@ -24,6 +24,9 @@ pub(crate) enum Next {
     Reset,
 }
 
+/// What a server does with a request, where it needs to remember nothing.
+pub(crate) type Act = fn(&mut Visit<'_>) -> Next;
+
 type Script = dyn Fn(&mut Visit<'_>) -> Next + Send + Sync;
 
 /// How much of a request is read before the script is asked.
@@ -84,12 +87,12 @@ impl Hostile {
 
     /// Starts a server that answers every request as it should be answered.
     pub(crate) fn honest() -> Self {
-        Self::start(|visit| visit.right())
+        Self::start(right)
     }
 
-    /// Starts a server that does one of `scripts` a request, in their order; the last repeats.
-    pub(crate) fn in_turn(scripts: Vec<fn(&mut Visit<'_>) -> Next>) -> Self {
-        Self::start(move |visit| scripts[visit.number.min(scripts.len() - 1)](visit))
+    /// Starts a server that does one of `acts` a request, in their order; the last repeats.
+    pub(crate) fn in_turn(acts: Vec<Act>) -> Self {
+        Self::start(move |visit| acts[visit.number.min(acts.len() - 1)](visit))
     }
 
     fn launch(reads: Reads, script: Box<Script>) -> Self {
@@ -245,7 +248,7 @@ fn request(
 ) -> Option<(String, Vec<u8>)> {
     const BLANK_LINE: &[u8] = b"\r\n\r\n";
     let mut more = |unread: &mut Vec<u8>| {
-        let mut piece = [0; 1 << 16];
+        let mut piece = [0; 16 << 10];
         let count = stream.read(&mut piece).ok().filter(|count| *count > 0)?;
         unread.extend_from_slice(&piece[..count]);
         Some(())
@@ -295,6 +298,11 @@ pub(crate) struct Visit<'a> {
     shared: &'a Shared,
 }
 
+/// Answers as it should be answered.
+pub(crate) fn right(visit: &mut Visit<'_>) -> Next {
+    visit.right()
+}
+
 impl Visit<'_> {
     /// Writes bytes as they are. A client that is gone is no error: the counts tell.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) {
@@ -337,6 +345,13 @@ impl Visit<'_> {
             self.shared.closed_by_client.fetch_add(1, SeqCst);
         }
         closed
+    }
+
+    /// Waits until the server has seen so many requests, or was stopped.
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        while self.shared.requests.load(SeqCst) < count && !self.shared.state().stopped {
+            self.pause(Duration::from_millis(1));
+        }
     }
 
     /// Writes `bytes` one by one with a pause before each, until the client closes.

@@ -1,7 +1,7 @@
 //! Heads: odd ones that are understood, and bad ones that are refused.
 
 use super::{ask, ask_once, is_a_network_error, is_retried, no_retries, preference};
-use crate::support::hostile::{Hostile, Next, Visit, assert_right};
+use crate::support::hostile::{Act, Hostile, Next, Visit, assert_right};
 use crate::support::{client_of, eventually, texts};
 use hedgerow::{Embed, Preference};
 
@@ -113,6 +113,12 @@ fn a_head_in_single_bytes_is_read() {
     assert_eq!((server.connections(), server.requests()), (1, 3));
 }
 
+/// So many headers, with values of such a length.
+fn headers(count: usize, length: usize) -> String {
+    let line = |number| format!("x-{number}: {}\r\n", "v".repeat(length));
+    (0..count).map(line).collect::<Vec<_>>().concat()
+}
+
 /// Answers with `line` among the headers of an answer that is right but for it.
 fn with_line(visit: &mut Visit<'_>, line: &str) -> Next {
     let body = visit.rows();
@@ -123,9 +129,7 @@ fn with_line(visit: &mut Visit<'_>, line: &str) -> Next {
 #[test]
 fn a_head_of_80_headers_and_60_kb_is_read() {
     let server = Hostile::start(|visit| {
-        let many: String = (0..80)
-            .map(|n| format!("x-{n}: {}\r\n", "v".repeat(700)))
-            .collect();
+        let many = headers(80, 700);
         with_line(visit, &many)
     });
     let found = ask_once(&server, &no_retries()).expect("large and right");
@@ -139,7 +143,7 @@ fn a_head_of_80_headers_and_60_kb_is_read() {
 
 #[test]
 fn heads_that_are_no_http_are_network_errors() {
-    let scripts: [fn(&mut Visit<'_>) -> Next; 9] = [
+    let scripts: [Act; 9] = [
         |visit| with_line(visit, "no colon in this line\r\n"),
         |visit| with_line(visit, "x-folded: one\r\n two\r\n"),
         |visit| with_line(visit, "bad name: 1\r\n"),
@@ -178,7 +182,7 @@ fn an_empty_answer_is_a_network_error() {
 #[test]
 fn too_many_or_too_long_headers_are_network_errors() {
     is_a_network_error(|visit| {
-        let many: String = (0..200).map(|n| format!("x-{n}: v\r\n")).collect();
+        let many = headers(200, 1);
         with_line(visit, &many)
     });
     is_a_network_error(|visit| {

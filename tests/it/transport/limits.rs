@@ -138,7 +138,7 @@ fn an_absurd_length_is_refused_without_memory() {
 }
 
 #[test]
-fn a_length_that_is_believed_reserves_no_more_than_it_must() {
+fn a_body_far_short_of_a_large_length_is_cut() {
     // Below the limit of 1 GiB, and never sent: the attempt ends with the connection.
     let server = Hostile::start(|visit| {
         visit.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nabc");

@@ -8,7 +8,7 @@ mod heads;
 mod limits;
 mod stalls;
 
-use crate::support::hostile::{Hostile, Visit, assert_right};
+use crate::support::hostile::{Act, Hostile, assert_right, right};
 use crate::support::{client_of, texts};
 use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference};
 use std::time::Duration;
@@ -42,8 +42,8 @@ fn ask_once(server: &Hostile, preference: &Preference) -> Result<Embeddings, Err
 }
 
 /// The server misbehaves as `wrong` does, once: the caller must not notice.
-fn is_retried(wrong: fn(&mut Visit<'_>) -> crate::support::hostile::Next) {
-    let server = Hostile::in_turn(vec![wrong, |visit| visit.right()]);
+fn is_retried(wrong: Act) {
+    let server = Hostile::in_turn(vec![wrong, right]);
     let found = ask_once(&server, &no_retries()).expect("the second attempt succeeds");
     assert_right(&found, 0, 1);
     assert_eq!(found.requests()[0].attempts, 2);
@@ -52,7 +52,7 @@ fn is_retried(wrong: fn(&mut Visit<'_>) -> crate::support::hostile::Next) {
 
 /// The server misbehaves as `wrong` does, always: a typed error after the retries that are
 /// allowed, which names the attempt that the server saw last.
-fn is_a_network_error(wrong: fn(&mut Visit<'_>) -> crate::support::hostile::Next) -> Error {
+fn is_a_network_error(wrong: Act) -> Error {
     let server = Hostile::start(wrong);
     let one_retry = Preference {
         max_retries: 1,

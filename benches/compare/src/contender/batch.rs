@@ -7,6 +7,7 @@ use hedgerow::{
     BlockingClient, Client, Embed, Embeddings, EncodingFormat, Inputs, Preference, System,
 };
 
+/// One call over the blocking facade.
 pub(super) struct Hedgerow {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
@@ -34,6 +35,7 @@ impl Contender for Hedgerow {
     }
 }
 
+/// The client, and the call that it makes next.
 struct Call {
     client: BlockingClient,
     work: Work,

@@ -7,6 +7,7 @@ use hedgerow::{Client, Embed, EncodingFormat, Preference, System};
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
+/// The dearest way of using hedgerow: every request pays for an operation of its own.
 pub(super) struct Each;
 
 impl Contender for Each {
@@ -34,6 +35,7 @@ impl Contender for Each {
     }
 }
 
+/// The client, and the runtime whose tasks call it.
 struct Tasks {
     client: Client,
     runtime: Runtime,

@@ -13,6 +13,7 @@ use std::ops::ControlFlow;
 /// Large answers are read in pieces of this size.
 const PIECE: usize = 256 << 10;
 
+/// No client at all.
 pub(super) struct Floor;
 
 impl Contender for Floor {
@@ -89,6 +90,7 @@ fn first_answer(host: &str, request: &[u8], work: Work) -> Result<usize> {
     Ok(bytes.len())
 }
 
+/// All connections, and how far the run is.
 struct Sockets {
     poll: Poll,
     lanes: Vec<Lane>,
@@ -150,6 +152,7 @@ struct Lane {
 }
 
 impl Lane {
+    /// Connects, which may block: it is not measured.
     fn connect(host: &str, poll: &Poll, token: Token) -> Result<Self> {
         let stream = std::net::TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
@@ -164,6 +167,7 @@ impl Lane {
         })
     }
 
+    /// The next request is to be written, and an answer of so many bytes to be read.
     fn begin(&mut self, answer: usize) {
         self.written = 0;
         self.expected = answer;
