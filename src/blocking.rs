@@ -38,7 +38,7 @@ impl BlockingClient {
     }
 
     /// Begins a client of the service at `base_url`; see [`Client::builder`].
-    pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
+    pub fn builder(base_url: impl AsRef<str>) -> ClientBuilder {
         Client::builder(base_url)
     }
 

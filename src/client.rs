@@ -38,9 +38,9 @@ pub struct Client {
 
 impl Client {
     /// Begins a client of the service at `base_url`.
-    pub fn builder(base_url: impl Into<String>) -> ClientBuilder {
+    pub fn builder(base_url: impl AsRef<str>) -> ClientBuilder {
         ClientBuilder {
-            base_url: base_url.into(),
+            base_url: BaseUrl::parse(base_url.as_ref()),
             api_key: None,
             system: None,
         }
@@ -115,7 +115,7 @@ impl Handler<Embed> for Client {
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct ClientBuilder {
-    base_url: String,
+    base_url: Result<BaseUrl>,
     api_key: Option<Result<ApiKey>>,
     system: Option<System>,
 }
@@ -141,7 +141,7 @@ impl ClientBuilder {
     ///
     /// When a setting is bad, or the client's own system cannot be started.
     pub fn build(self) -> Result<Client> {
-        let base_url = BaseUrl::parse(&self.base_url)?;
+        let base_url = self.base_url?;
         let api_key = match self.api_key {
             Some(key) => Some(key?),
             None => ApiKey::from_env()?,

@@ -4,6 +4,7 @@
 
 use crate::operation::Headers;
 use crate::transport::TransportError;
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ struct Inner {
     kind: Kind,
     request_id: Option<Box<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The answer as far as it was when the call failed.
+    partial: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,6 +69,7 @@ impl Error {
             kind,
             request_id: None,
             source: None,
+            partial: None,
         }))
     }
 
@@ -82,6 +86,39 @@ impl Error {
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.edit().source = Some(Arc::new(source));
         self
+    }
+
+    pub(crate) fn with_partial(mut self, partial: impl Any + Send + Sync) -> Self {
+        self.edit().partial = Some(Arc::new(partial));
+        self
+    }
+
+    /// What had finished when the call failed: an answer of the type that the call would have
+    /// given, with the requests that failed in its `errors()`. `None` where the call failed before
+    /// it began.
+    ///
+    /// ```no_run
+    /// # fn example(client: hedgerow::BlockingClient, call: hedgerow::Embed) {
+    /// use hedgerow::Embeddings;
+    ///
+    /// if let Err(error) = client.embed(call) {
+    ///     if let Some(partial) = error.partial::<Embeddings>() {
+    ///         let done = partial.requests().iter().filter(|request| request.attempts > 0);
+    ///         println!("{} requests had finished", done.count());
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn partial<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.partial.as_deref()?.downcast_ref()
+    }
+
+    /// [`partial`](Self::partial), taken out. `None` also where a clone of the error still has it.
+    #[must_use]
+    pub fn into_partial<T: Any + Send + Sync>(mut self) -> Option<T> {
+        let partial = self.edit().partial.take()?;
+        Arc::into_inner(partial.downcast().ok()?)
     }
 
     fn edit(&mut self) -> &mut Inner {

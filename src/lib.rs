@@ -71,10 +71,12 @@ pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
 pub use blocking::BlockingClient;
 pub use cancel::CancellationToken;
 pub use client::{Client, ClientBuilder, Pending};
-pub use config::{ApiKey, ExtraHeaders, Preference, init_logging};
+pub use config::{ApiKey, ExtraHeaders, OnError, Preference, init_logging};
 pub use decode::Usage;
 pub use error::{Error, Result};
-pub use operation::{Embed, Embeddings, EncodingFormat, Headers, Inputs, RequestRecord};
+pub use operation::{
+    Answer, Embed, Embeddings, EncodingFormat, Headers, Inputs, Matrix, RequestError, RequestRecord,
+};
 
 // The README's examples are compiled with the documentation tests.
 #[cfg(doctest)]

@@ -3,18 +3,20 @@
 use super::ReplyPort;
 use super::alarm::Alarm;
 use super::failure::Failure;
-use super::flight::{Flight, Turn};
+use super::flight::Flight;
 use super::messages::{
     Abort, Assign, Cancel, Due, Ended, Finished, Flush, Inspect, Observed, OperationId, Outcome,
     Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
 };
+use super::turn::{Shared, Surroundings};
 use crate::error::{Error, Kind};
-use crate::policy::encoding::EncodingMemory;
+use crate::operation::End;
 use crate::policy::schedule::{Key, Schedule};
 use crate::policy::split;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Whom the Dispatcher sends to.
@@ -33,6 +35,8 @@ pub(super) struct Peers {
 enum Wake {
     Resume(RequestKey),
     Deadline(OperationId),
+    /// The pause of an endpoint is over.
+    Endpoint(Arc<str>),
 }
 
 /// Operations, their timers, and what is known of endpoints.
@@ -41,8 +45,9 @@ pub(super) struct Dispatcher {
     flights: HashMap<OperationId, (Flight, Option<Key<Instant>>)>,
     schedule: Schedule<Instant, Wake>,
     alarm: Option<Alarm>,
-    memory: EncodingMemory,
-    turn: Turn,
+    shared: Shared,
+    /// Endpoints whose operations wait for the end of a pause.
+    pauses: HashMap<Arc<str>, Instant>,
     flushing: bool,
     request_id_prefix: String,
     /// Ends the system that these actors have to themselves, if they do.
@@ -61,8 +66,8 @@ impl Dispatcher {
             flights: HashMap::new(),
             schedule: Schedule::new(),
             alarm: None,
-            memory: EncodingMemory::default(),
-            turn: Turn::default(),
+            shared: Shared::default(),
+            pauses: HashMap::new(),
             flushing: false,
             request_id_prefix,
             stop_system,
@@ -78,10 +83,35 @@ impl Dispatcher {
         }
     }
 
-    fn plan_or_begin(&mut self, id: OperationId) {
-        let Some((flight, _)) = self.flights.get_mut(&id) else {
-            return;
-        };
+    /// Shows an operation its surroundings, and lets it act. Where that changed what the endpoint
+    /// admits, all operations that go there may act on it.
+    fn with<T>(
+        &mut self,
+        id: OperationId,
+        now: Instant,
+        act: impl FnOnce(&mut Flight, &mut Surroundings<'_>) -> T,
+    ) -> Option<T> {
+        let (flight, _) = self.flights.get_mut(&id)?;
+        let mut around = self.shared.around(flight.origin(), now);
+        let gate = around.endpoint.gate;
+        let result = act(flight, &mut around);
+        if around.endpoint.gate != gate {
+            let origin = Arc::clone(flight.origin());
+            self.fill_all(&origin, now);
+        }
+        Some(result)
+    }
+
+    /// Lets every operation that goes to `origin` start what it may.
+    fn fill_all(&mut self, origin: &Arc<str>, now: Instant) {
+        for (flight, _) in self.flights.values_mut() {
+            if flight.origin() == origin {
+                flight.fill(&mut self.shared.around(origin, now));
+            }
+        }
+    }
+
+    fn plan_or_begin(&mut self, id: OperationId, flight: &mut Flight, now: Instant) {
         let job = flight.job();
         let limits = job.settings.limits;
         let inputs = job.operation.inputs();
@@ -91,7 +121,8 @@ impl Dispatcher {
                 inputs,
                 batch_size: inputs,
             });
-            flight.fill(Instant::now(), &self.memory, &mut self.turn);
+            let origin = Arc::clone(flight.origin());
+            flight.fill(&mut self.shared.around(&origin, now));
         } else {
             self.peers.planner.do_send(Plan {
                 id,
@@ -101,18 +132,25 @@ impl Dispatcher {
         }
     }
 
-    fn end(&mut self, id: OperationId, end: Result<(), Error>) {
+    fn end(&mut self, id: OperationId, end: End, now: Instant) {
         let Some((flight, deadline)) = self.flights.remove(&id) else {
             return;
         };
         if let Some(deadline) = deadline {
             self.schedule.remove(deadline);
         }
-        flight.end(end, &mut self.turn);
+        let origin = Arc::clone(flight.origin());
+        let mut around = self.shared.around(&origin, now);
+        let gate = around.endpoint.gate;
+        flight.end(end, &mut around);
+        if around.endpoint.gate != gate {
+            // Its probe is lost; another operation's request may go in its place.
+            self.fill_all(&origin, now);
+        }
     }
 
     fn observe(&mut self, outcome: &Outcome) {
-        let observed = &mut self.turn.observed;
+        let observed = &mut self.shared.turn.observed;
         match &outcome.result {
             Ok(_) => observed.service_times.push(outcome.service_time),
             Err(Failure::Aborted) => observed.attempts_aborted += 1,
@@ -122,7 +160,7 @@ impl Dispatcher {
 
     /// Sends what the turn collected. Counts go first: a caller who has its answer finds them.
     fn flush(&mut self) {
-        let turn = &mut self.turn;
+        let turn = &mut self.shared.turn;
         if turn.observed != Observed::default() {
             let observed = std::mem::take(&mut turn.observed);
             self.peers.observed.do_send(observed);
@@ -145,6 +183,12 @@ impl Dispatcher {
         }
         for (at, key) in turn.pauses.drain(..) {
             self.schedule.add(at, Wake::Resume(key));
+        }
+        for (until, origin) in turn.paused.drain(..) {
+            let known = self.pauses.insert(Arc::clone(&origin), until);
+            if known != Some(until) {
+                self.schedule.add(until, Wake::Endpoint(origin));
+            }
         }
         for answer in turn.answers.drain(..) {
             answer.deliver();
@@ -172,16 +216,18 @@ impl Handler<Submit> for Dispatcher {
             return;
         }
         if self.stopping.is_some() {
-            job.gather.finish(Err(Error::new(Kind::Closed)));
+            let closed = End::Failed(Error::new(Kind::Closed));
+            job.gather.finish(closed, Duration::ZERO);
             return;
         }
+        let now = Instant::now();
         let trace = format!("{}-{:016x}", self.request_id_prefix, rand::random::<u64>());
-        let flight = Flight::new(id, job, trace.into(), Instant::now());
+        let mut flight = Flight::new(id, job, trace.into(), now);
+        self.plan_or_begin(id, &mut flight, now);
         let deadline = flight
             .deadline
             .map(|at| self.schedule.add(at, Wake::Deadline(id)));
         self.flights.insert(id, (flight, deadline));
-        self.plan_or_begin(id);
         self.end_turn(context);
     }
 }
@@ -190,11 +236,11 @@ impl Handler<Planned> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, Planned { id, plan }: Planned, context: &mut Self::Context) {
-        if let Some((flight, _)) = self.flights.get_mut(&id) {
+        self.with(id, Instant::now(), |flight, around| {
             flight.planned(plan);
-            flight.fill(Instant::now(), &self.memory, &mut self.turn);
-            self.end_turn(context);
-        }
+            flight.fill(around);
+        });
+        self.end_turn(context);
     }
 }
 
@@ -207,14 +253,15 @@ impl Handler<Finished> for Dispatcher {
             self.observe(&outcome);
             let id = outcome.id.key.operation;
             // An operation that has ended no longer cares.
-            let Some((flight, _)) = self.flights.get_mut(&id) else {
-                continue;
-            };
-            let jitter = rand::random();
-            let end = flight.outcome(outcome, jitter, &mut self.memory, &mut self.turn);
-            match end {
-                Some(end) => self.end(id, end),
-                None => flight.fill(now, &self.memory, &mut self.turn),
+            let end = self.with(id, now, |flight, around| {
+                let end = flight.outcome(outcome, around);
+                if end.is_none() {
+                    flight.fill(around);
+                }
+                end
+            });
+            if let Some(Some(end)) = end {
+                self.end(id, end, now);
             }
         }
         self.end_turn(context);
@@ -227,9 +274,9 @@ impl Handler<Due> for Dispatcher {
     fn handle(&mut self, Due(requests): Due, context: &mut Self::Context) {
         let now = Instant::now();
         for key in requests {
-            if let Some((flight, _)) = self.flights.get_mut(&key.operation) {
-                flight.hedge(key.request, now, &mut self.turn);
-            }
+            self.with(key.operation, now, |flight, around| {
+                flight.hedge(key.request, around);
+            });
         }
         self.end_turn(context);
     }
@@ -243,16 +290,20 @@ impl Handler<Tick> for Dispatcher {
         while let Some(wake) = self.schedule.pop_due(now) {
             match wake {
                 Wake::Resume(key) => {
-                    if let Some((flight, _)) = self.flights.get_mut(&key.operation) {
+                    self.with(key.operation, now, |flight, around| {
                         flight.resume(key.request);
-                        flight.fill(now, &self.memory, &mut self.turn);
-                    }
+                        flight.fill(around);
+                    });
                 }
                 Wake::Deadline(id) => {
                     if let Some((flight, _)) = self.flights.get(&id) {
-                        let error = flight.deadline_error();
-                        self.end(id, Err(error));
+                        let end = flight.deadline_end();
+                        self.end(id, end, now);
                     }
+                }
+                Wake::Endpoint(origin) => {
+                    self.pauses.remove(&origin);
+                    self.fill_all(&origin, now);
                 }
             }
         }
@@ -265,7 +316,8 @@ impl Handler<Cancel> for Dispatcher {
 
     fn handle(&mut self, Cancel { id, reason }: Cancel, context: &mut Self::Context) {
         log::debug!("operation {} is ended: {reason:?}", id.0);
-        self.end(id, Err(Error::new(Kind::Cancelled)));
+        let end = End::Failed(Error::new(Kind::Cancelled));
+        self.end(id, end, Instant::now());
         self.end_turn(context);
     }
 }
@@ -297,7 +349,8 @@ impl Handler<Shutdown> for Dispatcher {
         waiting.extend(reply);
         let ids: Vec<OperationId> = self.flights.keys().copied().collect();
         for id in ids {
-            self.end(id, Err(Error::new(Kind::Closed)));
+            let end = End::Failed(Error::new(Kind::Closed));
+            self.end(id, end, Instant::now());
         }
         self.flush();
         for peer in &self.peers.stop {

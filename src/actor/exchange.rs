@@ -107,7 +107,7 @@ impl Exchange {
         let part = self
             .attempt
             .operation
-            .decode(inputs, buffer)
+            .decode(inputs, &headers, buffer)
             .map_err(Failure::Decode)?;
         Ok(Success { part, headers })
     }

@@ -3,47 +3,25 @@
 //! A state machine that the Dispatcher drives: what is to be sent is put into the [`Turn`], which
 //! the Dispatcher sends when its turn ends.
 
+use super::active::Active;
 use super::failure::Failure;
 use super::messages::{
-    Attempt, AttemptId, Job, Observed, OperationId, Outcome, Progress, RequestKey, Settlement,
-    Success, Watched,
+    Attempt, AttemptId, Job, OperationId, Outcome, Progress, RequestKey, Settlement, Success,
+    Watched,
 };
+use super::turn::{Answer, Surroundings};
+use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
-use crate::operation::{Gather, RequestRecord};
+use crate::operation::{End, RequestError, RequestRecord};
 use crate::policy::budget::Budget;
-use crate::policy::encoding::{EncodingMemory, may_refuse_base64};
-use crate::policy::retry::{History, Verdict};
+use crate::policy::encoding::may_refuse_base64;
+use crate::policy::limit::Admission;
+use crate::policy::retry::{Charge, Verdict, asks_for_a_pause};
 use crate::policy::schedule::later;
 use crate::policy::split::Plan;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::Instant;
-
-/// What one turn of the Dispatcher gives others to do.
-#[derive(Default)]
-pub(super) struct Turn {
-    pub(super) assign: Vec<Attempt>,
-    pub(super) abort: Vec<AttemptId>,
-    pub(super) watch: Vec<Watched>,
-    pub(super) settled: Vec<Settlement>,
-    /// Requests to be sent again, and when.
-    pub(super) pauses: Vec<(Instant, RequestKey)>,
-    pub(super) observed: Observed,
-    /// Operations that ended, whose callers are still to be answered.
-    pub(super) answers: Vec<Answer>,
-}
-
-/// The end of an operation.
-pub(super) struct Answer {
-    gather: Box<dyn Gather>,
-    end: Result<std::time::Duration, Error>,
-}
-
-impl Answer {
-    pub(super) fn deliver(self) {
-        self.gather.finish(self.end);
-    }
-}
 
 /// An operation under way.
 pub(super) struct Flight {
@@ -65,45 +43,6 @@ pub(super) struct Flight {
     ended_requests: usize,
     ended_inputs: usize,
     retry_budget: Budget,
-}
-
-/// A request that was started and has not ended.
-struct Active {
-    started: Instant,
-    made: u32,
-    /// The attempts in flight: none during a pause, two once hedged.
-    running: Running,
-    history: History,
-    hedged: bool,
-    try_base64: bool,
-    /// The server refused base64, or may have.
-    refused_base64: bool,
-}
-
-/// The attempts of one request that are in flight.
-#[derive(Default, Clone, Copy)]
-struct Running {
-    first: Option<u32>,
-    twin: Option<u32>,
-}
-
-impl Running {
-    fn remove(&mut self, attempt: u32) {
-        if self.first == Some(attempt) {
-            self.first = None;
-        }
-        if self.twin == Some(attempt) {
-            self.twin = None;
-        }
-    }
-
-    fn iter(self) -> impl Iterator<Item = u32> {
-        self.first.into_iter().chain(self.twin)
-    }
-
-    fn is_empty(self) -> bool {
-        self.first.is_none() && self.twin.is_none()
-    }
 }
 
 impl Flight {
@@ -137,11 +76,16 @@ impl Flight {
         }
     }
 
+    /// Whom its requests go to.
+    pub(super) fn origin(&self) -> &Arc<str> {
+        &self.job.operation.head().origin
+    }
+
     /// The requests are known: the operation can begin.
     pub(super) fn planned(&mut self, plan: Plan) {
-        let requests = plan.len();
-        self.job.gather.planned(requests);
-        self.retry_budget = Budget::of_operation(requests, self.job.settings.retry_budget_share);
+        self.job.gather.planned(&plan);
+        let share = self.job.settings.retry_budget_share;
+        self.retry_budget = Budget::of_operation(plan.len(), share);
         self.plan = Some(plan);
     }
 
@@ -163,73 +107,89 @@ impl Flight {
         }
     }
 
-    /// Starts requests while the window has room: those that waited for another try first.
-    pub(super) fn fill(&mut self, now: Instant, memory: &EncodingMemory, turn: &mut Turn) {
-        while self.in_window < self.job.settings.window {
-            if let Some(request) = self.again.pop_front() {
-                turn.observed.retries += 1;
-                self.start(request, now, turn);
-            } else if (self.next as usize) < self.requests() {
-                let request = self.next;
-                self.next += 1;
-                let operation = &self.job.operation;
-                let open = operation.leaves_encoding_open();
-                let active = Active {
-                    started: now,
-                    made: 0,
-                    running: Running::default(),
-                    history: History::default(),
-                    hedged: false,
-                    try_base64: open && memory.asks_base64(&operation.head().url),
-                    refused_base64: false,
-                };
-                self.active.insert(request, active);
-                self.start(request, now, turn);
-            } else {
-                return;
+    /// Starts requests while the window has room and the endpoint's gate is open: those that
+    /// waited for another try first.
+    pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
+        while self.in_window < self.job.settings.window && self.has_waiting() {
+            let probing = match around.endpoint.gate.admit(around.now) {
+                Admission::Go => false,
+                Admission::GoAsProbe => true,
+                Admission::WaitUntil(until) => {
+                    let origin = Arc::clone(self.origin());
+                    around.turn.paused.push((until, origin));
+                    return;
+                }
+                // Its end lets the others go on.
+                Admission::WaitForProbe => return,
+            };
+            let request = self.next_waiting(around);
+            if let Some(active) = self.active.get_mut(&request) {
+                active.probing = probing;
             }
+            self.start(request, around);
         }
     }
 
+    fn has_waiting(&self) -> bool {
+        !self.again.is_empty() || (self.next as usize) < self.requests()
+    }
+
+    /// The request that is to be started next: one that was tried before, or else a new one.
+    fn next_waiting(&mut self, around: &mut Surroundings<'_>) -> u32 {
+        if let Some(request) = self.again.pop_front() {
+            around.turn.observed.retries += 1;
+            return request;
+        }
+        let request = self.next;
+        self.next += 1;
+        around.endpoint.refusals.request(around.now);
+        let operation = &self.job.operation;
+        let open = operation.leaves_encoding_open();
+        let try_base64 = open && around.encodings.asks_base64(&operation.head().url);
+        self.active
+            .insert(request, Active::new(around.now, try_base64));
+        request
+    }
+
     /// Starts an attempt of a request that has none in flight; it takes a place in the window.
-    fn start(&mut self, request: u32, now: Instant, turn: &mut Turn) {
-        if let Some(attempt) = self.attempt(request, now, turn)
+    fn start(&mut self, request: u32, around: &mut Surroundings<'_>) {
+        if let Some(attempt) = self.attempt(request, around)
             && let Some(active) = self.active.get_mut(&request)
         {
             active.running.first = Some(attempt);
             self.in_window += 1;
             if !active.hedged {
-                self.watch(request, now, turn);
+                self.watch(request, around);
             }
         }
     }
 
     /// A slow request gets its twin, which takes no place in the window.
-    pub(super) fn hedge(&mut self, request: u32, now: Instant, turn: &mut Turn) {
+    pub(super) fn hedge(&mut self, request: u32, around: &mut Surroundings<'_>) {
         let Some(active) = self.active.get_mut(&request) else {
             return;
         };
-        if active.hedged || active.running.is_empty() {
+        if active.hedged || active.running.is_empty() || !around.endpoint.gate.is_open() {
             return;
         }
         active.hedged = true;
-        turn.observed.hedges += 1;
-        let twin = self.attempt(request, now, turn);
+        around.turn.observed.hedges += 1;
+        let twin = self.attempt(request, around);
         if let Some(active) = self.active.get_mut(&request) {
             active.running.twin = twin;
         }
     }
 
-    fn attempt(&mut self, request: u32, now: Instant, turn: &mut Turn) -> Option<u32> {
+    fn attempt(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<u32> {
         let inputs = self.plan.as_ref()?.range(request as usize);
-        let until = later(now, self.job.settings.timeout);
+        let until = later(around.now, self.job.settings.timeout);
         let until = self.deadline.map_or(until, |deadline| deadline.min(until));
         let key = self.key(request);
         let active = self.active.get_mut(&request)?;
         let attempt = active.made;
         active.made += 1;
-        turn.observed.attempts += 1;
-        turn.assign.push(Attempt {
+        around.turn.observed.attempts += 1;
+        around.turn.assign.push(Attempt {
             id: AttemptId { key, attempt },
             operation: Arc::clone(&self.job.operation),
             inputs,
@@ -240,11 +200,11 @@ impl Flight {
         Some(attempt)
     }
 
-    fn watch(&self, request: u32, now: Instant, turn: &mut Turn) {
+    fn watch(&self, request: u32, around: &mut Surroundings<'_>) {
         if let Some(plan) = self.job.settings.hedge {
-            turn.watch.push(Watched {
+            around.turn.watch.push(Watched {
                 key: self.key(request),
-                started: now,
+                started: around.now,
                 plan,
                 requests: self.requests(),
             });
@@ -262,20 +222,20 @@ impl Flight {
     pub(super) fn outcome(
         &mut self,
         outcome: Outcome,
-        jitter: f64,
-        memory: &mut EncodingMemory,
-        turn: &mut Turn,
-    ) -> Option<Result<(), Error>> {
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
         let AttemptId { key, attempt } = outcome.id;
         let request = key.request;
         let active = self.active.get_mut(&request)?;
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
+        self.tell_gate(request, outcome.result.as_ref().err(), around);
         let failure = match outcome.result {
-            Ok(success) => match self.accept(request, success, memory) {
+            Ok(success) => match self.accept(request, success, around) {
                 Ok(()) => {
-                    turn.observed.hedges_won += u64::from(won_by_twin);
-                    return self.settle(request, turn);
+                    around.turn.observed.hedges_won += u64::from(won_by_twin);
+                    around.turn.observed.succeeded += 1;
+                    return self.settle(request, around);
                 }
                 Err(misfit) => Failure::Misfit(misfit),
             },
@@ -287,21 +247,50 @@ impl Flight {
             return None;
         }
         self.in_window -= 1;
-        self.failed(request, attempt, failure, jitter, turn)
+        self.failed(request, attempt, failure, around)
+    }
+
+    /// What an attempt's end means to the endpoint's gate.
+    fn tell_gate(
+        &mut self,
+        request: u32,
+        failure: Option<&Failure>,
+        around: &mut Surroundings<'_>,
+    ) {
+        let Some(active) = self.active.get_mut(&request) else {
+            return;
+        };
+        let probing = std::mem::take(&mut active.probing);
+        let gate = &mut around.endpoint.gate;
+        match failure {
+            Some(Failure::Status {
+                code, retry_after, ..
+            }) if asks_for_a_pause(*code) => {
+                let initial = self.job.settings.retry.initial_backoff;
+                gate.refused(around.now, *retry_after, initial, around.jitter);
+            }
+            // Whatever the server answered, it was not "too much".
+            None | Some(Failure::Status { .. } | Failure::Decode(_)) if probing => {
+                gate.probe_passed();
+            }
+            Some(_) if probing => gate.probe_lost(around.now),
+            _ => {}
+        }
     }
 
     fn accept(
         &mut self,
         request: u32,
         success: Success,
-        memory: &mut EncodingMemory,
+        around: &mut Surroundings<'_>,
     ) -> Result<(), String> {
         let (Some(active), Some(plan)) = (self.active.get(&request), &self.plan) else {
             return Ok(());
         };
         let Success { part, headers } = success;
         if active.refused_base64 || (active.try_base64 && part.came_as_floats()) {
-            memory.remember_plain(&self.job.operation.head().url);
+            let url = &self.job.operation.head().url;
+            around.encodings.remember_plain(url);
         }
         let record = RequestRecord {
             inputs: plan.range(request as usize),
@@ -313,36 +302,41 @@ impl Flight {
     }
 
     /// A request succeeded: its other attempt is aborted.
-    fn settle(&mut self, request: u32, turn: &mut Turn) -> Option<Result<(), Error>> {
-        let active = self.active.remove(&request)?;
+    fn settle(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<End> {
         self.in_window -= 1;
-        let others = active.running.iter();
-        turn.abort
-            .extend(others.map(|attempt| self.attempt_id(request, attempt)));
-        if self.job.settings.hedge.is_some() {
-            turn.settled.push(Settlement::Request {
-                key: self.key(request),
-                hedged: active.hedged,
-            });
-        }
-        turn.observed.succeeded += 1;
-        self.ended_requests += 1;
-        let plan = self.plan.as_ref()?;
-        self.ended_inputs += plan.range(request as usize).len();
-        (self.ended_requests == plan.len()).then_some(Ok(()))
+        self.close(request, around)
     }
 
-    /// A request has no attempt in flight any more: it pauses, or the operation ends with it.
+    /// A request has ended, in success or for good, and nothing of it stays in flight.
+    fn close(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<End> {
+        let active = self.active.remove(&request)?;
+        let others = active.running.iter();
+        around
+            .turn
+            .abort
+            .extend(others.map(|attempt| self.attempt_id(request, attempt)));
+        if self.job.settings.hedge.is_some() {
+            around.turn.settled.push(Settlement::Request {
+                key: self.key(request),
+                hedged: active.hedged,
+                time: around.now - active.started,
+            });
+        }
+        let plan = self.plan.as_ref()?;
+        self.ended_requests += 1;
+        self.ended_inputs += plan.range(request as usize).len();
+        (self.ended_requests == plan.len()).then_some(End::Done)
+    }
+
+    /// A request has no attempt in flight any more: it is tried again, or has failed for good.
     fn failed(
         &mut self,
         request: u32,
         attempt: u32,
         failure: Failure,
-        jitter: f64,
-        turn: &mut Turn,
-    ) -> Option<Result<(), Error>> {
-        let now = Instant::now();
-        let key = self.key(request);
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
+        let now = around.now;
         let request_id = format!("{}-{request}-{attempt}", self.trace);
         let active = self.active.get_mut(&request)?;
         if let Failure::Status { code, .. } = failure
@@ -352,59 +346,97 @@ impl Flight {
             log::debug!("{request_id}: answered {code}; asked again without base64");
             active.try_base64 = false;
             active.refused_base64 = true;
-            self.start(request, now, turn);
+            self.start(request, around);
             return None;
         }
         if matches!(failure, Failure::Timeout) && self.deadline.is_some_and(|at| at <= now) {
-            return Some(Err(self.deadline_error()));
+            return Some(self.deadline_end());
         }
-        let elapsed = now - active.started;
         let policy = &self.job.settings.retry;
-        let verdict = policy.decide(failure.fault(), &mut active.history, elapsed, jitter);
-        let allowed = match verdict {
-            Verdict::GiveUp => None,
-            Verdict::Retry { after, charged } => {
-                (!charged || self.retry_budget.spend()).then_some(after)
+        let elapsed = now - active.started;
+        let fault = failure.fault();
+        match policy.decide(fault, &mut active.history, elapsed, around.jitter) {
+            Verdict::Retry { after, charge } if self.can_pay(charge, around) => {
+                log::debug!("{request_id}: {failure}; again in {after:?}");
+                if after.is_zero() {
+                    self.again.push_back(request);
+                } else {
+                    let key = self.key(request);
+                    around.turn.pauses.push((later(now, after), key));
+                }
+                None
             }
-        };
-        if let Some(after) = allowed {
-            log::debug!("{request_id}: {failure}; again in {after:?}");
-            turn.pauses.push((later(now, after), key));
-            None
-        } else {
-            turn.observed.failed += 1;
-            let error = failure
-                .into_error(self.job.operation.head(), self.job.settings.timeout)
-                .with_request_id(&request_id);
-            log::debug!("{request_id}: given up: {error}");
-            Some(Err(error))
+            _ => self.give_up(request, &request_id, failure, around),
         }
     }
 
-    pub(super) fn deadline_error(&self) -> Error {
-        Error::new(Kind::Timeout {
+    fn can_pay(&mut self, charge: Charge, around: &mut Surroundings<'_>) -> bool {
+        match charge {
+            Charge::Free => true,
+            Charge::Operation => self.retry_budget.spend(),
+            Charge::Endpoint => around.endpoint.refusals.spend(around.now),
+        }
+    }
+
+    fn give_up(
+        &mut self,
+        request: u32,
+        request_id: &str,
+        failure: Failure,
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
+        log::debug!("{request_id}: given up: {failure}");
+        around.turn.observed.failed += 1;
+        let error = failure
+            .into_error(self.job.operation.head(), self.job.settings.timeout)
+            .with_request_id(request_id);
+        let inputs = self.plan.as_ref()?.range(request as usize);
+        self.job.gather.failed(RequestError {
+            inputs,
+            error: error.clone(),
+        });
+        let ended = self.close(request, around);
+        match self.job.settings.on_error {
+            OnError::Raise => Some(End::Failed(error)),
+            OnError::Return => ended,
+        }
+    }
+
+    /// How the operation ends at its deadline.
+    pub(super) fn deadline_end(&self) -> End {
+        let error = Error::new(Kind::Timeout {
             scope: Scope::Operation,
             after: self.job.settings.total_timeout.unwrap_or_default(),
-        })
+        });
+        match self.job.settings.on_error {
+            OnError::Raise => End::Failed(error),
+            OnError::Return => End::CutShort(error),
+        }
     }
 
     /// Ends the operation: nothing of it stays in flight, and its caller is answered.
-    pub(super) fn end(self, end: Result<(), Error>, turn: &mut Turn) {
+    pub(super) fn end(self, end: End, around: &mut Surroundings<'_>) {
         for (request, active) in &self.active {
             let running = active.running.iter();
-            turn.abort
+            around
+                .turn
+                .abort
                 .extend(running.map(|attempt| self.attempt_id(*request, attempt)));
+            if active.probing {
+                around.endpoint.gate.probe_lost(around.now);
+            }
         }
         if self.job.settings.hedge.is_some() {
-            turn.settled.push(Settlement::Operation(self.id));
+            around.turn.settled.push(Settlement::Operation(self.id));
         }
         if let Some(token) = &self.job.settings.cancel_token {
             token.forget(self.id);
         }
-        turn.observed.operations += 1;
-        turn.answers.push(Answer {
-            end: end.map(|()| self.submitted.elapsed()),
+        around.turn.observed.operations += 1;
+        around.turn.answers.push(Answer {
             gather: self.job.gather,
+            end,
+            total_time: self.submitted.elapsed(),
         });
     }
 }

@@ -60,7 +60,7 @@ impl Hedger {
 
     fn settle(&mut self, settlement: Settlement) {
         match settlement {
-            Settlement::Request { key, hedged } => {
+            Settlement::Request { key, hedged, .. } => {
                 let Some(operation) = self.operations.get_mut(&key.operation) else {
                     return;
                 };

@@ -148,8 +148,13 @@ pub(crate) struct Settled(pub Vec<Settlement>);
 /// What ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settlement {
-    /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded.
-    Request { key: RequestKey, hedged: bool },
+    /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded, and
+    /// `time` how long it took.
+    Request {
+        key: RequestKey,
+        hedged: bool,
+        time: Duration,
+    },
     /// An operation with all its requests.
     Operation(OperationId),
 }

@@ -8,6 +8,10 @@ mod dispatcher;
 
 mod flight;
 
+mod active;
+
+mod turn;
+
 mod planner;
 
 mod pool;

@@ -8,7 +8,7 @@ use super::messages::{
 use super::pool::{WorkerPool, WorkerPort};
 use super::worker::{Obituary, Worker};
 use crate::decode::DecodeError;
-use crate::operation::{Operation, Part};
+use crate::operation::{Headers, Operation, Part};
 use crate::transport::{Head, Request, Response, Transport, TransportError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
@@ -53,7 +53,7 @@ impl Operation for Nothing {
         None
     }
 
-    fn decode(&self, _: Range<usize>, _: &mut Vec<u8>) -> Result<Part, DecodeError> {
+    fn decode(&self, _: Range<usize>, _: &Headers, _: &mut Vec<u8>) -> Result<Part, DecodeError> {
         Err(DecodeError::Malformed("nothing answers".into()))
     }
 }
@@ -105,6 +105,7 @@ fn attempt(request: u32) -> Attempt {
     let head = Head {
         method: http::Method::POST,
         url: "http://nowhere".into(),
+        origin: "http://nowhere".into(),
         headers: Vec::new(),
     };
     Attempt {

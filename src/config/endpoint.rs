@@ -87,6 +87,13 @@ impl BaseUrl {
         &self.0
     }
 
+    /// Scheme, host and port.
+    pub(crate) fn origin(&self) -> &str {
+        let authority = self.0.find("://").map_or(0, |end| end + 3);
+        let path = self.0[authority..].find('/');
+        path.map_or(&self.0, |start| &self.0[..authority + start])
+    }
+
     /// The URL of `path` below this one. Slashes join cleanly, and a base that already ends in
     /// `/v1` does not get a second one.
     pub(crate) fn join(&self, path: &str) -> String {
@@ -124,6 +131,13 @@ mod tests {
             ("https://h:8/a/b//", "/v1/x", "https://h:8/a/b/v1/x"),
         ] {
             assert_eq!(BaseUrl::parse(base).unwrap().join(path), url);
+        }
+    }
+
+    #[test]
+    fn the_origin_has_no_path() {
+        for base in ["https://h:8443", "https://h:8443/a/b"] {
+            assert_eq!(BaseUrl::parse(base).unwrap().origin(), "https://h:8443");
         }
     }
 

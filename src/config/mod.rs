@@ -6,7 +6,7 @@ mod preference;
 pub use endpoint::ApiKey;
 pub(crate) use endpoint::{BaseUrl, request_id_prefix};
 pub(crate) use preference::Checked;
-pub use preference::{ExtraHeaders, Preference};
+pub use preference::{ExtraHeaders, OnError, Preference};
 
 /// Reads the log level and starts logging to stderr: `PERFORMANCE_CLIENT_LOG_LEVEL`, else
 /// `RUST_LOG`, else `warn`. A second call, or a logger of the program's own, changes nothing.

@@ -53,6 +53,8 @@ pub struct Preference {
     /// The longest pause before the first retry, 50 ms to 45 s; four times longer each retry, at
     /// most 45 s, with full jitter. Default 125 ms.
     pub initial_backoff: Duration,
+    /// What a request that fails for good does to the others. Default: [`OnError::Raise`].
+    pub on_error: OnError,
     /// Cancels the operation, with all others that have the same token. Default: none.
     pub cancel_token: Option<CancellationToken>,
     /// The key of this operation in place of the client's. Default: none.
@@ -61,6 +63,18 @@ pub struct Preference {
     pub extra_headers: ExtraHeaders,
     /// Statuses that are final although they would be retried otherwise. Default: none.
     pub non_retryable_status_codes: Vec<u16>,
+}
+
+/// What a request that fails for good does to the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// The call ends with its error, which carries what had finished
+    /// ([`Error::partial`](crate::Error::partial)); requests under way are aborted.
+    #[default]
+    Raise,
+    /// The others go on. The call gives what succeeded, with the failures in its `errors()`; also
+    /// when its total timeout ends it.
+    Return,
 }
 
 /// Headers of the caller's own, as `[("name", "value")].into()` or collected. Their values may be
@@ -123,6 +137,7 @@ impl Default for Preference {
             retry_budget_pct: 0.05,
             max_retries: 5,
             initial_backoff: Duration::from_millis(125),
+            on_error: OnError::Raise,
             cancel_token: None,
             api_key: None,
             extra_headers: ExtraHeaders::default(),
@@ -142,6 +157,7 @@ pub(crate) struct Checked {
     pub retry: RetryPolicy,
     pub retry_budget_share: f64,
     pub cancel_token: Option<CancellationToken>,
+    pub on_error: OnError,
 }
 
 impl Preference {
@@ -195,6 +211,7 @@ impl Preference {
             },
             retry_budget_share: self.retry_budget_pct,
             cancel_token: self.cancel_token.clone(),
+            on_error: self.on_error,
         })
     }
 

@@ -1,7 +1,6 @@
 //! Embeddings: `POST {base}/v1/embeddings`.
 
-use super::embeddings::{EmbedGather, Embeddings};
-use super::{Endpoint, Inputs, Operation, Part};
+use super::{Collect, Embeddings, Endpoint, Headers, Inputs, Matrix, Operation, Part};
 use crate::actor::{Job, ReplyPort};
 use crate::config::Preference;
 use crate::decode::{self, DecodeError};
@@ -122,7 +121,7 @@ impl Embed {
             head,
         };
         Ok(Job {
-            gather: Box::new(EmbedGather::new(operation.inputs.len(), reply)),
+            gather: Box::new(Collect::new(Matrix::of_rows(operation.inputs.len()), reply)),
             operation: Arc::new(operation),
             settings,
         })
@@ -202,6 +201,7 @@ impl Operation for EmbedOperation {
     fn decode(
         &self,
         inputs: Range<usize>,
+        _: &Headers,
         body: &mut Vec<u8>,
     ) -> std::result::Result<Part, DecodeError> {
         decode::embeddings(body, inputs.len()).map(Part::Rows)

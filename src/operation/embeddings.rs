@@ -1,99 +1,32 @@
 //! Embeddings joined: the rows of all requests, in one matrix.
 
-use super::{Gather, Part, RequestRecord};
-use crate::actor::ReplyPort;
+use super::Part;
+use super::answer::{Answer, Join};
 use crate::decode::Usage;
-use crate::error::Error;
 use std::fmt;
-use std::time::Duration;
+use std::ops::Range;
 
-/// Joins the rows of an operation into one matrix.
-pub(super) struct EmbedGather {
-    reply: ReplyPort<Result<Embeddings, Error>>,
-    result: Embeddings,
-}
+/// The answer to [`Embed`](crate::Embed).
+pub type Embeddings = Answer<Matrix>;
 
-impl EmbedGather {
-    pub(super) fn new(inputs: usize, reply: ReplyPort<Result<Embeddings, Error>>) -> Self {
-        let result = Embeddings {
-            rows: inputs,
-            ..Embeddings::default()
-        };
-        Self { reply, result }
-    }
-}
-
-impl Gather for EmbedGather {
-    fn planned(&mut self, requests: usize) {
-        self.result.requests = vec![RequestRecord::default(); requests];
-    }
-
-    fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String> {
-        let Part::Rows(rows) = part;
-        let result = &mut self.result;
-        if result.dimensions == 0 {
-            result.dimensions = rows.dimensions;
-            result.model = rows.model.unwrap_or_default();
-        }
-        if rows.dimensions != result.dimensions {
-            return Err(format!(
-                "embeddings of {} dimensions, where another request of the same operation gave {}",
-                rows.dimensions, result.dimensions
-            ));
-        }
-        if rows.rows == result.rows {
-            // The only request: its rows are the matrix.
-            result.values = rows.values;
-        } else {
-            if result.values.is_empty() {
-                result.values = zeroed_matrix(result.rows, result.dimensions)?;
-            }
-            let start = record.inputs.start * result.dimensions;
-            result.values[start..start + rows.values.len()].copy_from_slice(&rows.values);
-        }
-        result.usage.prompt_tokens += rows.usage.prompt_tokens;
-        result.usage.total_tokens += rows.usage.total_tokens;
-        result.requests[request] = record;
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, end: Result<Duration, Error>) {
-        let mut result = self.result;
-        self.reply.send(end.map(|total_time| {
-            result.total_time = total_time;
-            result
-        }));
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-}
-
-/// A server decides on the dimensions, so a matrix that no memory can hold is its fault. It is
-/// tried for first: zeroed memory is lazily given, and its lack would end the process.
-fn zeroed_matrix(rows: usize, dimensions: usize) -> Result<Vec<f32>, String> {
-    let too_large = || format!("{rows} rows of {dimensions} dimensions do not fit in memory");
-    let length = rows.checked_mul(dimensions).ok_or_else(too_large)?;
-    let mut trial = Vec::<f32>::new();
-    trial.try_reserve_exact(length).map_err(|_| too_large())?;
-    drop(trial);
-    Ok(vec![0.0; length])
-}
-
-/// Embeddings: one matrix of float32, inputs x dimensions, in input order.
+/// One matrix of float32, inputs x dimensions, in input order.
 #[derive(Clone, Default)]
-pub struct Embeddings {
+pub struct Matrix {
     values: Vec<f32>,
     rows: usize,
     dimensions: usize,
     model: String,
     usage: Usage,
-    requests: Vec<RequestRecord>,
-    total_time: Duration,
 }
 
-impl Embeddings {
+impl Matrix {
+    pub(super) fn of_rows(rows: usize) -> Self {
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
     /// How many rows there are: one an input.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -106,13 +39,13 @@ impl Embeddings {
         self.rows == 0
     }
 
-    /// The length of each row.
+    /// The length of each row; 0 where no request succeeded.
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    /// The embedding of input `index`.
+    /// The embedding of input `index`; NaN throughout where its request failed.
     ///
     /// # Panics
     ///
@@ -152,28 +85,67 @@ impl Embeddings {
         self.usage
     }
 
-    /// How each request went, in input order.
-    #[must_use]
-    pub fn requests(&self) -> &[RequestRecord] {
-        &self.requests
-    }
-
-    /// From the call to its answer.
-    #[must_use]
-    pub fn total_time(&self) -> Duration {
-        self.total_time
+    fn place(&self, inputs: Range<usize>) -> Range<usize> {
+        inputs.start * self.dimensions..inputs.end * self.dimensions
     }
 }
 
-impl fmt::Debug for Embeddings {
+impl Join for Matrix {
+    fn join(&mut self, inputs: Range<usize>, part: Part) -> Result<(), String> {
+        let Part::Rows(rows) = part else {
+            return Err(part.is_no("embeddings"));
+        };
+        if self.dimensions == 0 {
+            self.dimensions = rows.dimensions;
+            self.model = rows.model.unwrap_or_default();
+        }
+        if rows.dimensions != self.dimensions {
+            return Err(format!(
+                "embeddings of {} dimensions, where another request of the same call gave {}",
+                rows.dimensions, self.dimensions
+            ));
+        }
+        self.usage.prompt_tokens += rows.usage.prompt_tokens;
+        self.usage.total_tokens += rows.usage.total_tokens;
+        if rows.rows == self.rows {
+            // The only request: its rows are the matrix.
+            self.values = rows.values;
+            return Ok(());
+        }
+        if self.values.is_empty() {
+            self.values = zeroed_matrix(self.rows, self.dimensions)?;
+        }
+        let place = self.place(inputs);
+        self.values[place].copy_from_slice(&rows.values);
+        Ok(())
+    }
+
+    fn leave_out(&mut self, inputs: Range<usize>) {
+        if !self.values.is_empty() {
+            let place = self.place(inputs);
+            self.values[place].fill(f32::NAN);
+        }
+    }
+}
+
+/// A server decides on the dimensions, so a matrix that no memory can hold is its fault. It is
+/// tried for first: zeroed memory is lazily given, and its lack would end the process.
+fn zeroed_matrix(rows: usize, dimensions: usize) -> Result<Vec<f32>, String> {
+    let too_large = || format!("{rows} rows of {dimensions} dimensions do not fit in memory");
+    let length = rows.checked_mul(dimensions).ok_or_else(too_large)?;
+    let mut trial = Vec::<f32>::new();
+    trial.try_reserve_exact(length).map_err(|_| too_large())?;
+    drop(trial);
+    Ok(vec![0.0; length])
+}
+
+impl fmt::Debug for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embeddings")
+        f.debug_struct("Matrix")
             .field("rows", &self.rows)
             .field("dimensions", &self.dimensions)
             .field("model", &self.model)
             .field("usage", &self.usage)
-            .field("requests", &self.requests.len())
-            .field("total_time", &self.total_time)
             .finish_non_exhaustive()
     }
 }

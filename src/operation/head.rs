@@ -90,6 +90,7 @@ impl Endpoint {
         }
         Ok(Arc::new(Head {
             method,
+            origin: self.base_url.origin().into(),
             url: url.into(),
             headers,
         }))

@@ -4,20 +4,25 @@ mod embed;
 
 mod embeddings;
 
+mod answer;
+
 mod head;
 
 mod headers;
 
 mod inputs;
 
+pub(crate) use answer::Collect;
+pub use answer::{Answer, RequestError, RequestRecord};
 pub use embed::{Embed, EncodingFormat};
-pub use embeddings::Embeddings;
+pub use embeddings::{Embeddings, Matrix};
 pub(crate) use head::{Endpoint, OWN_HEADERS, RequestHeader};
 pub use headers::Headers;
 pub use inputs::Inputs;
 
 use crate::decode::{DecodeError, Rows};
 use crate::error::Error;
+use crate::policy::split::Plan;
 use crate::transport::Head;
 use bytes::Bytes;
 use std::ops::Range;
@@ -42,7 +47,12 @@ pub(crate) trait Operation: Send + Sync {
     fn body(&self, inputs: Range<usize>, try_base64: bool) -> Option<Bytes>;
 
     /// Reads an answer of status 2xx. May take the body out of its buffer.
-    fn decode(&self, inputs: Range<usize>, body: &mut Vec<u8>) -> Result<Part, DecodeError>;
+    fn decode(
+        &self,
+        inputs: Range<usize>,
+        headers: &Headers,
+        body: &mut Vec<u8>,
+    ) -> Result<Part, DecodeError>;
 }
 
 /// What one request gave, decoded.
@@ -55,35 +65,40 @@ pub(crate) enum Part {
 impl Part {
     /// Whether embeddings came as numbers in JSON.
     pub(crate) fn came_as_floats(&self) -> bool {
-        let Self::Rows(rows) = self;
-        !rows.base64
+        matches!(self, Self::Rows(rows) if !rows.base64)
+    }
+
+    /// What is said where a part of another kind was expected, which no server can bring about.
+    fn is_no(&self, expected: &str) -> String {
+        format!("a part that is no {expected}: {self:?}")
     }
 }
 
 /// The side of an operation that the Dispatcher owns: joins parts, and answers the caller.
 pub(crate) trait Gather: Send {
-    /// Told once, before the first part, how many requests there are.
-    fn planned(&mut self, requests: usize);
+    /// Told once, before the first part, which requests there are.
+    fn planned(&mut self, plan: &Plan);
 
     /// Puts a part where it belongs, or says why it does not fit the others.
     fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String>;
 
+    /// A request failed for good.
+    fn failed(&mut self, failed: RequestError);
+
     /// Answers the caller.
-    fn finish(self: Box<Self>, end: Result<Duration, Error>);
+    fn finish(self: Box<Self>, end: End, total_time: Duration);
 
     /// Whether the caller has stopped waiting.
     fn is_abandoned(&self) -> bool;
 }
 
-/// How one request of an operation went.
-#[derive(Debug, Clone, Default)]
-pub struct RequestRecord {
-    /// The inputs that it carried, by their index in the operation.
-    pub inputs: Range<usize>,
-    /// From its first attempt to its success, pauses included.
-    pub time: Duration,
-    /// The headers of the answer.
-    pub headers: Headers,
-    /// The attempts that were made, hedges included; at least 1.
-    pub attempts: u32,
+/// How an operation ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Every request has ended; those that failed were told of.
+    Done,
+    /// The caller gets this error, with what finished inside it.
+    Failed(Error),
+    /// The caller gets what finished, and this error for each request that has not ended.
+    CutShort(Error),
 }

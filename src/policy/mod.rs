@@ -8,6 +8,8 @@ pub(crate) mod retry;
 
 pub(crate) mod budget;
 
+pub(crate) mod limit;
+
 pub(crate) mod hedge;
 
 pub(crate) mod route;

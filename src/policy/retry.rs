@@ -56,11 +56,26 @@ pub(crate) struct History {
 /// The decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Send it again after the pause; `charged` says whether it costs the operation's retry
-    /// budget.
-    Retry { after: Duration, charged: bool },
+    /// Send it again after the pause, if the charge can be paid.
+    Retry { after: Duration, charge: Charge },
     /// The failure is the request's end.
     GiveUp,
+}
+
+/// What a retry is paid from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Charge {
+    /// Nothing but the request's own limit of retries.
+    Free,
+    /// The operation's budget: timeouts and network failures.
+    Operation,
+    /// The budget that all operations at the endpoint share: refusals.
+    Endpoint,
+}
+
+/// Whether a status means "too much": the endpoint is then left alone by everyone for a while.
+pub(crate) fn asks_for_a_pause(code: u16) -> bool {
+    matches!(code, 429 | 503)
 }
 
 /// The rules of one operation.
@@ -84,24 +99,17 @@ impl RetryPolicy {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
+        const AT_ONCE: Duration = Duration::ZERO;
         match fault {
             Fault::Permanent => return Verdict::GiveUp,
+            Fault::Status { code, .. } if !self.retries_status(code) => return Verdict::GiveUp,
+            Fault::Connect if elapsed > LONGEST_CONNECT_TROUBLE => return Verdict::GiveUp,
             Fault::Lost => {
                 history.losses += 1;
                 return if history.losses <= MOST_LOSSES {
-                    Verdict::Retry {
-                        after: Duration::ZERO,
-                        charged: false,
-                    }
+                    free(AT_ONCE)
                 } else {
                     Verdict::GiveUp
-                };
-            }
-            Fault::Network if history.network_failures == 0 => {
-                history.network_failures += 1;
-                return Verdict::Retry {
-                    after: Duration::ZERO,
-                    charged: false,
                 };
             }
             Fault::Mismatch => {
@@ -110,28 +118,42 @@ impl RetryPolicy {
                     return Verdict::GiveUp;
                 }
             }
-            Fault::Status { code, .. } if !self.retries_status(code) => return Verdict::GiveUp,
-            Fault::Connect if elapsed > LONGEST_CONNECT_TROUBLE => return Verdict::GiveUp,
-            Fault::Status { .. } | Fault::Network | Fault::Connect | Fault::Timeout => {}
+            Fault::Network if history.network_failures == 0 => {
+                history.network_failures += 1;
+                return free(AT_ONCE);
+            }
+            _ => {}
         }
         if history.retries >= self.max_retries {
             return Verdict::GiveUp;
         }
         let pause = self.backoff(history.retries, jitter);
         history.retries += 1;
-        let after = match fault {
-            Fault::Status {
-                retry_after: Some(asked),
-                ..
-            } => asked,
-            // The pauses between connects are short, or a few of them would outlast the span.
-            Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
-            _ => pause,
-        };
-        let free = fault == Fault::Connect && history.network_failures == 0;
-        history.network_failures += u32::from(fault == Fault::Connect);
-        let charged = matches!(fault, Fault::Network | Fault::Connect | Fault::Timeout) && !free;
-        Verdict::Retry { after, charged }
+        match fault {
+            // The endpoint's gate makes it wait, with all others.
+            Fault::Status { code, .. } if asks_for_a_pause(code) => free(AT_ONCE),
+            Fault::Status { retry_after, .. } => Verdict::Retry {
+                after: retry_after.unwrap_or(pause),
+                charge: Charge::Endpoint,
+            },
+            Fault::Connect => {
+                history.network_failures += 1;
+                // The pauses between connects are short, or a few of them would outlast the span.
+                Verdict::Retry {
+                    after: pause.min(LONGEST_CONNECT_TROUBLE / 3),
+                    charge: if history.network_failures == 1 {
+                        Charge::Free
+                    } else {
+                        Charge::Operation
+                    },
+                }
+            }
+            Fault::Network | Fault::Timeout => Verdict::Retry {
+                after: pause,
+                charge: Charge::Operation,
+            },
+            _ => free(pause),
+        }
     }
 
     fn retries_status(&self, code: u16) -> bool {
@@ -144,6 +166,11 @@ impl RetryPolicy {
         let longest = self.initial_backoff.saturating_mul(factor);
         longest.min(LONGEST_BACKOFF).mul_f64(jitter.clamp(0.0, 1.0))
     }
+}
+
+fn free(after: Duration) -> Verdict {
+    let charge = Charge::Free;
+    Verdict::Retry { after, charge }
 }
 
 #[cfg(test)]
@@ -185,14 +212,30 @@ mod tests {
 
     #[test]
     fn the_first_network_failure_is_free_and_the_second_is_charged() {
-        let mut history = History::default();
-        let mut decide = || policy().decide(Fault::Network, &mut history, Duration::ZERO, 0.5);
-        let free = Verdict::Retry {
-            after: Duration::ZERO,
-            charged: false,
+        for fault in [Fault::Network, Fault::Connect] {
+            let mut history = History::default();
+            let mut charge = || match policy().decide(fault, &mut history, Duration::ZERO, 0.5) {
+                Verdict::Retry { charge, .. } => charge,
+                Verdict::GiveUp => panic!("given up"),
+            };
+            assert_eq!(charge(), Charge::Free, "{fault:?}");
+            assert_eq!(charge(), Charge::Operation, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_charged_to_the_endpoint_and_pauses_to_nobody() {
+        let charge = |fault| match verdict(fault) {
+            Verdict::Retry { charge, .. } => charge,
+            Verdict::GiveUp => panic!("given up"),
         };
-        assert_eq!(decide(), free);
-        assert!(matches!(decide(), Verdict::Retry { charged: true, .. }));
+        for code in [408, 409, 500, 502, 504] {
+            assert_eq!(charge(status(code)), Charge::Endpoint, "{code}");
+        }
+        for code in [429, 503] {
+            assert_eq!(verdict(status(code)), free(Duration::ZERO), "{code}");
+        }
+        assert_eq!(charge(Fault::Timeout), Charge::Operation);
     }
 
     #[test]
@@ -223,14 +266,10 @@ mod tests {
     fn the_server_s_own_pause_is_kept() {
         let asked = Duration::from_secs(7);
         let fault = Fault::Status {
-            code: 429,
+            code: 500,
             retry_after: Some(asked),
         };
-        let kept = Verdict::Retry {
-            after: asked,
-            charged: false,
-        };
-        assert_eq!(verdict(fault), kept);
+        assert!(matches!(verdict(fault), Verdict::Retry { after, .. } if after == asked));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use futures_util::stream::FuturesUnordered;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -39,14 +39,30 @@ type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>
 pub(super) struct Connector {
     names: Rc<RefCell<Names>>,
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// Whether a connection from here was found dead after it had been idle.
+    stale: Rc<Cell<bool>>,
 }
 
 impl Connector {
-    /// One that speaks TLS, whatever the scheme of the URL, and shares the names of this one.
+    /// One that speaks TLS, whatever the scheme of the URL, and shares all else with this one.
     pub(super) fn secure(&self, tls: Arc<rustls::ClientConfig>) -> Self {
         Self {
-            names: Rc::clone(&self.names),
             tls: Some(tls),
+            ..self.clone()
+        }
+    }
+
+    /// Whether one of the connections made here, or by [`secure`](Self::secure), was found to
+    /// have died while it was idle.
+    pub(super) fn met_stale(&self) -> bool {
+        self.stale.get()
+    }
+
+    /// One that has not met any such, and knows the same names.
+    pub(super) fn renewed(&self) -> Self {
+        Self {
+            stale: Rc::default(),
+            ..self.clone()
         }
     }
 
@@ -84,18 +100,23 @@ impl Connector {
         Ok(socket)
     }
 
+    /// The library is given `http` for both schemes, so that a missing port is filled in here.
+    fn port(&self, uri: &Uri) -> u16 {
+        let default = if self.tls.is_some() { 443 } else { 80 };
+        uri.port_u16().unwrap_or(default)
+    }
+
     async fn connect(self, uri: Uri) -> Result<Connection<Uri, Stream>, ConnectError> {
         // A URI writes an IPv6 address in brackets.
         let host = uri.hostname().trim_matches(['[', ']']);
-        let default = if self.tls.is_some() { 443 } else { 80 };
-        let socket = self.open(host, uri.port_u16().unwrap_or(default)).await?;
+        let socket = self.open(host, self.port(&uri)).await?;
         let Some(tls) = self.tls else {
-            return Ok(Connection::new(uri, Stream::new(socket)));
+            return Ok(Connection::new(uri, Stream::new(socket, self.stale)));
         };
         let plain = Connection::new(ServerName(host.into()), socket);
         let secured = TlsConnector::service(tls).call(plain).await;
         let (socket, _) = secured.map_err(ConnectError::Io)?.into_parts();
-        Ok(Connection::new(uri, Stream::new(socket)))
+        Ok(Connection::new(uri, Stream::new(socket, self.stale)))
     }
 }
 
@@ -223,15 +244,18 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn both_schemes_share_what_is_known_of_names() {
+    async fn the_schemes_share_names_and_differ_in_their_port() {
         let plain = Connector::default();
         let tls = crate::transport::TlsSettings::default().build().unwrap();
         let secure = plain.secure(tls);
-        assert!(
-            plain
-                .resolve("localhost")
-                .ptr_eq(&secure.resolve("localhost"))
+        let (one, other) = (plain.resolve("localhost"), secure.resolve("localhost"));
+        assert!(one.ptr_eq(&other));
+        let (bare, given) = (
+            Uri::from_static("http://h/"),
+            Uri::from_static("http://h:8/"),
         );
+        assert_eq!((plain.port(&bare), secure.port(&bare)), (80, 443));
+        assert_eq!((plain.port(&given), secure.port(&given)), (8, 8));
     }
 
     #[actix_rt::test]

@@ -67,8 +67,7 @@ impl Http1Settings {
 
 /// The transport of one Worker.
 pub struct Http1 {
-    clients: Rc<Clients>,
-    frozen: Rc<RefCell<FrozenHeads>>,
+    pools: Rc<RefCell<Rc<Pools>>>,
 }
 
 impl fmt::Debug for Http1 {
@@ -79,23 +78,50 @@ impl fmt::Debug for Http1 {
 
 impl Http1 {
     fn new(connect_timeout: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
-        let connector = Connector::default();
-        let clients = Clients {
-            secure: client(connector.secure(tls), connect_timeout),
-            plain: client(connector, connect_timeout),
-        };
+        let pools = Pools::new(Connector::default(), connect_timeout, tls);
         Self {
-            clients: Rc::new(clients),
-            frozen: Rc::default(),
+            pools: Rc::new(RefCell::new(Rc::new(pools))),
         }
     }
 }
 
-/// A client a scheme: the library tells kept connections apart by host and port alone, and takes
-/// both kinds for plain, since TLS is made below it.
-struct Clients {
+/// Kept connections, a client of the library's for each scheme: it tells them apart by host and
+/// port alone, and takes both kinds for plain, since TLS is made below it.
+struct Pools {
     plain: awc::Client,
     secure: awc::Client,
+    frozen: RefCell<FrozenHeads>,
+    connector: Connector,
+    connect_timeout: Duration,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Pools {
+    fn new(
+        connector: Connector,
+        connect_timeout: Duration,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Self {
+        Self {
+            plain: client(connector.clone(), connect_timeout),
+            secure: client(connector.secure(Arc::clone(&tls)), connect_timeout),
+            frozen: RefCell::default(),
+            connector,
+            connect_timeout,
+            tls,
+        }
+    }
+
+    /// Where a connection turned out to have died while it was idle, all idle ones are given up:
+    /// what took one (a restart, a NAT that forgot) took the others, and a retry would meet them
+    /// one after the other. Requests under way keep theirs.
+    fn renew_if_stale(self: &Rc<Self>, current: &RefCell<Rc<Self>>) {
+        let mut current = current.borrow_mut();
+        if self.connector.met_stale() && Rc::ptr_eq(self, &current) {
+            let (connector, tls) = (self.connector.renewed(), Arc::clone(&self.tls));
+            *current = Rc::new(Self::new(connector, self.connect_timeout, tls));
+        }
+    }
 }
 
 fn client(connector: Connector, connect_timeout: Duration) -> awc::Client {
@@ -115,11 +141,11 @@ fn client(connector: Connector, connect_timeout: Duration) -> awc::Client {
 
 impl Transport for Http1 {
     fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>> {
-        let clients = Rc::clone(&self.clients);
-        let frozen = Rc::clone(&self.frozen);
+        let current = Rc::clone(&self.pools);
         async move {
             let is_head = request.head.method == Method::HEAD;
-            let head = frozen.borrow_mut().get(&clients, &request.head)?;
+            let pools = Rc::clone(&*current.borrow());
+            let head = pools.frozen.borrow_mut().get(&pools, &request.head)?;
             let mut extra = awc_header::HeaderMap::with_capacity(request.headers.len() + 1);
             for (name, value) in &request.headers {
                 let (name, value) = converted(name, value)?;
@@ -130,7 +156,10 @@ impl Transport for Http1 {
                 Some(body) => builder.send_body(body),
                 None => builder.send(),
             };
-            let mut answer = sending.await.map_err(from_awc)?;
+            let mut answer = sending.await.map_err(|cause| {
+                pools.renew_if_stale(&current);
+                from_awc(cause)
+            })?;
             let status = answer.status().as_u16();
             let headers = Headers::from_pairs(
                 answer
@@ -164,14 +193,14 @@ struct FrozenHeads {
 impl FrozenHeads {
     fn get(
         &mut self,
-        clients: &Clients,
+        pools: &Pools,
         head: &Arc<Head>,
     ) -> Result<awc::FrozenClientRequest, TransportError> {
         let identity = Arc::as_ptr(head) as usize;
         if let Some((_, frozen)) = self.heads.get(&identity) {
             return Ok(frozen.clone());
         }
-        let frozen = freeze(clients, head)?;
+        let frozen = freeze(pools, head)?;
         if self.heads.len() >= MOST_FROZEN {
             self.heads.clear();
         }
@@ -181,13 +210,13 @@ impl FrozenHeads {
     }
 }
 
-fn freeze(clients: &Clients, head: &Head) -> Result<awc::FrozenClientRequest, TransportError> {
+fn freeze(pools: &Pools, head: &Head) -> Result<awc::FrozenClientRequest, TransportError> {
     let bad = |cause: String| TransportError::BadRequest(cause);
     let method = awc::http::Method::from_bytes(head.method.as_str().as_bytes())
         .map_err(|cause| bad(cause.to_string()))?;
     let mut request = match head.url.strip_prefix("https://") {
-        Some(rest) => clients.secure.request(method, format!("http://{rest}")),
-        None => clients.plain.request(method, &*head.url),
+        Some(rest) => pools.secure.request(method, format!("http://{rest}")),
+        None => pools.plain.request(method, &*head.url),
     };
     for (name, value) in &head.headers {
         request = request.insert_header(converted(name, value)?);

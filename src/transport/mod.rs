@@ -49,6 +49,8 @@ pub struct Head {
     pub method: Method,
     /// The absolute URL.
     pub url: Box<str>,
+    /// Its scheme, host and port: what the endpoint is known by.
+    pub origin: Arc<str>,
     /// Each name once. Those that hold a key are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -194,6 +196,7 @@ mod tests {
         let head = Head {
             method: Method::POST,
             url: "http://h".into(),
+            origin: "http://h".into(),
             headers: vec![
                 header("authorization", "bearer sk-12345678"),
                 header("x-other", "abcdefgh"),

@@ -12,14 +12,20 @@
 //!   there is no answer, reading gives the error again.
 
 use actix_rt::net::{ActixStream, Ready};
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 /// The library's own limit on a head. A longer one is given to it as it is, and it refuses it.
 const LONGEST_HEAD: usize = 128 << 10;
+/// A connection that breaks after so long without use broke for want of use, and not under load.
+const IDLE: Duration = Duration::from_millis(500);
 /// A larger buffer is not kept between answers.
 const LARGEST_KEPT: usize = 16 << 10;
 
@@ -36,6 +42,12 @@ pub(super) struct Stream {
     phase: Phase,
     /// The peer takes no more bytes: what is written is dropped.
     deaf: bool,
+    /// When the last byte of the last answer came; `None` before the first.
+    quiet_since: Option<Instant>,
+    /// The connection had been idle for long when the request under way was written.
+    was_idle: bool,
+    /// Told when such a connection turns out to be dead.
+    stale: Rc<Cell<bool>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +59,15 @@ enum Phase {
 }
 
 impl Stream {
-    pub(super) fn new(socket: impl Socket + 'static) -> Self {
+    pub(super) fn new(socket: impl Socket + 'static, stale: Rc<Cell<bool>>) -> Self {
         Self {
             socket: Box::new(socket),
             held: Vec::new(),
             phase: Phase::Rest,
             deaf: false,
+            quiet_since: None,
+            was_idle: false,
+            stale,
         }
     }
 
@@ -165,8 +180,12 @@ impl AsyncRead for Stream {
         let this = self.get_mut();
         while this.phase != Phase::Rest {
             let before = out.filled().len();
-            ready!(Pin::new(&mut this.socket).poll_read(cx, out))?;
+            let result = ready!(Pin::new(&mut this.socket).poll_read(cx, out));
             let read = &out.filled()[before..];
+            if read.is_empty() && this.was_idle && this.held.is_empty() {
+                this.stale.set(true);
+            }
+            result?;
             if read.is_empty() {
                 // The end: the library is to see what there is of a head.
                 this.phase = Phase::Rest;
@@ -177,9 +196,11 @@ impl AsyncRead for Stream {
             this.examine();
         }
         if this.held.is_empty() {
-            return Pin::new(&mut this.socket).poll_read(cx, out);
+            ready!(Pin::new(&mut this.socket).poll_read(cx, out))?;
+        } else {
+            this.give(out);
         }
-        this.give(out);
+        this.quiet_since = Some(Instant::now());
         Poll::Ready(Ok(()))
     }
 }
@@ -195,6 +216,9 @@ impl AsyncWrite for Stream {
         // that are still held would be found when the connection is checked before its use.
         if this.phase == Phase::Rest {
             this.phase = Phase::Head(0);
+            this.was_idle = this
+                .quiet_since
+                .is_some_and(|since| since.elapsed() >= IDLE);
         }
         if this.deaf {
             return Poll::Ready(Ok(bytes.len()));
@@ -245,7 +269,7 @@ mod tests {
     /// Both ends of a connection on which a request has been written.
     async fn asked() -> (Stream, DuplexStream) {
         let (near, far) = tokio::io::duplex(1 << 20);
-        let mut stream = Stream::new(near);
+        let mut stream = Stream::new(near, Rc::default());
         stream.write_all(b"GET").await.unwrap();
         (stream, far)
     }

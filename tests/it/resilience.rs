@@ -87,7 +87,7 @@ async fn a_sleeping_retry_holds_no_place_in_the_window() {
     tokio::time::pause();
     // The first request sleeps for an hour; the other nine pass through a window of one.
     let (script, _) = script(|number, _| match number {
-        0 => (MS, Answer::Status(503, &[("retry-after", "3600")])),
+        0 => (MS, Answer::Status(500, &[("retry-after", "3600")])),
         _ => (MS, Answer::Row),
     });
     let client = client(script);

@@ -48,6 +48,36 @@ fn a_connection_closed_as_the_next_request_arrives_is_not_noticed() {
 }
 
 #[test]
+fn connections_that_died_together_while_idle_are_not_tried_one_after_the_other() {
+    let server = Hostile::start(|visit| match visit.on_connection {
+        0 => {
+            visit.wait_for_requests(ROUNDS);
+            visit.right()
+        }
+        _ => Next::Reset,
+    });
+    let client = client_of(&server.url());
+    let one_each = Preference {
+        batch_size: 1,
+        ..no_retries()
+    };
+    let call = Embed::new(texts(ROUNDS), "m").preference(one_each);
+    client
+        .embed(call)
+        .expect("each over a connection of its own");
+    assert_eq!(server.connections(), ROUNDS);
+    // It is the being idle that makes the difference, so there is nothing to wait for.
+    std::thread::sleep(Duration::from_millis(600));
+    let found = ask(&client, &no_retries()).expect("the free retry gets a new connection");
+    assert_right(&found, 0, 1);
+    assert_eq!(
+        (server.connections(), server.requests()),
+        (ROUNDS + 1, ROUNDS + 2)
+    );
+    eventually("the others are closed", || server.open() == 1);
+}
+
+#[test]
 fn a_connection_reset_after_half_a_head_is_not_noticed() {
     let half = |visit: &mut Visit<'_>| {
         visit.write("HTTP/1.1 200 OK\r\ncontent-le");

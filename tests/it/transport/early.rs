@@ -101,5 +101,5 @@ fn an_answer_nobody_asked_for_is_not_taken_for_the_next() {
     let other = Embed::new(["text number 7"], "m").preference(no_retries());
     let found = client.embed(other).expect("answered");
     assert_eq!(found.row(0), [7.0, 1.0], "an answer to another request");
-    assert_eq!((server.connections(), server.requests()), (2, 2));
+    assert_eq!(server.requests(), 2);
 }

@@ -152,3 +152,21 @@ fn a_body_far_short_of_a_large_length_is_cut() {
     );
     assert_eq!(server.requests(), 2);
 }
+
+#[test]
+fn a_refusal_without_end_is_read_as_far_as_it_is_told() {
+    const TOLD: usize = 64 << 10;
+    let server = Hostile::start(|visit| {
+        visit.write("HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n");
+        let piece = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+        for _ in 0..100 {
+            visit.write(&piece);
+        }
+        visit.wait_for_close();
+        Next::Close
+    });
+    let error = ask_once(&server, &preference()).expect_err("refused");
+    assert_eq!(error.status(), Some(403), "{:.100}", error.to_string());
+    assert_eq!(error.body().map(str::len), Some(TOLD));
+    assert_eq!(server.requests(), 1);
+}

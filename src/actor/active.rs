@@ -1,0 +1,60 @@
+//! A request under way, as its flight keeps it.
+
+use crate::policy::retry::History;
+use tokio::time::Instant;
+
+/// A request that was started and has not ended.
+pub(super) struct Active {
+    pub(super) started: Instant,
+    pub(super) made: u32,
+    /// The attempts in flight: none during a pause, two once hedged.
+    pub(super) running: Running,
+    pub(super) history: History,
+    pub(super) hedged: bool,
+    pub(super) try_base64: bool,
+    /// The server refused base64, or may have.
+    pub(super) refused_base64: bool,
+    /// Its attempt is the one that goes first after its endpoint was paused.
+    pub(super) probing: bool,
+}
+
+impl Active {
+    pub(super) fn new(now: Instant, try_base64: bool) -> Self {
+        Self {
+            started: now,
+            made: 0,
+            running: Running::default(),
+            history: History::default(),
+            hedged: false,
+            try_base64,
+            refused_base64: false,
+            probing: false,
+        }
+    }
+}
+
+/// The attempts of one request that are in flight.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Running {
+    pub(super) first: Option<u32>,
+    pub(super) twin: Option<u32>,
+}
+
+impl Running {
+    pub(super) fn remove(&mut self, attempt: u32) {
+        if self.first == Some(attempt) {
+            self.first = None;
+        }
+        if self.twin == Some(attempt) {
+            self.twin = None;
+        }
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = u32> {
+        self.first.into_iter().chain(self.twin)
+    }
+
+    pub(super) fn is_empty(self) -> bool {
+        self.first.is_none() && self.twin.is_none()
+    }
+}

@@ -1,0 +1,73 @@
+//! What the Dispatcher knows beside its operations, and what one of its turns gives others to do,
+//! collected until it ends.
+
+use super::messages::{Attempt, AttemptId, Observed, RequestKey, Settlement, Watched};
+use crate::operation::{End, Gather};
+use crate::policy::encoding::EncodingMemory;
+use crate::policy::limit::EndpointLimits;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What one turn of the Dispatcher gives others to do.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) assign: Vec<Attempt>,
+    pub(super) abort: Vec<AttemptId>,
+    pub(super) watch: Vec<Watched>,
+    pub(super) settled: Vec<Settlement>,
+    /// Requests to be sent again, and when.
+    pub(super) pauses: Vec<(Instant, RequestKey)>,
+    pub(super) observed: Observed,
+    /// Endpoints that are paused, and until when.
+    pub(super) paused: Vec<(Instant, Arc<str>)>,
+    /// Operations that ended, whose callers are still to be answered.
+    pub(super) answers: Vec<Answer>,
+}
+
+/// The end of an operation.
+pub(super) struct Answer {
+    pub(super) gather: Box<dyn Gather>,
+    pub(super) end: End,
+    pub(super) total_time: Duration,
+}
+
+impl Answer {
+    pub(super) fn deliver(self) {
+        self.gather.finish(self.end, self.total_time);
+    }
+}
+
+/// What all operations share.
+#[derive(Default)]
+pub(super) struct Shared {
+    endpoints: HashMap<Arc<str>, EndpointLimits>,
+    encodings: EncodingMemory,
+    pub(super) turn: Turn,
+}
+
+impl Shared {
+    /// The part of it that concerns an operation whose requests go to `origin`.
+    pub(super) fn around(&mut self, origin: &Arc<str>, now: Instant) -> Surroundings<'_> {
+        let endpoint = self.endpoints.entry(Arc::clone(origin));
+        Surroundings {
+            now,
+            jitter: rand::random(),
+            endpoint: endpoint.or_insert_with(|| EndpointLimits::new(now)),
+            encodings: &mut self.encodings,
+            turn: &mut self.turn,
+        }
+    }
+}
+
+/// What the Dispatcher knows beside its operations, as a flight is shown it.
+pub(super) struct Surroundings<'a> {
+    pub(super) now: Instant,
+    /// Uniform in 0 to 1, anew each time.
+    pub(super) jitter: f64,
+    /// The endpoint's limits, which all operations that go there share.
+    pub(super) endpoint: &'a mut EndpointLimits,
+    pub(super) encodings: &'a mut EncodingMemory,
+    pub(super) turn: &'a mut Turn,
+}

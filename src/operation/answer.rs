@@ -1,0 +1,181 @@
+//! The answer to a call: its data, how each request went, and what failed.
+
+use super::{End, Gather, Part};
+use crate::actor::ReplyPort;
+use crate::error::Error;
+use crate::operation::Headers;
+use crate::policy::split::Plan;
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::time::Duration;
+
+/// The answer to a call. It can be used as its data, of type `T`.
+#[derive(Clone)]
+pub struct Answer<T> {
+    data: T,
+    requests: Vec<RequestRecord>,
+    errors: Vec<RequestError>,
+    total_time: Duration,
+}
+
+/// How one request of a call went.
+#[derive(Debug, Clone, Default)]
+pub struct RequestRecord {
+    /// The inputs that it carried, by their index in the call.
+    pub inputs: Range<usize>,
+    /// From its first attempt to its success, pauses included.
+    pub time: Duration,
+    /// The headers of the answer.
+    pub headers: Headers,
+    /// The attempts that were made, hedges included; 0 where the request did not succeed.
+    pub attempts: u32,
+}
+
+/// A request that failed for good.
+#[derive(Debug, Clone)]
+pub struct RequestError {
+    /// The inputs that it carried, by their index in the call.
+    pub inputs: Range<usize>,
+    /// Why it failed.
+    pub error: Error,
+}
+
+impl<T> Answer<T> {
+    /// How each request went, in input order.
+    #[must_use]
+    pub fn requests(&self) -> &[RequestRecord] {
+        &self.requests
+    }
+
+    /// The requests that failed, in the order in which they did. Empty in the answer to a call
+    /// with [`OnError::Raise`](crate::OnError::Raise), whose first failure is its end.
+    #[must_use]
+    pub fn errors(&self) -> &[RequestError] {
+        &self.errors
+    }
+
+    /// Whether every request succeeded.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.requests.iter().all(|request| request.attempts > 0)
+    }
+
+    /// From the call to its answer.
+    #[must_use]
+    pub fn total_time(&self) -> Duration {
+        self.total_time
+    }
+
+    /// The data alone.
+    #[must_use]
+    pub fn into_data(self) -> T {
+        self.data
+    }
+}
+
+impl<T> Deref for Answer<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.data
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("data", &self.data)
+            .field("requests", &self.requests.len())
+            .field("errors", &self.errors)
+            .field("total_time", &self.total_time)
+            .finish()
+    }
+}
+
+/// Data that is joined from the parts that requests give.
+pub(crate) trait Join: Send + Sync + 'static {
+    /// Puts a part where it belongs, or says why it does not fit the others.
+    fn join(&mut self, inputs: Range<usize>, part: Part) -> Result<(), String>;
+
+    /// No part came for these inputs. Called at the end, after all that came.
+    fn leave_out(&mut self, inputs: Range<usize>);
+}
+
+/// Joins the parts of a call, and answers it.
+pub(crate) struct Collect<T> {
+    answer: Answer<T>,
+    reply: ReplyPort<Result<Answer<T>, Error>>,
+}
+
+impl<T> Collect<T> {
+    pub(crate) fn new(data: T, reply: ReplyPort<Result<Answer<T>, Error>>) -> Self {
+        let answer = Answer {
+            data,
+            requests: Vec::new(),
+            errors: Vec::new(),
+            total_time: Duration::ZERO,
+        };
+        Self { answer, reply }
+    }
+}
+
+impl<T: Join> Gather for Collect<T> {
+    fn planned(&mut self, plan: &Plan) {
+        let requests = (0..plan.len()).map(|request| RequestRecord {
+            inputs: plan.range(request),
+            ..RequestRecord::default()
+        });
+        self.answer.requests = requests.collect();
+    }
+
+    fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String> {
+        self.answer.data.join(record.inputs.clone(), part)?;
+        self.answer.requests[request] = record;
+        Ok(())
+    }
+
+    fn failed(&mut self, failed: RequestError) {
+        self.answer.errors.push(failed);
+    }
+
+    fn finish(self: Box<Self>, end: End, total_time: Duration) {
+        let Self { mut answer, reply } = *self;
+        answer.total_time = total_time;
+        for record in &answer.requests {
+            if record.attempts == 0 {
+                answer.data.leave_out(record.inputs.clone());
+            }
+        }
+        reply.send(match end {
+            End::Done => Ok(answer),
+            End::Failed(error) => Err(error.with_partial(answer)),
+            End::CutShort(error) => {
+                answer.blame_unfinished(&error);
+                Ok(answer)
+            }
+        });
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
+impl<T> Answer<T> {
+    /// Gives every request that neither succeeded nor failed this error.
+    fn blame_unfinished(&mut self, error: &Error) {
+        let failed: std::collections::HashSet<usize> = self
+            .errors
+            .iter()
+            .map(|failed| failed.inputs.start)
+            .collect();
+        let unfinished = self
+            .requests
+            .iter()
+            .filter(|record| record.attempts == 0 && !failed.contains(&record.inputs.start));
+        self.errors.extend(unfinished.map(|record| RequestError {
+            inputs: record.inputs.clone(),
+            error: error.clone(),
+        }));
+    }
+}
