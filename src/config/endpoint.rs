@@ -75,9 +75,10 @@ impl BaseUrl {
             )));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(Error::config(format!(
-                "base_url must not hold a query or a fragment: {raw}"
-            )));
+            // It is not shown: some put a key there.
+            return Err(Error::config(
+                "base_url must not hold a query (?...) or a fragment (#...)",
+            ));
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
