@@ -63,7 +63,7 @@ fn main() -> Outcome<()> {
         batch_size: 8,
         max_concurrent_requests: 24,
         timeout: Duration::from_secs(30),
-        hedge_delay: Some(Duration::from_millis(100)),
+        hedge_delay: Some(Duration::from_millis(100).into()),
         ..Preference::default()
     });
     let dimensions = arguments.dimensions.or(mock.is_some().then_some(384));

@@ -21,7 +21,7 @@
 //! let client = Client::builder("https://inference.example.com").build()?;
 //! let call = Embed::new(vec!["first text", "second text"], "my-model").preference(Preference {
 //!     batch_size: 64,
-//!     hedge_delay: Some(Duration::from_millis(300)),
+//!     hedge_delay: Some(Duration::from_millis(300).into()),
 //!     total_timeout: Some(Duration::from_secs(60)),
 //!     ..Preference::default()
 //! });
@@ -77,6 +77,7 @@ pub use error::{Error, Result};
 pub use operation::{
     Answer, Embed, Embeddings, EncodingFormat, Headers, Inputs, Matrix, RequestError, RequestRecord,
 };
+pub use policy::hedge::HedgeDelay;
 
 // The README's examples are compiled with the documentation tests.
 #[cfg(doctest)]

@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// Of an answer that is a failure, so much of the body is kept for the error.
 const ERROR_BODY: usize = 64 << 10;
+/// A compressed one may be so large when it is unpacked, of which again the beginning is kept.
+const ERROR_UNPACKED: usize = 16 << 20;
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
@@ -97,9 +99,14 @@ impl Exchange {
     }
 
     async fn read(&self, response: Response, buffer: &mut Vec<u8>) -> Result<Success, Failure> {
-        let Response { headers, body, .. } = response;
+        let Response {
+            headers,
+            content_length,
+            body,
+            ..
+        } = response;
         let limit = self.tools.max_response_bytes;
-        transport::read_body(body, headers.content_length(), limit, buffer)
+        transport::read_body(body, content_length, limit, buffer)
             .await
             .map_err(Failure::Transport)?;
         unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
@@ -120,8 +127,9 @@ pub(super) fn request_id(attempt: &Attempt) -> String {
 }
 
 fn unpack(headers: &Headers, buffer: &mut Vec<u8>, limit: usize) -> Result<(), TransportError> {
-    if let Some(coding) = headers.get("content-encoding")
-        && let Some(plain) = decompress::decompress(coding, buffer, limit)?
+    let codings: Vec<&str> = headers.get_all("content-encoding").collect();
+    if !codings.is_empty()
+        && let Some(plain) = decompress::decompress(&codings.join(","), buffer, limit)?
     {
         *buffer = plain;
     }
@@ -134,11 +142,14 @@ async fn refusal(response: Response) -> Failure {
         status,
         headers,
         body,
+        ..
     } = response;
     let mut text = transport::read_beginning(body, ERROR_BODY).await;
-    if let Err(cause) = unpack(&headers, &mut text, ERROR_BODY) {
+    if let Err(cause) = unpack(&headers, &mut text, ERROR_UNPACKED) {
         log::debug!("the body of a refusal ({status}) cannot be decompressed: {cause}");
+        text.clear();
     }
+    text.truncate(ERROR_BODY);
     Failure::Status {
         code: status,
         retry_after: headers.retry_after(SystemTime::now()),

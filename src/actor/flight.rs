@@ -21,6 +21,7 @@ use crate::policy::schedule::later;
 use crate::policy::split::Plan;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// An operation under way.
@@ -235,7 +236,7 @@ impl Flight {
                 Ok(()) => {
                     around.turn.observed.hedges_won += u64::from(won_by_twin);
                     around.turn.observed.succeeded += 1;
-                    return self.settle(request, around);
+                    return self.settle(request, outcome.service_time, around);
                 }
                 Err(misfit) => Failure::Misfit(misfit),
             },
@@ -302,13 +303,30 @@ impl Flight {
     }
 
     /// A request succeeded: its other attempt is aborted.
-    fn settle(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<End> {
+    fn settle(
+        &mut self,
+        request: u32,
+        time: Duration,
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
         self.in_window -= 1;
-        self.close(request, around)
+        let active = self.active.get(&request)?;
+        // Of a hedged pair the winner's own time would make slow requests look fast.
+        let time = if active.hedged {
+            around.now - active.started
+        } else {
+            time
+        };
+        self.close(request, Some(time), around)
     }
 
     /// A request has ended, in success or for good, and nothing of it stays in flight.
-    fn close(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<End> {
+    fn close(
+        &mut self,
+        request: u32,
+        time: Option<Duration>,
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
         let active = self.active.remove(&request)?;
         let others = active.running.iter();
         around
@@ -319,7 +337,7 @@ impl Flight {
             around.turn.settled.push(Settlement::Request {
                 key: self.key(request),
                 hedged: active.hedged,
-                time: around.now - active.started,
+                time,
             });
         }
         let plan = self.plan.as_ref()?;
@@ -395,7 +413,7 @@ impl Flight {
             inputs,
             error: error.clone(),
         });
-        let ended = self.close(request, around);
+        let ended = self.close(request, None, around);
         match self.job.settings.on_error {
             OnError::Raise => Some(End::Failed(error)),
             OnError::Return => ended,

@@ -5,6 +5,7 @@ use super::messages::{
     Due, OperationId, RequestKey, Settled, Settlement, Stop, Tick, Watch, Watched,
 };
 use crate::policy::budget::Budget;
+use crate::policy::hedge::Delays;
 use crate::policy::schedule::{Key, Schedule, later};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
 use std::collections::HashMap;
@@ -21,8 +22,18 @@ pub(super) struct Hedger {
 /// An operation that hedges.
 struct Hedged {
     budget: Budget,
-    /// The requests that are watched; `None` once the twin was called for.
-    watched: HashMap<u32, Option<Key<Instant>>>,
+    delays: Delays,
+    requests: HashMap<u32, Place>,
+}
+
+/// Where a request that is watched stands.
+enum Place {
+    /// It waits for the delay to become known.
+    Unscheduled { started: Instant },
+    /// It is in the queue.
+    Queued(Key<Instant>),
+    /// Its twin was called for.
+    Called,
 }
 
 impl Hedger {
@@ -42,41 +53,52 @@ impl Hedger {
             plan,
             requests,
         } = watched;
-        let place = self.queue.add(later(started, plan.delay), key);
         let operation = self
             .operations
             .entry(key.operation)
             .or_insert_with(|| Hedged {
                 budget: plan.budget(requests),
-                watched: HashMap::new(),
+                delays: Delays::new(plan.delay),
+                requests: HashMap::new(),
             });
-        match operation.watched.insert(key.request, Some(place)) {
-            Some(Some(place)) => drop(self.queue.remove(place)),
+        let place = match operation.delays.delay() {
+            Some(delay) => Place::Queued(self.queue.add(later(started, delay), key)),
+            None => Place::Unscheduled { started },
+        };
+        match operation.requests.insert(key.request, place) {
+            Some(Place::Queued(place)) => drop(self.queue.remove(place)),
             // Its twin was called for while it paused, and not sent.
-            Some(None) => operation.budget.refund(),
-            None => {}
+            Some(Place::Called) => operation.budget.refund(),
+            Some(Place::Unscheduled { .. }) | None => {}
         }
     }
 
     fn settle(&mut self, settlement: Settlement) {
         match settlement {
-            Settlement::Request { key, hedged, .. } => {
+            Settlement::Request { key, hedged, time } => {
                 let Some(operation) = self.operations.get_mut(&key.operation) else {
                     return;
                 };
-                match operation.watched.remove(&key.request) {
-                    Some(Some(place)) => drop(self.queue.remove(place)),
+                match operation.requests.remove(&key.request) {
+                    Some(Place::Queued(place)) => drop(self.queue.remove(place)),
                     // Called for, and too late to be sent.
-                    Some(None) if !hedged => operation.budget.refund(),
+                    Some(Place::Called) if !hedged => operation.budget.refund(),
                     _ => {}
+                }
+                if let Some(time) = time
+                    && operation.delays.record(time)
+                {
+                    operation.schedule_all(key.operation, &mut self.queue);
                 }
             }
             Settlement::Operation(id) => {
                 let Some(operation) = self.operations.remove(&id) else {
                     return;
                 };
-                for place in operation.watched.into_values().flatten() {
-                    self.queue.remove(place);
+                for place in operation.requests.into_values() {
+                    if let Place::Queued(place) = place {
+                        self.queue.remove(place);
+                    }
                 }
             }
         }
@@ -90,10 +112,10 @@ impl Hedger {
                 continue;
             };
             if operation.budget.spend() {
-                operation.watched.insert(key.request, None);
+                operation.requests.insert(key.request, Place::Called);
                 due.push(key);
             } else {
-                operation.watched.remove(&key.request);
+                operation.requests.remove(&key.request);
             }
         }
         due
@@ -103,6 +125,24 @@ impl Hedger {
         let earliest = self.queue.earliest();
         if let Some(alarm) = &mut self.alarm {
             alarm.set(earliest);
+        }
+    }
+}
+
+impl Hedged {
+    /// The delay has become known: the requests that waited for it are put into the queue.
+    fn schedule_all(&mut self, id: OperationId, queue: &mut Schedule<Instant, RequestKey>) {
+        let Some(delay) = self.delays.delay() else {
+            return;
+        };
+        for (request, place) in &mut self.requests {
+            if let Place::Unscheduled { started } = place {
+                let key = RequestKey {
+                    operation: id,
+                    request: *request,
+                };
+                *place = Place::Queued(queue.add(later(*started, delay), key));
+            }
         }
     }
 }
@@ -133,6 +173,7 @@ impl Handler<Settled> for Hedger {
         for settlement in many {
             self.settle(settlement);
         }
+        self.rearm();
     }
 }
 

@@ -149,11 +149,11 @@ pub(crate) struct Settled(pub Vec<Settlement>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settlement {
     /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded, and
-    /// `time` how long it took.
+    /// `time` how long the attempt took that succeeded.
     Request {
         key: RequestKey,
         hedged: bool,
-        time: Duration,
+        time: Option<Duration>,
     },
     /// An operation with all its requests.
     Operation(OperationId),

@@ -3,7 +3,7 @@
 use crate::cancel::CancellationToken;
 use crate::config::ApiKey;
 use crate::error::{Error, Result};
-use crate::policy::hedge::HedgePlan;
+use crate::policy::hedge::{HedgeDelay, HedgePlan};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::split::Limits;
 use std::fmt;
@@ -19,7 +19,7 @@ use std::time::Duration;
 /// let preference = Preference {
 ///     batch_size: 32,
 ///     timeout: Duration::from_secs(20),
-///     hedge_delay: Some(Duration::from_millis(500)),
+///     hedge_delay: Some(Duration::from_millis(500).into()),
 ///     ..Preference::default()
 /// };
 /// assert_eq!(preference.max_concurrent_requests, 128);
@@ -40,9 +40,10 @@ pub struct Preference {
     /// The longest that the whole operation may take, retries included; at least `timeout`
     /// unless that is left at its default. Default: no limit.
     pub total_timeout: Option<Duration>,
-    /// Sends a second attempt of a request that has not ended after this long: 0.045 s to 3600 s,
-    /// and below `timeout` less 0.045 s. Default: no hedging.
-    pub hedge_delay: Option<Duration>,
+    /// Sends a second attempt of a request that has not ended after this long: fixed, 0.045 s to
+    /// 3600 s and below `timeout` less 0.045 s; or a quantile of the operation's own requests,
+    /// above 0 and below 1. Default: no hedging.
+    pub hedge_delay: Option<HedgeDelay>,
     /// The second attempts that an operation of n requests may make, as a share of n: 0 to 3,
     /// and `max(2, 1 + ceil(n * share))` in number. Default 0.10.
     pub hedge_budget_pct: f64,
@@ -237,6 +238,22 @@ impl Preference {
         let Some(delay) = self.hedge_delay else {
             return Ok(None);
         };
+        match delay {
+            HedgeDelay::Fixed(delay) => self.check_fixed_delay(delay)?,
+            HedgeDelay::Quantile(share) if share > 0.0 && share < 1.0 => {}
+            HedgeDelay::Quantile(share) => {
+                return Err(Error::config(format!(
+                    "hedge_delay as a quantile must be above 0 and below 1 (got {share})"
+                )));
+            }
+        }
+        Ok(Some(HedgePlan {
+            delay,
+            budget_share: self.hedge_budget_pct,
+        }))
+    }
+
+    fn check_fixed_delay(&self, delay: Duration) -> Result<()> {
         seconds_within("hedge_delay", delay, HEDGE_MARGIN.as_secs_f64(), 3600.0)?;
         if delay + HEDGE_MARGIN >= self.timeout {
             return Err(Error::config(format!(
@@ -246,10 +263,7 @@ impl Preference {
                 self.timeout.as_secs_f64()
             )));
         }
-        Ok(Some(HedgePlan {
-            delay,
-            budget_share: self.hedge_budget_pct,
-        }))
+        Ok(())
     }
 }
 
@@ -361,8 +375,12 @@ mod tests {
                 "initial_backoff_ms must be between 50 and 45000 milliseconds (got 49)".into(),
             ),
             (
-                refusal(|p| p.hedge_delay = Some(Duration::from_millis(44))),
+                refusal(|p| p.hedge_delay = Some(Duration::from_millis(44).into())),
                 "hedge_delay must be between 0.045 and 3600 seconds (got 0.044)".into(),
+            ),
+            (
+                refusal(|p| p.hedge_delay = Some(HedgeDelay::Quantile(1.0))),
+                "hedge_delay as a quantile must be above 0 and below 1 (got 1)".into(),
             ),
         ] {
             assert!(text.starts_with(&expected), "{text}");
@@ -387,7 +405,7 @@ mod tests {
     fn a_hedge_too_close_to_the_timeout_is_refused() {
         let text = refusal(|p| {
             p.timeout = Duration::from_secs(1);
-            p.hedge_delay = Some(Duration::from_millis(980));
+            p.hedge_delay = Some(Duration::from_millis(980).into());
         });
         assert!(text.starts_with("hedge_delay must be below timeout_s"));
     }

@@ -42,9 +42,11 @@ impl Headers {
             .find_map(|(found, value)| (found == name).then_some(value))
     }
 
-    /// The announced length of the body, in bytes.
-    pub(crate) fn content_length(&self) -> Option<u64> {
-        self.get("content-length")?.trim().parse().ok()
+    /// All values of a name, which is given in lower case: a list may be sent as one value or
+    /// several.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.iter()
+            .filter_map(move |(found, value)| (found == name).then_some(value))
     }
 
     /// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds

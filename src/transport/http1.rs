@@ -167,15 +167,17 @@ impl Transport for Http1 {
                     .iter()
                     .map(|(name, value)| (name.as_str(), value.as_bytes())),
             );
+            let content_length = content_length(answer.headers());
             let bodiless = is_head || matches!(status, 204 | 304);
             let body = if bodiless {
                 futures_util::stream::empty().boxed_local()
             } else {
-                counted(answer.take_payload(), &headers, answer.version())?
+                counted(content_length, &mut answer)?
             };
             Ok(Response {
                 status,
                 headers,
+                content_length: content_length.filter(|_| !bodiless),
                 body,
             })
         }
@@ -240,21 +242,24 @@ fn converted(
 
 /// Wraps the library's body so that its length is checked.
 fn counted(
-    payload: actix_http::Payload,
-    headers: &Headers,
-    version: awc::http::Version,
+    expected: Option<u64>,
+    answer: &mut awc::ClientResponse,
 ) -> Result<Body, TransportError> {
-    let expected = headers.content_length();
-    let framed = expected.is_some() || headers.get("transfer-encoding").is_some();
-    if !framed && version == awc::http::Version::HTTP_11 {
+    let framed = expected.is_some() || answer.headers().contains_key(awc_header::TRANSFER_ENCODING);
+    if !framed && answer.version() == awc::http::Version::HTTP_11 {
         let cause = "it has neither content-length nor transfer-encoding";
         return Err(TransportError::Malformed(cause.to_owned()));
     }
     Ok(Box::pin(Counted {
-        payload,
+        payload: answer.take_payload(),
         received: 0,
         expected,
     }))
+}
+
+fn content_length(headers: &awc_header::HeaderMap) -> Option<u64> {
+    let value = headers.get(awc_header::CONTENT_LENGTH)?.to_str().ok()?;
+    value.trim().parse().ok()
 }
 
 /// The library ends a body that was cut short as if it were whole: its bytes are counted.

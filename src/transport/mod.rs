@@ -122,6 +122,8 @@ pub struct Response {
     pub status: u16,
     /// The headers, with lower-case names.
     pub headers: Headers,
+    /// The announced length of the body as sent, in bytes, where there is one.
+    pub content_length: Option<u64>,
     /// The body as sent: still compressed where `content-encoding` says so. It ends in an error
     /// when it was cut short.
     pub body: Body,

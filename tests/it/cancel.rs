@@ -105,7 +105,7 @@ fn a_hedge_s_loser_is_closed() {
     server.inject(Rule::on("/v1/embeddings", Fault::Hang).times(1));
     let client = client_of(&server.url());
     let call = Embed::new(texts(1), "m").preference(Preference {
-        hedge_delay: Some(Duration::from_millis(50)),
+        hedge_delay: Some(Duration::from_millis(50).into()),
         ..Preference::default()
     });
     client.embed(call).unwrap();

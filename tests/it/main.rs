@@ -15,6 +15,12 @@ mod tls;
 // Pauses, attempts, budgets; twins of slow requests. In simulated time.
 mod resilience;
 
+// "Too much" and "not now": shared pauses, a shared budget, one probe first. In simulated time.
+mod refusals;
+
+// What had finished is never lost.
+mod partial;
+
 // Timeouts, deadlines, tokens, dropped futures: nothing hangs, nothing stays open.
 mod cancel;
 

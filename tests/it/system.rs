@@ -1,18 +1,11 @@
 //! Starting, stopping, and Workers that die.
 
 use crate::support::fake::{self, Answer};
-use crate::support::{eventually, texts};
+use crate::support::{eventually, one_each, texts};
 use hedgerow::mock::{Fault, MockServer, Rule};
-use hedgerow::{BlockingClient, Client, Embed, Placement, Preference, System};
+use hedgerow::{BlockingClient, Client, Embed, Placement, System};
 use std::sync::Arc;
 use std::time::Duration;
-
-fn one_each() -> Preference {
-    Preference {
-        batch_size: 1,
-        ..Preference::default()
-    }
-}
 
 fn client_on(system: System, server: &MockServer) -> BlockingClient {
     let client = Client::builder(server.url()).system(system).build();

@@ -8,6 +8,7 @@ use hedgerow::{Client, Headers, Placement, System};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What the server does with one request.
@@ -24,6 +25,26 @@ pub(crate) enum Answer {
 
 /// Decides what the `n`-th request (from 0) gets, and after how long.
 pub(crate) type Script = Arc<dyn Fn(u64, &Request) -> (Duration, Answer) + Send + Sync>;
+
+/// A millisecond.
+pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// A script, and the count of requests that it was asked for.
+pub(crate) fn script(
+    answer: impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync + 'static,
+) -> (Script, Arc<AtomicU64>) {
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let script = move |number, request: &Request| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer(number, request)
+    };
+    (Arc::new(script), asked)
+}
+
+pub(crate) fn count(asked: &AtomicU64) -> u64 {
+    asked.load(Ordering::Relaxed)
+}
 
 struct Fake {
     script: Script,
@@ -59,6 +80,7 @@ fn response(status: u16, headers: &[(&str, &str)], body: Bytes) -> Response {
     Response {
         status,
         headers,
+        content_length: None,
         body,
     }
 }

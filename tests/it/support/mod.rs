@@ -5,7 +5,7 @@ pub(crate) mod hostile;
 pub(crate) mod fake;
 
 use hedgerow::mock::MockServer;
-use hedgerow::{BlockingClient, Client, System};
+use hedgerow::{BlockingClient, Client, Preference, System};
 use std::time::{Duration, Instant};
 
 /// A mock server and a blocking client of it, whose system has one Worker.
@@ -35,6 +35,14 @@ pub(crate) fn texts(count: usize) -> Vec<String> {
     (0..count)
         .map(|index| format!("text number {index}"))
         .collect()
+}
+
+/// One input a request.
+pub(crate) fn one_each() -> Preference {
+    Preference {
+        batch_size: 1,
+        ..Preference::default()
+    }
 }
 
 /// Waits until `condition` holds, and says how long it took; panics after ten seconds.

@@ -72,6 +72,11 @@ fn stacked_codings_are_undone_in_reverse() {
         "content-encoding: zstd,gzip , br\r\n",
         &["zstd", "gzip", "br"],
     );
+    // A list may be sent on several lines.
+    is_understood(
+        "content-encoding: gzip\r\ncontent-encoding: zstd\r\n",
+        &["gzip", "zstd"],
+    );
 }
 
 #[test]
@@ -110,4 +115,18 @@ fn a_compressed_refusal_is_readable() {
         (Some(404), Some("no such model"))
     );
     assert_eq!(server.requests(), 1);
+}
+
+#[test]
+fn of_a_large_compressed_refusal_the_beginning_is_told() {
+    let server = Hostile::start(|visit| {
+        let text = "a line of an explanation\n".repeat(20_000);
+        let body = compressed("gzip", text.as_bytes());
+        visit.answer("400 Bad Request", "content-encoding: gzip\r\n", body);
+        Next::Keep
+    });
+    let client = client_of(&server.url());
+    let error = ask(&client, &no_retries()).expect_err("a refusal");
+    let body = error.body().unwrap();
+    assert!(body.starts_with("a line of an explanation\n") && body.len() == 64 << 10);
 }

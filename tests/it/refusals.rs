@@ -1,0 +1,181 @@
+//! A server that refuses is asked less, by everyone. In simulated time.
+
+use crate::support::fake::{Answer, MS, client, count, script};
+use crate::support::{one_each, texts};
+use hedgerow::{Embed, Preference};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// When each request was made, since the start.
+type Times = Arc<Mutex<Vec<Duration>>>;
+
+fn stopwatch() -> (Times, impl Fn() + Send + Sync + 'static) {
+    let times = Times::default();
+    let kept = Arc::clone(&times);
+    let start = Instant::now();
+    let stamp = move || kept.lock().unwrap().push(start.elapsed());
+    (times, stamp)
+}
+
+#[actix_rt::test]
+async fn a_pause_that_a_server_asks_for_is_kept_by_every_request_and_one_goes_first() {
+    for status in [429, 503] {
+        tokio::time::pause();
+        let (times, stamp) = stopwatch();
+        // The first eight are refused; the ninth takes 100 ms.
+        let (script, asked) = script(move |number, _| {
+            stamp();
+            match number {
+                0..8 => (MS, Answer::Status(status, &[("retry-after", "5")])),
+                8 => (100 * MS, Answer::Row),
+                _ => (MS, Answer::Row),
+            }
+        });
+        let client = client(script);
+        let preference = Preference {
+            max_concurrent_requests: 4,
+            ..one_each()
+        };
+        let call = || Embed::new(texts(10), "m").preference(preference.clone());
+        let (first, second) = (client.embed(call()), client.embed(call()));
+        first.await.unwrap();
+        second.await.unwrap();
+        // Two windows of four were on their way when the refusals came.
+        assert_eq!(count(&asked), 8 + 20);
+        let times = times.lock().unwrap();
+        assert!(times[..8].iter().all(|time| *time < 2 * MS), "{times:?}");
+        assert!((5000 * MS..5010 * MS).contains(&times[8]), "{times:?}");
+        // The others wait for the answer to the one that went first.
+        assert!(times[9] >= times[8] + 100 * MS, "{times:?}");
+        tokio::time::resume();
+    }
+}
+
+#[actix_rt::test]
+async fn without_a_named_pause_the_pauses_grow_until_a_probe_is_let_through() {
+    tokio::time::pause();
+    let (times, stamp) = stopwatch();
+    let (script, _) = script(move |number, _| {
+        stamp();
+        match number {
+            0..6 => (Duration::ZERO, Answer::Status(429, &[])),
+            _ => (Duration::ZERO, Answer::Row),
+        }
+    });
+    let preference = Preference {
+        initial_backoff: 1000 * MS,
+        max_retries: 6,
+        ..one_each()
+    };
+    client(script)
+        .embed(Embed::new(texts(3), "m").preference(preference))
+        .await
+        .unwrap();
+    let times = times.lock().unwrap();
+    // Three at once, then one probe after each pause: 0.5 to 1 s, 1 to 2 s, 2 to 4 s, 4 to 8 s.
+    assert!(times[2] < MS);
+    for (probe, longest) in [(3, 1000), (4, 2000), (5, 4000), (6, 8000)] {
+        let pause = times[probe] - times[probe - 1];
+        let longest = longest * MS;
+        assert!(
+            (longest / 2..=longest + 5 * MS).contains(&pause),
+            "{times:?}"
+        );
+    }
+}
+
+#[actix_rt::test]
+async fn a_pause_counts_against_the_request_s_own_retries_alone() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (MS, Answer::Status(429, &[])));
+    let preference = Preference {
+        max_retries: 2,
+        retry_budget_pct: 0.0,
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), Some(429));
+    assert_eq!(count(&asked), 3);
+}
+
+#[actix_rt::test]
+async fn a_pause_does_not_outlast_the_deadline() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (MS, Answer::Status(503, &[("retry-after", "600")])));
+    let start = Instant::now();
+    let preference = Preference {
+        total_timeout: Some(3000 * MS),
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(5), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout());
+    assert!(start.elapsed() <= 3010 * MS);
+    assert_eq!(count(&asked), 5);
+}
+
+#[actix_rt::test]
+async fn a_cancelled_probe_is_followed_by_another_operation_s() {
+    tokio::time::pause();
+    let (script, asked) = script(|number, _| match number {
+        0 => (MS, Answer::Status(429, &[("retry-after", "1")])),
+        // The first probe hangs.
+        1 => (3_600_000 * MS, Answer::Row),
+        _ => (MS, Answer::Row),
+    });
+    let client = client(script);
+    let first = client.embed(Embed::new(texts(1), "m"));
+    tokio::time::sleep(1500 * MS).await;
+    assert_eq!(count(&asked), 2);
+    let second = client.embed(Embed::new(texts(1), "m"));
+    tokio::time::sleep(1500 * MS).await;
+    assert_eq!(count(&asked), 2, "the second waits for the probe");
+    drop(first);
+    second.await.unwrap();
+    assert_eq!(count(&asked), 3);
+}
+
+#[actix_rt::test]
+async fn an_outage_is_not_multiplied() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (10 * MS, Answer::Status(500, &[])));
+    let client = client(script);
+    let preference = Preference {
+        on_error: hedgerow::OnError::Return,
+        max_retries: 6,
+        initial_backoff: 50 * MS,
+        max_concurrent_requests: 512,
+        ..one_each()
+    };
+    // Many operations, and large ones: each alone could afford six retries a request.
+    for _ in 0..4 {
+        let call = Embed::new(texts(2500), "m").preference(preference.clone());
+        let answer = client.embed(call).await.unwrap();
+        assert_eq!(answer.errors().len(), 2500);
+    }
+    // 10,000 requests, 20 % of them again, 100 in reserve and 10 a second.
+    let asked = count(&asked);
+    assert!((12_000..=12_300).contains(&asked), "{asked}");
+}
+
+#[actix_rt::test]
+async fn statuses_that_the_caller_calls_final_are() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, _| (MS, Answer::Status(503, &[])));
+    let preference = Preference {
+        non_retryable_status_codes: vec![503],
+        ..one_each()
+    };
+    let error = client(script)
+        .embed(Embed::new(texts(1), "m").preference(preference))
+        .await
+        .unwrap_err();
+    assert_eq!(error.status(), Some(503));
+    assert_eq!(count(&asked), 1);
+}
