@@ -71,7 +71,7 @@ pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
 pub use blocking::BlockingClient;
 pub use cancel::CancellationToken;
 pub use client::{Client, ClientBuilder, Pending};
-pub use config::{ApiKey, ExtraHeaders, OnError, Preference, init_logging};
+pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
 pub use decode::Usage;
 pub use error::{Error, Result};
 pub use operation::{

@@ -3,26 +3,22 @@
 //! A state machine that the Dispatcher drives: what is to be sent is put into the [`Turn`], which
 //! the Dispatcher sends when its turn ends.
 
+mod outcome;
+
 use super::active::Active;
-use super::failure::Failure;
-use super::messages::{
-    Attempt, AttemptId, Job, OperationId, Outcome, Progress, RequestKey, Settlement, Success,
-    Watched,
-};
-use super::turn::{Answer, Surroundings};
-use crate::config::OnError;
-use crate::error::{Error, Kind, Scope};
-use crate::operation::{End, RequestError, RequestRecord};
+use super::messages::{Attempt, AttemptId, Job, OperationId, Progress, RequestKey, Watched};
+use super::turn::Surroundings;
 use crate::policy::budget::Budget;
-use crate::policy::encoding::may_refuse_base64;
 use crate::policy::limit::Admission;
-use crate::policy::retry::{Charge, Verdict, asks_for_a_pause};
 use crate::policy::schedule::later;
 use crate::policy::split::Plan;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Progress is told at most so often, and at the end.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// An operation under way.
 pub(super) struct Flight {
@@ -43,6 +39,7 @@ pub(super) struct Flight {
     in_window: usize,
     ended_requests: usize,
     ended_inputs: usize,
+    progress_due: Instant,
     retry_budget: Budget,
 }
 
@@ -62,6 +59,7 @@ impl Flight {
             in_window: 0,
             ended_requests: 0,
             ended_inputs: 0,
+            progress_due: now,
             retry_budget: Budget::of_operation(0, 0.0),
         }
     }
@@ -74,6 +72,14 @@ impl Flight {
         Progress {
             done: self.ended_inputs,
             total: self.job.operation.inputs(),
+            elapsed: self.submitted.elapsed(),
+        }
+    }
+
+    /// Tells whoever listens; one who is gone does not mind.
+    fn tell_progress(&self) {
+        if let Some(listener) = &self.job.settings.progress {
+            listener.send_replace(self.progress());
         }
     }
 
@@ -217,244 +223,5 @@ impl Flight {
         if self.active.contains_key(&request) {
             self.again.push_back(request);
         }
-    }
-
-    /// An attempt ended. Says how the operation ends, if it does.
-    pub(super) fn outcome(
-        &mut self,
-        outcome: Outcome,
-        around: &mut Surroundings<'_>,
-    ) -> Option<End> {
-        let AttemptId { key, attempt } = outcome.id;
-        let request = key.request;
-        let active = self.active.get_mut(&request)?;
-        let won_by_twin = active.running.twin == Some(attempt);
-        active.running.remove(attempt);
-        self.tell_gate(request, outcome.result.as_ref().err(), around);
-        let failure = match outcome.result {
-            Ok(success) => match self.accept(request, success, around) {
-                Ok(()) => {
-                    around.turn.observed.hedges_won += u64::from(won_by_twin);
-                    around.turn.observed.succeeded += 1;
-                    return self.settle(request, outcome.service_time, around);
-                }
-                Err(misfit) => Failure::Misfit(misfit),
-            },
-            Err(failure) => failure,
-        };
-        let active = self.active.get_mut(&request)?;
-        if !active.running.is_empty() {
-            // An error waits for its twin.
-            return None;
-        }
-        self.in_window -= 1;
-        self.failed(request, attempt, failure, around)
-    }
-
-    /// What an attempt's end means to the endpoint's gate.
-    fn tell_gate(
-        &mut self,
-        request: u32,
-        failure: Option<&Failure>,
-        around: &mut Surroundings<'_>,
-    ) {
-        let Some(active) = self.active.get_mut(&request) else {
-            return;
-        };
-        let probing = std::mem::take(&mut active.probing);
-        let gate = &mut around.endpoint.gate;
-        match failure {
-            Some(Failure::Status {
-                code, retry_after, ..
-            }) if asks_for_a_pause(*code) => {
-                let initial = self.job.settings.retry.initial_backoff;
-                gate.refused(around.now, *retry_after, initial, around.jitter);
-            }
-            // Whatever the server answered, it was not "too much".
-            None | Some(Failure::Status { .. } | Failure::Decode(_)) if probing => {
-                gate.probe_passed();
-            }
-            Some(_) if probing => gate.probe_lost(around.now),
-            _ => {}
-        }
-    }
-
-    fn accept(
-        &mut self,
-        request: u32,
-        success: Success,
-        around: &mut Surroundings<'_>,
-    ) -> Result<(), String> {
-        let (Some(active), Some(plan)) = (self.active.get(&request), &self.plan) else {
-            return Ok(());
-        };
-        let Success { part, headers } = success;
-        if active.refused_base64 || (active.try_base64 && part.came_as_floats()) {
-            let url = &self.job.operation.head().url;
-            around.encodings.remember_plain(url);
-        }
-        let record = RequestRecord {
-            inputs: plan.range(request as usize),
-            time: active.started.elapsed(),
-            headers,
-            attempts: active.made,
-        };
-        self.job.gather.accept(request as usize, part, record)
-    }
-
-    /// A request succeeded: its other attempt is aborted.
-    fn settle(
-        &mut self,
-        request: u32,
-        time: Duration,
-        around: &mut Surroundings<'_>,
-    ) -> Option<End> {
-        self.in_window -= 1;
-        let active = self.active.get(&request)?;
-        // Of a hedged pair the winner's own time would make slow requests look fast.
-        let time = if active.hedged {
-            around.now - active.started
-        } else {
-            time
-        };
-        self.close(request, Some(time), around)
-    }
-
-    /// A request has ended, in success or for good, and nothing of it stays in flight.
-    fn close(
-        &mut self,
-        request: u32,
-        time: Option<Duration>,
-        around: &mut Surroundings<'_>,
-    ) -> Option<End> {
-        let active = self.active.remove(&request)?;
-        let others = active.running.iter();
-        around
-            .turn
-            .abort
-            .extend(others.map(|attempt| self.attempt_id(request, attempt)));
-        if self.job.settings.hedge.is_some() {
-            around.turn.settled.push(Settlement::Request {
-                key: self.key(request),
-                hedged: active.hedged,
-                time,
-            });
-        }
-        let plan = self.plan.as_ref()?;
-        self.ended_requests += 1;
-        self.ended_inputs += plan.range(request as usize).len();
-        (self.ended_requests == plan.len()).then_some(End::Done)
-    }
-
-    /// A request has no attempt in flight any more: it is tried again, or has failed for good.
-    fn failed(
-        &mut self,
-        request: u32,
-        attempt: u32,
-        failure: Failure,
-        around: &mut Surroundings<'_>,
-    ) -> Option<End> {
-        let now = around.now;
-        let request_id = format!("{}-{request}-{attempt}", self.trace);
-        let active = self.active.get_mut(&request)?;
-        if let Failure::Status { code, .. } = failure
-            && active.try_base64
-            && may_refuse_base64(code)
-        {
-            log::debug!("{request_id}: answered {code}; asked again without base64");
-            active.try_base64 = false;
-            active.refused_base64 = true;
-            self.start(request, around);
-            return None;
-        }
-        if matches!(failure, Failure::Timeout) && self.deadline.is_some_and(|at| at <= now) {
-            return Some(self.deadline_end());
-        }
-        let policy = &self.job.settings.retry;
-        let elapsed = now - active.started;
-        let fault = failure.fault();
-        match policy.decide(fault, &mut active.history, elapsed, around.jitter) {
-            Verdict::Retry { after, charge } if self.can_pay(charge, around) => {
-                log::debug!("{request_id}: {failure}; again in {after:?}");
-                if after.is_zero() {
-                    self.again.push_back(request);
-                } else {
-                    let key = self.key(request);
-                    around.turn.pauses.push((later(now, after), key));
-                }
-                None
-            }
-            _ => self.give_up(request, &request_id, failure, around),
-        }
-    }
-
-    fn can_pay(&mut self, charge: Charge, around: &mut Surroundings<'_>) -> bool {
-        match charge {
-            Charge::Free => true,
-            Charge::Operation => self.retry_budget.spend(),
-            Charge::Endpoint => around.endpoint.refusals.spend(around.now),
-        }
-    }
-
-    fn give_up(
-        &mut self,
-        request: u32,
-        request_id: &str,
-        failure: Failure,
-        around: &mut Surroundings<'_>,
-    ) -> Option<End> {
-        log::debug!("{request_id}: given up: {failure}");
-        around.turn.observed.failed += 1;
-        let error = failure
-            .into_error(self.job.operation.head(), self.job.settings.timeout)
-            .with_request_id(request_id);
-        let inputs = self.plan.as_ref()?.range(request as usize);
-        self.job.gather.failed(RequestError {
-            inputs,
-            error: error.clone(),
-        });
-        let ended = self.close(request, None, around);
-        match self.job.settings.on_error {
-            OnError::Raise => Some(End::Failed(error)),
-            OnError::Return => ended,
-        }
-    }
-
-    /// How the operation ends at its deadline.
-    pub(super) fn deadline_end(&self) -> End {
-        let error = Error::new(Kind::Timeout {
-            scope: Scope::Operation,
-            after: self.job.settings.total_timeout.unwrap_or_default(),
-        });
-        match self.job.settings.on_error {
-            OnError::Raise => End::Failed(error),
-            OnError::Return => End::CutShort(error),
-        }
-    }
-
-    /// Ends the operation: nothing of it stays in flight, and its caller is answered.
-    pub(super) fn end(self, end: End, around: &mut Surroundings<'_>) {
-        for (request, active) in &self.active {
-            let running = active.running.iter();
-            around
-                .turn
-                .abort
-                .extend(running.map(|attempt| self.attempt_id(*request, attempt)));
-            if active.probing {
-                around.endpoint.gate.probe_lost(around.now);
-            }
-        }
-        if self.job.settings.hedge.is_some() {
-            around.turn.settled.push(Settlement::Operation(self.id));
-        }
-        if let Some(token) = &self.job.settings.cancel_token {
-            token.forget(self.id);
-        }
-        around.turn.observed.operations += 1;
-        around.turn.answers.push(Answer {
-            gather: self.job.gather,
-            end,
-            total_time: self.submitted.elapsed(),
-        });
     }
 }

@@ -2,11 +2,13 @@
 
 mod endpoint;
 mod preference;
+mod values;
 
 pub use endpoint::ApiKey;
 pub(crate) use endpoint::{BaseUrl, request_id_prefix};
 pub(crate) use preference::Checked;
-pub use preference::{ExtraHeaders, OnError, Preference};
+pub use preference::Preference;
+pub use values::{ExtraHeaders, OnError, OnProgress};
 
 /// Reads the log level and starts logging to stderr: `PERFORMANCE_CLIENT_LOG_LEVEL`, else
 /// `RUST_LOG`, else `warn`. A second call, or a logger of the program's own, changes nothing.

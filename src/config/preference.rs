@@ -1,13 +1,14 @@
 //! How an operation's requests are to be sent: raw as the caller gives it, then checked.
 
+use crate::actor::Progress;
 use crate::cancel::CancellationToken;
-use crate::config::ApiKey;
+use crate::config::{ApiKey, ExtraHeaders, OnError, OnProgress};
 use crate::error::{Error, Result};
 use crate::policy::hedge::{HedgeDelay, HedgePlan};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::split::Limits;
-use std::fmt;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How an operation's requests are to be sent. Every field has a default, and is checked when the
 /// operation starts.
@@ -56,6 +57,9 @@ pub struct Preference {
     pub initial_backoff: Duration,
     /// What a request that fails for good does to the others. Default: [`OnError::Raise`].
     pub on_error: OnError,
+    /// Called with how far the call is, about ten times a second and at its end: while its future
+    /// is polled, or on the thread that waits for it. Default: none.
+    pub on_progress: Option<OnProgress>,
     /// Cancels the operation, with all others that have the same token. Default: none.
     pub cancel_token: Option<CancellationToken>,
     /// The key of this operation in place of the client's. Default: none.
@@ -64,61 +68,6 @@ pub struct Preference {
     pub extra_headers: ExtraHeaders,
     /// Statuses that are final although they would be retried otherwise. Default: none.
     pub non_retryable_status_codes: Vec<u16>,
-}
-
-/// What a request that fails for good does to the others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnError {
-    /// The call ends with its error, which carries what had finished
-    /// ([`Error::partial`](crate::Error::partial)); requests under way are aborted.
-    #[default]
-    Raise,
-    /// The others go on. The call gives what succeeded, with the failures in its `errors()`; also
-    /// when its total timeout ends it.
-    Return,
-}
-
-/// Headers of the caller's own, as `[("name", "value")].into()` or collected. Their values may be
-/// keys, so that Debug shows the names alone.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct ExtraHeaders(Vec<(String, String)>);
-
-impl ExtraHeaders {
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Names and values, in the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (&**name, &**value))
-    }
-}
-
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ExtraHeaders {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        let headers = headers.into_iter();
-        Self(
-            headers
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
-    }
-}
-
-impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]> for ExtraHeaders {
-    fn from(headers: [(N, V); COUNT]) -> Self {
-        headers.into_iter().collect()
-    }
-}
-
-impl fmt::Debug for ExtraHeaders {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.iter().map(|(name, _)| name))
-            .finish()
-    }
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -139,6 +88,7 @@ impl Default for Preference {
             max_retries: 5,
             initial_backoff: Duration::from_millis(125),
             on_error: OnError::Raise,
+            on_progress: None,
             cancel_token: None,
             api_key: None,
             extra_headers: ExtraHeaders::default(),
@@ -159,6 +109,9 @@ pub(crate) struct Checked {
     pub retry_budget_share: f64,
     pub cancel_token: Option<CancellationToken>,
     pub on_error: OnError,
+    pub on_progress: Option<OnProgress>,
+    /// Where the operation's progress is told; set by the facade that listens.
+    pub progress: Option<watch::Sender<Progress>>,
 }
 
 impl Preference {
@@ -213,6 +166,8 @@ impl Preference {
             retry_budget_share: self.retry_budget_pct,
             cancel_token: self.cancel_token.clone(),
             on_error: self.on_error,
+            on_progress: self.on_progress.clone(),
+            progress: None,
         })
     }
 

@@ -16,6 +16,11 @@
 //! Only the typed reader may differ, by one `f32` step where a number lies within some 2⁻⁵¹ of the
 //! midpoint of two: `serde_json` parses to the last bit only with its feature `float_roundtrip`.
 //!
+//! # What else there is
+//!
+//! Answers in `MessagePack` (`message_pack.rs`) and those of the other operations (`scores.rs`) are
+//! read by serde alone: the typed reader's types and the draft's checks serve both formats.
+//!
 //! # What is not checked
 //!
 //! `model` and the keys of the objects that are read must be UTF-8. Strings in members that are
@@ -28,10 +33,17 @@ mod error;
 mod number;
 mod reference;
 mod scan;
+
+mod format;
+mod message_pack;
+mod scores;
+
 #[cfg(test)]
 mod tests;
 
 pub use self::error::{DecodeError, IndexFault};
+pub use self::format::{Format, check, typed};
+pub use self::scores::{Class, Scored, classes, ranking};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -91,4 +103,16 @@ pub fn embeddings(body: &[u8], expected_rows: usize) -> Result<Rows, DecodeError
 #[doc(hidden)]
 pub fn embeddings_by_serde_json(body: &[u8], expected_rows: usize) -> Result<Rows, DecodeError> {
     reference::read(body, expected_rows)?.check(expected_rows)
+}
+
+/// Reads the same answer in `MessagePack`, where a vector may also be a `bin` of little-endian
+/// `f32`.
+///
+/// # Errors
+///
+/// As [`embeddings`].
+pub fn embeddings_in_message_pack(body: &[u8], expected_rows: usize) -> Result<Rows, DecodeError> {
+    let answer: reference::Answer = message_pack::read(body)?;
+    let draft = answer.into_draft(body.len(), expected_rows)?;
+    draft.check(expected_rows)
 }

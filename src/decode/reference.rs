@@ -19,27 +19,39 @@ pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeErr
             Err(error) => DecodeError::Malformed(error.to_string()),
         }
     })?;
-    let mut draft = Draft::new(body.len(), expected_rows);
-    for row in answer.data {
-        let position = draft.rows();
-        draft.base64 |= row.embedding.base64;
-        let values = row
-            .embedding
-            .values
-            .map_err(|reason| DecodeError::Base64 { position, reason })?;
-        draft.values.extend(values);
-        draft.close_row(row.index);
-    }
-    draft.model = answer.model;
-    draft.usage = answer.usage.unwrap_or_default();
-    Ok(draft)
+    answer.into_draft(body.len(), expected_rows)
 }
 
+/// An answer as it came, in any format that serde reads.
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     data: Vec<Row>,
     model: Option<String>,
     usage: Option<Usage>,
+}
+
+impl Answer {
+    /// Hands the rows of a body of `length` bytes to the checks.
+    pub(super) fn into_draft(
+        self,
+        length: usize,
+        expected_rows: usize,
+    ) -> Result<Draft, DecodeError> {
+        let mut draft = Draft::new(length, expected_rows);
+        for row in self.data {
+            let position = draft.rows();
+            draft.base64 |= row.embedding.base64;
+            let values = row
+                .embedding
+                .values
+                .map_err(|reason| DecodeError::Base64 { position, reason })?;
+            draft.values.extend(values);
+            draft.close_row(row.index);
+        }
+        draft.model = self.model;
+        draft.usage = self.usage.unwrap_or_default();
+        Ok(draft)
+    }
 }
 
 #[derive(Deserialize)]

@@ -70,28 +70,54 @@ impl Plan {
 /// Cuts `inputs` inputs into requests within `limits`. `chars(i)` counts the characters of input
 /// `i` and is asked only where a limit on them is set.
 pub fn split(inputs: usize, limits: Limits, chars: impl Fn(usize) -> usize) -> Plan {
-    let Limits {
-        batch_size,
-        max_chars,
-    } = limits;
-    let Some(max_chars) = max_chars else {
+    if limits.max_chars.is_none() {
+        let batch_size = limits.batch_size;
         return Plan::Even { inputs, batch_size };
-    };
-    let mut ends = Vec::new();
-    let (mut start, mut held) = (0, 0);
-    for index in 0..inputs {
-        let more = chars(index);
-        let full = index - start == batch_size || held + more > max_chars;
-        if full && index > start {
-            ends.push(end_of(index));
-            (start, held) = (index, 0);
-        }
-        held += more;
     }
-    if inputs > start {
+    let mut cutter = Cutter::new(limits);
+    let mut ends: Vec<u32> = (0..inputs)
+        .filter(|index| cutter.cuts_before(|| chars(*index)))
+        .map(end_of)
+        .collect();
+    if inputs > 0 {
         ends.push(end_of(inputs));
     }
     Plan::Cut { ends }
+}
+
+/// Decides input by input where a request ends, for inputs that come one at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Cutter {
+    limits: Limits,
+    inputs: usize,
+    chars: usize,
+}
+
+impl Cutter {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            inputs: 0,
+            chars: 0,
+        }
+    }
+
+    /// Takes the next input, and says whether a request ends before it. `chars` counts its
+    /// characters and is asked only where a limit on them is set.
+    pub(crate) fn cuts_before(&mut self, chars: impl FnOnce() -> usize) -> bool {
+        let (most, more) = match self.limits.max_chars {
+            Some(most) => (most, chars()),
+            None => (usize::MAX, 0),
+        };
+        let full = self.inputs == self.limits.batch_size || self.chars + more > most;
+        let cuts = full && self.inputs > 0;
+        if cuts {
+            (self.inputs, self.chars) = (0, 0);
+        }
+        self.inputs += 1;
+        self.chars += more;
+        cuts
+    }
 }
 
 /// Operations are limited to `u32::MAX` inputs when they are checked.
@@ -154,6 +180,12 @@ mod tests {
                 }
             }
             prop_assert_eq!(next, sizes.len());
+            // Inputs that come one at a time are cut at the same places.
+            let mut cutter = Cutter::new(limits);
+            let cuts: Vec<usize> =
+                (0..sizes.len()).filter(|index| cutter.cuts_before(|| sizes[*index])).collect();
+            let starts: Vec<usize> = ranges.iter().skip(1).map(|range| range.start).collect();
+            prop_assert_eq!(cuts, starts);
         }
     }
 }

@@ -24,6 +24,9 @@ mod partial;
 // Timeouts, deadlines, tokens, dropped futures: nothing hangs, nothing stays open.
 mod cancel;
 
+// Thousands of operations under everything at once, from a seed.
+mod chaos;
+
 // The ways in: async on any runtime, threads, actix messages.
 mod facade;
 

@@ -1,0 +1,106 @@
+//! What an answer is written in, and what every answer that is not embeddings in JSON is read with.
+
+use super::{DecodeError, message_pack};
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+/// What an answer is written in, as its content type says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Format {
+    /// JSON, also under a name such as `application/problem+json`.
+    Json,
+    /// `MessagePack`, under one of the names that it goes by.
+    MessagePack,
+    /// Anything else, and what is not said.
+    Other,
+}
+
+impl Format {
+    /// Reads the value of `content-type`; its parameters and its case do not matter.
+    #[must_use]
+    pub fn of(content_type: Option<&str>) -> Self {
+        let value = content_type.unwrap_or_default();
+        let name = value.split(';').next().unwrap_or_default();
+        match name.trim().to_ascii_lowercase().as_str() {
+            "application/msgpack"
+            | "application/x-msgpack"
+            | "application/messagepack"
+            | "application/vnd.msgpack" => Self::MessagePack,
+            "application/json" | "text/json" => Self::Json,
+            name if name.ends_with("+json") => Self::Json,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Checks that a body is whole. One whose format is not known always is.
+///
+/// # Errors
+///
+/// [`DecodeError::Malformed`].
+pub fn check(format: Format, body: &[u8]) -> Result<(), DecodeError> {
+    match format {
+        Format::Json => serde_json::from_slice::<IgnoredAny>(body)
+            .map(drop)
+            .map_err(|cause| DecodeError::Malformed(cause.to_string())),
+        Format::MessagePack => message_pack::walk(body).map_err(DecodeError::Malformed),
+        Format::Other => Ok(()),
+    }
+}
+
+/// Reads a body into a type. One whose format is not known is taken for JSON.
+///
+/// # Errors
+///
+/// [`DecodeError::Malformed`] if the body is not whole, [`DecodeError::Shape`] if it is something
+/// else.
+pub fn typed<T: DeserializeOwned>(format: Format, body: &[u8]) -> Result<T, DecodeError> {
+    if format == Format::MessagePack {
+        return message_pack::read(body);
+    }
+    serde_json::from_slice(body).map_err(|cause| {
+        // The typed reader stops where the shape is wrong, which does not say whether the body is
+        // whole.
+        match check(Format::Json, body) {
+            Ok(()) => DecodeError::shape(cause.to_string(), body),
+            Err(malformed) => malformed,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_type_is_read_whatever_its_case_and_parameters() {
+        for (value, format) in [
+            ("application/json", Format::Json),
+            ("Application/JSON; charset=utf-8", Format::Json),
+            ("application/problem+json", Format::Json),
+            ("application/msgpack", Format::MessagePack),
+            (" application/X-MsgPack ;v=5", Format::MessagePack),
+            ("application/messagepack", Format::MessagePack),
+            ("APPLICATION/VND.MSGPACK", Format::MessagePack),
+            ("application/x-msgpack-stream", Format::Other),
+            ("application/x-ndjson", Format::Other),
+            ("text/plain", Format::Other),
+            ("", Format::Other),
+        ] {
+            assert_eq!(Format::of(Some(value)), format, "{value}");
+        }
+        assert_eq!(Format::of(None), Format::Other);
+    }
+
+    #[test]
+    fn what_is_cut_and_what_is_something_else_are_told_apart() {
+        let cut = typed::<Vec<u8>>(Format::Json, b"{\"a\":[1,").unwrap_err();
+        assert!(cut.is_malformed());
+        let other = typed::<Vec<u8>>(Format::Json, b"{\"a\":[1]}").unwrap_err();
+        assert!(matches!(other, DecodeError::Shape { excerpt, .. } if excerpt == "{\"a\":[1]}"));
+        assert_eq!(typed::<Vec<u8>>(Format::Other, b"[1]"), Ok(vec![1]));
+        assert!(check(Format::Json, b"{\"a\":[1]}").is_ok());
+        assert!(check(Format::Json, b"{\"a\":[1").is_err());
+        assert!(check(Format::Json, b"").is_err());
+        assert!(check(Format::Other, b"{\"a\":[1").is_ok());
+    }
+}
