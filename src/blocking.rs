@@ -1,14 +1,21 @@
 //! The blocking facade: the calling thread waits for the answer to its message.
 
-use crate::actor::{MetricsSnapshot, ReplyPort};
+use crate::actor::{MetricsSnapshot, Progress, ReplyPort};
 use crate::client::{Client, ClientBuilder};
+use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
 use crate::operation::{Embed, Embeddings};
-use crossbeam_channel::{Receiver, bounded};
+use crate::pending::listen;
+use crate::stream::{Batch, EmbedStream};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use futures_util::StreamExt;
+use futures_util::stream::Iter;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 /// [`Client`] for threads: every call waits for its answer. Any number of threads can share one.
 ///
@@ -50,9 +57,39 @@ impl BlockingClient {
     pub fn embed(&self, call: Embed) -> Result<Embeddings> {
         refuse_inside_runtime()?;
         let (port, answer) = bounded(1);
-        let job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;
-        self.client.submit(job)?;
-        wait(&answer)?
+        let mut job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;
+        let listener = listen(&mut job);
+        self.client.system().submit(job)?;
+        match listener {
+            Some((callback, progress)) => wait_and_tell(&answer, &callback, progress)?,
+            None => wait(&answer)?,
+        }
+    }
+
+    /// Asks for the embeddings of any number of inputs, and gives them batch by batch; see
+    /// [`Client::embed_stream`]. Each step of the iterator waits for a batch.
+    ///
+    /// ```no_run
+    /// # fn example(client: hedgerow::BlockingClient) -> hedgerow::Result<()> {
+    /// use hedgerow::Embed;
+    /// use std::io::BufRead;
+    ///
+    /// let lines = std::io::stdin().lock().lines().map_while(Result::ok);
+    /// for batch in client.embed_iter(lines, Embed::template("my-model")) {
+    ///     let batch = batch?;
+    ///     println!("{:?}: {} rows", batch.inputs, batch.embeddings.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embed_iter<I>(&self, inputs: I, call: Embed) -> EmbedIter<I::IntoIter>
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        let inputs = futures_util::stream::iter(inputs);
+        EmbedIter {
+            batches: self.client.embed_stream(inputs, call),
+        }
     }
 
     /// What the client's actor system did since it started.
@@ -72,6 +109,58 @@ impl BlockingClient {
     #[must_use]
     pub fn as_async(&self) -> &Client {
         &self.client
+    }
+}
+
+/// The batches of a long job, one after another; made by [`BlockingClient::embed_iter`].
+///
+/// On a thread that an async runtime needs, its item is an error
+/// ([`Error::is_inside_runtime`]).
+#[derive(Debug)]
+pub struct EmbedIter<I> {
+    batches: EmbedStream<Iter<I>>,
+}
+
+impl<I: Iterator<Item: Into<String>>> EmbedIter<I> {
+    /// Gives the batches in the order of their inputs. Default: as they finish.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        let batches = self.batches.in_order();
+        Self { batches }
+    }
+}
+
+impl<I: Iterator<Item: Into<String>>> Iterator for EmbedIter<I> {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match refuse_inside_runtime() {
+            Ok(()) => futures_executor::block_on(self.batches.next()),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// Waits, and calls the caller's function meanwhile whenever there is news.
+fn wait_and_tell<T>(
+    answer: &Receiver<T>,
+    callback: &OnProgress,
+    mut progress: watch::Receiver<Progress>,
+) -> Result<T> {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    loop {
+        let ended = match answer.recv_timeout(LOOK_EVERY) {
+            Ok(answer) => Some(Ok(answer)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::new(Kind::Closed))),
+        };
+        if progress.has_changed().unwrap_or(true) {
+            let latest = *progress.borrow_and_update();
+            callback.call(latest);
+        }
+        if let Some(answer) = ended {
+            return answer;
+        }
     }
 }
 

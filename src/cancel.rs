@@ -43,7 +43,7 @@ impl CancellationToken {
             std::mem::take(&mut state.operations)
         };
         for (id, dispatcher) in operations {
-            let reason = Reason::Token;
+            let reason = Reason::Cancelled;
             dispatcher.do_send(Cancel { id, reason });
         }
     }

@@ -1,17 +1,15 @@
 //! The async facade: turns a call into messages, on any runtime.
 
-use crate::actor::{
-    Cancel, Inspect, Job, MetricsSnapshot, OperationId, Progress, Reason, ReplyPort, System,
-};
+use crate::actor::{MetricsSnapshot, ReplyPort, System};
 use crate::config::{ApiKey, BaseUrl};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::operation::{Embed, Embeddings, Endpoint};
+use crate::pending::Pending;
+use crate::stream::EmbedStream;
 use actix::{Actor, Context, Handler, ResponseFuture};
+use futures_util::Stream;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use tokio::sync::oneshot;
 
 /// Sends operations to an inference service. Cheap to clone; clones share one actor system.
@@ -51,19 +49,42 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// By the future: a bad setting ([`Error::is_config`]), or what became of the first request
+    /// By the future: a bad setting ([`is_config`](crate::Error::is_config)), or what became of the first request
     /// that failed for good.
     pub fn embed(&self, call: Embed) -> Pending<Embeddings> {
-        let (port, receiver) = oneshot::channel();
+        let (port, answer) = oneshot::channel();
         let job = call.into_job(&self.endpoint, ReplyPort::Async(port));
-        let state = match job.and_then(|job| self.submit(job)) {
-            Ok(id) => State::Waiting(id, receiver),
-            Err(error) => State::Ended(Some(error)),
-        };
-        Pending {
-            state,
-            system: self.system.clone(),
-        }
+        Pending::new(&self.system, job, answer)
+    }
+
+    /// Asks for the embeddings of any number of inputs, as a stream of batches as they finish.
+    /// Only a window of batches is in memory. `call` says what is asked ([`Embed::template`]); its
+    /// own inputs are not looked at. An iterator becomes a stream by `futures_util::stream::iter`.
+    ///
+    /// Each batch is a call of its own to the budgets; the total timeout and the token are those
+    /// of the whole job. The first error ends the stream, unless the preference says
+    /// [`OnError::Return`](crate::OnError::Return): then failures are in the batches' `errors()`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: hedgerow::Client) -> hedgerow::Result<()> {
+    /// use futures_util::StreamExt;
+    /// use hedgerow::Embed;
+    ///
+    /// let lines = (0..10_000_000).map(|number| format!("line {number}"));
+    /// let lines = futures_util::stream::iter(lines);
+    /// let mut batches = client.embed_stream(lines, Embed::template("my-model")).in_order();
+    /// while let Some(batch) = batches.next().await {
+    ///     let batch = batch?;
+    ///     println!("{:?}: {} rows", batch.inputs, batch.embeddings.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embed_stream<S>(&self, inputs: S, call: Embed) -> EmbedStream<S>
+    where
+        S: Stream<Item: Into<String>>,
+    {
+        EmbedStream::new(self.clone(), call, inputs)
     }
 
     /// The actor system that carries out this client's operations.
@@ -83,10 +104,6 @@ impl Client {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
-    }
-
-    pub(crate) fn submit(&self, job: Job) -> Result<OperationId> {
-        self.system.submit(job)
     }
 }
 
@@ -154,65 +171,5 @@ impl ClientBuilder {
             system,
             endpoint: Arc::new(Endpoint::new(base_url, api_key)),
         })
-    }
-}
-
-/// The answer to a call that is under way. Dropping it aborts the call.
-#[must_use = "dropping it aborts the call"]
-pub struct Pending<T> {
-    state: State<T>,
-    system: System,
-}
-
-enum State<T> {
-    Waiting(OperationId, oneshot::Receiver<Result<T>>),
-    /// The call was refused before it began, or has been answered.
-    Ended(Option<Error>),
-}
-
-impl<T> Pending<T> {
-    /// How far the call is; `None` once it has ended.
-    pub fn progress(&self) -> impl Future<Output = Option<Progress>> + Send + use<T> {
-        let (port, receiver) = oneshot::channel();
-        if let State::Waiting(id, _) = &self.state {
-            let reply = ReplyPort::Async(port);
-            self.system.inspect(Inspect { id: *id, reply });
-        }
-        async move { receiver.await.ok() }
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.state {
-            State::Waiting(_, receiver) => ready!(Pin::new(receiver).poll(cx)),
-            State::Ended(refusal) => {
-                let over = || Error::new(Kind::Internal("polled after its end".into()));
-                return Poll::Ready(Err(refusal.take().unwrap_or_else(over)));
-            }
-        };
-        self.state = State::Ended(None);
-        // A port that is dropped unanswered belonged to a system that is no more.
-        Poll::Ready(answer.unwrap_or_else(|_| Err(Error::new(Kind::Closed))))
-    }
-}
-
-impl<T> Drop for Pending<T> {
-    fn drop(&mut self) {
-        if let State::Waiting(id, _) = self.state {
-            let reason = Reason::Abandoned;
-            self.system.cancel(Cancel { id, reason });
-        }
-    }
-}
-
-impl<T> fmt::Debug for Pending<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiting = matches!(self.state, State::Waiting(..));
-        f.debug_struct("Pending")
-            .field("waiting", &waiting)
-            .finish_non_exhaustive()
     }
 }

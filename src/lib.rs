@@ -42,6 +42,10 @@
 
 mod client;
 
+mod pending;
+
+mod stream;
+
 mod blocking;
 
 mod operation;
@@ -68,16 +72,18 @@ pub mod mock;
 pub mod internals;
 
 pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
-pub use blocking::BlockingClient;
+pub use blocking::{BlockingClient, EmbedIter};
 pub use cancel::CancellationToken;
-pub use client::{Client, ClientBuilder, Pending};
+pub use client::{Client, ClientBuilder};
 pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
 pub use decode::Usage;
 pub use error::{Error, Result};
 pub use operation::{
     Answer, Embed, Embeddings, EncodingFormat, Headers, Inputs, Matrix, RequestError, RequestRecord,
 };
+pub use pending::Pending;
 pub use policy::hedge::HedgeDelay;
+pub use stream::{Batch, EmbedStream};
 
 // The README's examples are compiled with the documentation tests.
 #[cfg(doctest)]

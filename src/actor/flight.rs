@@ -45,7 +45,8 @@ pub(super) struct Flight {
 
 impl Flight {
     pub(super) fn new(id: OperationId, job: Job, trace: Arc<str>, now: Instant) -> Self {
-        let deadline = job.settings.total_timeout.map(|total| later(now, total));
+        let whole = || job.settings.total_timeout.map(|total| later(now, total));
+        let deadline = job.settings.deadline.or_else(whole);
         Self {
             id,
             job,

@@ -175,8 +175,8 @@ pub(crate) struct Cancel {
 /// Why an operation is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// Its token was cancelled.
-    Token,
+    /// Its token, or its caller, asked for it.
+    Cancelled,
     /// Its caller no longer waits.
     Abandoned,
 }

@@ -9,6 +9,7 @@ use crate::policy::retry::RetryPolicy;
 use crate::policy::split::Limits;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How an operation's requests are to be sent. Every field has a default, and is checked when the
 /// operation starts.
@@ -104,6 +105,8 @@ pub(crate) struct Checked {
     pub limits: Limits,
     pub timeout: Duration,
     pub total_timeout: Option<Duration>,
+    /// When the total timeout is over, where it does not begin with the operation.
+    pub deadline: Option<Instant>,
     pub hedge: Option<HedgePlan>,
     pub retry: RetryPolicy,
     pub retry_budget_share: f64,
@@ -151,12 +154,10 @@ impl Preference {
         }
         Ok(Checked {
             window: self.max_concurrent_requests,
-            limits: Limits {
-                batch_size: self.batch_size,
-                max_chars: self.max_chars_per_request,
-            },
+            limits: self.limits(),
             timeout,
             total_timeout: self.total_timeout,
+            deadline: None,
             hedge: self.check_hedge()?,
             retry: RetryPolicy {
                 max_retries: self.max_retries,
@@ -169,6 +170,14 @@ impl Preference {
             on_progress: self.on_progress.clone(),
             progress: None,
         })
+    }
+
+    /// What bounds one request.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            batch_size: self.batch_size,
+            max_chars: self.max_chars_per_request,
+        }
     }
 
     /// The attempt's timeout. A total timeout alone also bounds each request.

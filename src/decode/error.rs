@@ -9,9 +9,9 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The body is not JSON, or was cut short; the text says where.
+    /// The body is not JSON (or `MessagePack`), or was cut short; the text says where.
     Malformed(String),
-    /// The body is JSON of another shape, such as an error object.
+    /// The body is whole and of another shape, such as an error object.
     Shape {
         /// What was expected, and where.
         reason: String,
@@ -52,7 +52,7 @@ pub enum DecodeError {
         /// The row.
         row: usize,
     },
-    /// A row is a string, but not base64 of whole little-endian `f32`.
+    /// A row is a string or binary, but not of whole little-endian `f32`.
     Base64 {
         /// The row, counted as the rows arrived.
         position: usize,
@@ -95,12 +95,11 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(reason) => write!(f, "expected JSON, found none or a part: {reason}"),
+            Self::Malformed(reason) => {
+                write!(f, "expected a whole body, found none or a part: {reason}")
+            }
             Self::Shape { reason, excerpt } => {
-                write!(
-                    f,
-                    "expected an embeddings answer, found other JSON: {reason}: {excerpt}"
-                )
+                write!(f, "expected another shape: {reason}: {excerpt}")
             }
             Self::Count { expected, found } => write!(f, "expected {expected} rows, found {found}"),
             Self::Index { position, fault } => {
@@ -126,7 +125,7 @@ impl fmt::Display for DecodeError {
             Self::Base64 { position, reason } => {
                 write!(
                     f,
-                    "expected base64 of little-endian f32 in row {position} (as they arrived), found {reason}"
+                    "expected base64 (or bytes) of little-endian f32 in row {position} (as they arrived), found {reason}"
                 )
             }
         }

@@ -1,24 +1,18 @@
 //! The typed reader: what `serde_json` makes of a body that the scanner gave up on. It is slower,
-//! accepts whatever is JSON, and is the one to say what is wrong with what is not.
+//! accepts whatever is JSON, and is the one to say what is wrong with what is not. The same types
+//! read `MessagePack`.
 
 use std::fmt;
 
-use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::draft::Draft;
-use super::{DecodeError, Usage, base64};
+use super::{DecodeError, Format, Usage, base64, typed};
 
 /// Reads a whole answer.
 pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeError> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|error| {
-        // The typed reader stops where the shape is wrong, which does not say whether the body is
-        // whole.
-        match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(_) => DecodeError::shape(error.to_string(), body),
-            Err(error) => DecodeError::Malformed(error.to_string()),
-        }
-    })?;
+    let answer: Answer = typed(Format::Json, body)?;
     answer.into_draft(body.len(), expected_rows)
 }
 
@@ -78,7 +72,7 @@ impl<'de> Visitor<'de> for EmbeddingVisitor {
     type Value = Embedding;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of numbers or a base64 string")
+        f.write_str("an array of numbers, a base64 string or binary")
     }
 
     #[expect(
@@ -103,6 +97,18 @@ impl<'de> Visitor<'de> for EmbeddingVisitor {
         let decoded = base64::append(text.as_bytes(), &mut Vec::new(), &mut values);
         Ok(Embedding {
             values: decoded.map(|()| values),
+            base64: true,
+        })
+    }
+
+    /// A `bin` of `MessagePack`.
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Embedding, E> {
+        let values = match bytes.as_chunks() {
+            (numbers, []) => Ok(numbers.iter().map(|&number| f32::from_le_bytes(number))),
+            _ => Err("a length that is no multiple of four bytes"),
+        };
+        Ok(Embedding {
+            values: values.map(Iterator::collect),
             base64: true,
         })
     }

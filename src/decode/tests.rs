@@ -1,7 +1,9 @@
 //! What answers become, and each complaint by its name. The long tests are below: `agreement.rs`
-//! sets the two readers against each other, `numbers.rs` the numbers against `str::parse`.
+//! sets the two readers against each other, `numbers.rs` the numbers against `str::parse`;
+//! `message_pack.rs` has the other format.
 
 mod agreement;
+mod message_pack;
 mod numbers;
 
 use super::{DecodeError, IndexFault, Rows, Usage, embeddings, embeddings_by_serde_json, scan};

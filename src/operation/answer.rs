@@ -99,6 +99,9 @@ pub(crate) trait Join: Send + Sync + 'static {
 
     /// No part came for these inputs. Called at the end, after all that came.
     fn leave_out(&mut self, inputs: Range<usize>);
+
+    /// All that came is joined, and all else left out.
+    fn end(&mut self) {}
 }
 
 /// Joins the parts of a call, and answers it.
@@ -146,6 +149,7 @@ impl<T: Join> Gather for Collect<T> {
                 answer.data.leave_out(record.inputs.clone());
             }
         }
+        answer.data.end();
         reply.send(match end {
             End::Done => Ok(answer),
             End::Failed(error) => Err(error.with_partial(answer)),

@@ -93,6 +93,23 @@ impl Embed {
         self
     }
 
+    /// The same call with other inputs.
+    #[must_use]
+    pub fn inputs(mut self, inputs: impl Into<Inputs>) -> Self {
+        self.inputs = inputs.into();
+        self
+    }
+
+    /// A call without inputs yet, as [`Client::embed_stream`](crate::Client::embed_stream) takes
+    /// it.
+    pub fn template(model: impl Into<String>) -> Self {
+        Self::new(Inputs::default(), model)
+    }
+
+    pub(crate) fn preference_mut(&mut self) -> &mut Preference {
+        &mut self.preference
+    }
+
     /// Checks the call and makes of it what the actors work on.
     pub(crate) fn into_job(
         self,

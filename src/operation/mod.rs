@@ -1,8 +1,22 @@
 //! What a call asks for: how its requests are written and read, and how their parts join.
 
+mod call;
+
 mod embed;
 
 mod embeddings;
+
+mod rerank;
+
+mod ranking;
+
+mod classify;
+
+mod scoring;
+
+mod post;
+
+mod payload;
 
 mod answer;
 
@@ -14,13 +28,20 @@ mod inputs;
 
 pub(crate) use answer::Collect;
 pub use answer::{Answer, RequestError, RequestRecord};
+pub(crate) use call::Call;
+pub use classify::{Classifications, Classify};
 pub use embed::{Embed, EncodingFormat};
 pub use embeddings::{Embeddings, Matrix};
 pub(crate) use head::{Endpoint, OWN_HEADERS, RequestHeader};
 pub use headers::Headers;
 pub use inputs::Inputs;
+pub use payload::{Payload, PostAnswer};
+pub use post::{BatchPost, Method, PostAnswers};
+pub use ranking::{Rank, Ranked, Ranking};
+pub use rerank::Rerank;
+pub use scoring::TruncationDirection;
 
-use crate::decode::{DecodeError, Rows};
+use crate::decode::{Class, DecodeError, Rows, Scored};
 use crate::error::Error;
 use crate::policy::split::Plan;
 use crate::transport::Head;
@@ -60,6 +81,12 @@ pub(crate) trait Operation: Send + Sync {
 pub(crate) enum Part {
     /// Embeddings.
     Rows(Rows),
+    /// The scores of texts, in their order.
+    Scores(Vec<Scored>),
+    /// The classes of each input.
+    Classes(Vec<Vec<Class>>),
+    /// The answer to one payload.
+    Post(PostAnswer),
 }
 
 impl Part {

@@ -21,6 +21,9 @@ mod refusals;
 // What had finished is never lost.
 mod partial;
 
+// Long jobs: a window of batches at a time, progress, a handle to cancel by.
+mod stream;
+
 // Timeouts, deadlines, tokens, dropped futures: nothing hangs, nothing stays open.
 mod cancel;
 

@@ -1,0 +1,190 @@
+//! Long jobs: batches of embeddings as they finish, over inputs that come one at a time.
+//!
+//! Only a window of batches is held in memory, however many inputs there are: no further input is
+//! taken while as many batches as may be in flight are under way or wait to be taken.
+
+use crate::actor::ReplyPort;
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::operation::{Embed, Embeddings};
+use crate::pending::Pending;
+use crate::policy::schedule::later;
+use crate::policy::split::Cutter;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream, StreamExt};
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// A batch of a long job that has finished.
+#[derive(Debug)]
+pub struct Batch {
+    /// The inputs that it carried, counted over the whole job.
+    pub inputs: Range<usize>,
+    /// Their embeddings, in the order of the inputs.
+    pub embeddings: Embeddings,
+}
+
+/// The batches of a long job, as a stream; made by
+/// [`Client::embed_stream`](crate::Client::embed_stream).
+///
+/// It ends after the last batch, or after the first error. Dropping it aborts what is in flight.
+pub struct EmbedStream<S> {
+    client: Client,
+    call: Embed,
+    inputs: Option<Pin<Box<S>>>,
+    /// The batch that is being filled.
+    filling: Vec<String>,
+    cutter: Cutter,
+    /// The first input that belongs to no batch yet.
+    next: usize,
+    flying: Flying,
+    window: usize,
+    /// The total timeout is that of the whole job.
+    deadline: Option<Instant>,
+    refused: Option<Error>,
+}
+
+type Flight = BoxFuture<'static, Result<Batch>>;
+
+/// Batches in flight, and those that have finished and were not taken.
+enum Flying {
+    AsFinished(FuturesUnordered<Flight>),
+    InOrder(FuturesOrdered<Flight>),
+}
+
+impl Flying {
+    fn len(&self) -> usize {
+        match self {
+            Self::AsFinished(flights) => flights.len(),
+            Self::InOrder(flights) => flights.len(),
+        }
+    }
+
+    fn push(&mut self, flight: Flight) {
+        match self {
+            Self::AsFinished(flights) => flights.push(flight),
+            Self::InOrder(flights) => flights.push_back(flight),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch>>> {
+        match self {
+            Self::AsFinished(flights) => flights.poll_next_unpin(cx),
+            Self::InOrder(flights) => flights.poll_next_unpin(cx),
+        }
+    }
+}
+
+impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
+    pub(crate) fn new(client: Client, mut call: Embed, inputs: S) -> Self {
+        let preference = call.preference_mut();
+        let refused = preference.check().err();
+        let cutter = Cutter::new(preference.limits());
+        let window = preference.max_concurrent_requests;
+        let total = preference.total_timeout;
+        // Each batch is a call of its own, of one request that is cut already.
+        preference.max_concurrent_requests = 1;
+        preference.max_chars_per_request = None;
+        Self {
+            client,
+            call,
+            inputs: Some(Box::pin(inputs)),
+            filling: Vec::new(),
+            cutter,
+            next: 0,
+            flying: Flying::AsFinished(FuturesUnordered::new()),
+            window,
+            deadline: total.map(|total| later(Instant::now(), total)),
+            refused,
+        }
+    }
+
+    /// Gives the batches in the order of their inputs. Default: as they finish.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.flying = Flying::InOrder(FuturesOrdered::new());
+        self
+    }
+
+    /// Takes inputs and sends batches while the window has room.
+    fn fill(&mut self, cx: &mut Context<'_>) {
+        while self.flying.len() < self.window {
+            let Some(inputs) = &mut self.inputs else {
+                return;
+            };
+            match inputs.as_mut().poll_next(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Some(input)) => {
+                    let input: String = input.into();
+                    if self.cutter.cuts_before(|| input.chars().count()) {
+                        self.send();
+                    }
+                    self.filling.push(input);
+                }
+                Poll::Ready(None) => {
+                    self.inputs = None;
+                    if !self.filling.is_empty() {
+                        self.send();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends the batch that was filled, as a call of one request.
+    fn send(&mut self) {
+        let texts = std::mem::take(&mut self.filling);
+        let inputs = self.next..self.next + texts.len();
+        self.next = inputs.end;
+        let (port, answer) = oneshot::channel();
+        let call = self.call.clone().inputs(texts);
+        let job = call.into_job(self.client.endpoint(), ReplyPort::Async(port));
+        let job = job.map(|mut job| {
+            job.settings.deadline = self.deadline;
+            job
+        });
+        let pending = Pending::new(self.client.system(), job, answer);
+        let batch = pending.map(|answer| answer.map(|embeddings| Batch { inputs, embeddings }));
+        self.flying.push(batch.boxed());
+    }
+}
+
+impl<S: Stream<Item: Into<String>>> Stream for EmbedStream<S> {
+    type Item = Result<Batch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(error) = this.refused.take() {
+            this.inputs = None;
+            return Poll::Ready(Some(Err(error)));
+        }
+        this.fill(cx);
+        if this.flying.len() == 0 {
+            return if this.inputs.is_none() {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            };
+        }
+        let ended = ready!(this.flying.poll(cx));
+        if let Some(Err(_)) = &ended {
+            // The first error is the end; what is in flight is aborted.
+            this.inputs = None;
+            this.flying = Flying::AsFinished(FuturesUnordered::new());
+        }
+        Poll::Ready(ended)
+    }
+}
+
+impl<S> fmt::Debug for EmbedStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbedStream")
+            .field("in_flight", &self.flying.len())
+            .field("sent", &self.next)
+            .finish_non_exhaustive()
+    }
+}

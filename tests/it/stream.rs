@@ -1,0 +1,243 @@
+//! Long jobs: a window of batches at a time, progress, and a handle to cancel by.
+
+use crate::support::{async_client_of, client_of, eventually, mock_and_client, one_each, texts};
+use futures_util::StreamExt;
+use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule, embedding_of};
+use hedgerow::{Batch, Embed, OnError, OnProgress, Preference, Progress};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+fn in_batches(batch_size: usize, window: usize) -> Embed {
+    Embed::template("m").preference(Preference {
+        batch_size,
+        max_concurrent_requests: window,
+        ..Preference::default()
+    })
+}
+
+fn assert_batch(batch: &Batch) {
+    let texts = texts(batch.inputs.end);
+    assert_eq!(batch.embeddings.len(), batch.inputs.len());
+    for (input, row) in batch.inputs.clone().zip(batch.embeddings.iter()) {
+        assert_eq!(row, embedding_of(&texts[input], 8));
+    }
+}
+
+/// A server whose answers take anything between one and twenty milliseconds.
+fn uneven() -> MockServer {
+    let latency = Latency::LogNormal {
+        median: Duration::from_millis(3),
+        sigma: 1.0,
+    };
+    let config = MockConfig {
+        latency,
+        ..MockConfig::default()
+    };
+    MockServer::start_with(config).unwrap()
+}
+
+#[test]
+fn batches_come_as_they_finish_and_each_input_once() {
+    let server = uneven();
+    let client = client_of(&server.url());
+    let batches: Vec<Batch> = client
+        .embed_iter(texts(1000), in_batches(8, 16))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    batches.iter().for_each(assert_batch);
+    let mut ranges: Vec<_> = batches.iter().map(|batch| batch.inputs.clone()).collect();
+    assert!(
+        !ranges.is_sorted_by_key(|range| range.start),
+        "by chance, in order"
+    );
+    ranges.sort_unstable_by_key(|range| range.start);
+    let ends: Vec<usize> = ranges.iter().map(|range| range.end).collect();
+    assert_eq!(ends, (1..=125).map(|batch| batch * 8).collect::<Vec<_>>());
+    assert_eq!(server.stats().peak_in_flight, 16);
+}
+
+#[test]
+fn batches_come_in_order_where_that_is_asked() {
+    let server = uneven();
+    let client = client_of(&server.url());
+    let mut next = 0;
+    for batch in client.embed_iter(texts(500), in_batches(3, 16)).in_order() {
+        let batch = batch.unwrap();
+        assert_eq!(batch.inputs.start, next);
+        assert_batch(&batch);
+        next = batch.inputs.end;
+    }
+    assert_eq!(next, 500);
+}
+
+#[test]
+fn no_more_inputs_are_taken_than_the_window_holds() {
+    let (_server, client) = mock_and_client();
+    let taken = Cell::new(0);
+    let endless = (0..).map(|number| {
+        taken.set(taken.get() + 1);
+        format!("text number {number}")
+    });
+    let mut given = 0;
+    for batch in client.embed_iter(endless, in_batches(10, 4)).take(200) {
+        let batch = batch.unwrap();
+        assert_batch(&batch);
+        given += batch.inputs.len();
+        // Those in flight, those that were given, and the one that is being filled.
+        assert!(
+            taken.get() <= given + 4 * 10 + 1,
+            "{} of {given}",
+            taken.get()
+        );
+    }
+    assert_eq!(given, 2000);
+}
+
+#[test]
+fn a_stream_is_cut_by_characters_as_a_call_is() {
+    let (server, client) = mock_and_client();
+    let call = Embed::template("m").preference(Preference {
+        max_chars_per_request: Some(50),
+        ..Preference::default()
+    });
+    let inputs: Vec<String> = (0..9).map(|_| "ü".repeat(25)).collect();
+    let batches: Vec<_> = client.embed_iter(inputs, call).collect();
+    assert_eq!(batches.len(), 5);
+    assert_eq!(server.stats().requests, 5);
+}
+
+#[test]
+fn the_first_error_is_the_end() {
+    let (server, client) = mock_and_client();
+    let refuse = Rule::on("/v1/embeddings", Fault::status(403)).when_body_contains("number 5\"");
+    server.inject(refuse);
+    let results: Vec<_> = client.embed_iter(texts(100), in_batches(1, 1)).collect();
+    assert_eq!(results.len(), 6);
+    assert_eq!(results[5].as_ref().unwrap_err().status(), Some(403));
+}
+
+#[test]
+fn a_stream_that_returns_errors_goes_on() {
+    let (server, client) = mock_and_client();
+    let refuse = Rule::on("/v1/embeddings", Fault::status(403)).when_body_contains("number 5\"");
+    server.inject(refuse);
+    let call = Embed::template("m").preference(Preference {
+        on_error: OnError::Return,
+        ..one_each()
+    });
+    let batches: Vec<Batch> = client
+        .embed_iter(texts(20), call)
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(batches.len(), 20);
+    let failed: Vec<_> = batches
+        .iter()
+        .filter(|batch| !batch.embeddings.errors().is_empty())
+        .map(|batch| batch.inputs.clone())
+        .collect();
+    assert_eq!(failed, [5..6]);
+}
+
+#[test]
+fn the_total_timeout_is_that_of_the_whole_job() {
+    let (server, client) = mock_and_client();
+    server.inject(Rule::on(
+        "/v1/embeddings",
+        Fault::Delay(Duration::from_millis(50)),
+    ));
+    let call = Embed::template("m").preference(Preference {
+        max_concurrent_requests: 1,
+        total_timeout: Some(Duration::from_millis(300)),
+        ..one_each()
+    });
+    let start = Instant::now();
+    let results: Vec<_> = client.embed_iter(texts(1000), call).collect();
+    let (last, before) = results.split_last().unwrap();
+    let error = last.as_ref().unwrap_err();
+    assert!(
+        error.is_timeout() && error.to_string().contains("0.3 s"),
+        "{error}"
+    );
+    assert!(before.len() < 7 && before.iter().all(Result::is_ok));
+    assert!(start.elapsed() >= Duration::from_millis(299));
+}
+
+#[test]
+fn a_bad_template_is_told_at_once() {
+    let (server, client) = mock_and_client();
+    let results: Vec<_> = client.embed_iter(texts(5), in_batches(0, 4)).collect();
+    assert_eq!(results.len(), 1);
+    assert!(results[0].as_ref().unwrap_err().is_config());
+    let none = client.embed_iter(Vec::<String>::new(), in_batches(4, 4));
+    assert_eq!(none.count(), 0);
+    assert_eq!(server.stats().requests, 0);
+}
+
+#[test]
+fn dropping_a_stream_aborts_what_is_in_flight() {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let client = async_client_of(&server.url());
+    let mut batches = client.embed_stream(futures_util::stream::iter(texts(100)), in_batches(1, 8));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let wait = Duration::from_millis(20);
+        assert!(tokio::time::timeout(wait, batches.next()).await.is_err());
+    });
+    eventually("a window hangs", || server.stats().in_flight == 8);
+    drop(batches);
+    eventually("all is closed", || server.stats().connections_open == 0);
+}
+
+#[test]
+fn progress_is_told_to_a_function() {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on(
+        "/v1/embeddings",
+        Fault::Delay(Duration::from_millis(5)),
+    ));
+    let seen: Arc<Mutex<Vec<Progress>>> = Arc::default();
+    let keep = Arc::clone(&seen);
+    let call = Embed::new(texts(200), "m").preference(Preference {
+        max_concurrent_requests: 2,
+        on_progress: Some(OnProgress::new(move |progress| {
+            keep.lock().unwrap().push(progress);
+        })),
+        ..one_each()
+    });
+    let check = || {
+        let seen = std::mem::take(&mut *seen.lock().unwrap());
+        assert!(seen.len() >= 3, "{seen:?}");
+        assert!(seen.is_sorted_by_key(|progress| progress.done));
+        let last = seen.last().unwrap();
+        assert_eq!((last.done, last.total), (200, 200));
+        assert!(last.rate() > 0.0);
+    };
+    let client = client_of(&server.url());
+    client.embed(call.clone()).unwrap();
+    check();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(client.as_async().embed(call)).unwrap();
+    check();
+}
+
+#[test]
+fn a_call_is_cancelled_by_its_handle() {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let client = async_client_of(&server.url());
+    let pending = client.embed(Embed::new(texts(5), "m").preference(one_each()));
+    eventually("five hang", || server.stats().in_flight == 5);
+    pending.cancel();
+    eventually("all is closed", || server.stats().connections_open == 0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    assert!(runtime.block_on(pending).unwrap_err().is_cancelled());
+}
