@@ -96,7 +96,7 @@ fn start_mock() -> Outcome<MockServer> {
         },
         ..MockConfig::default()
     })?;
-    server.inject(Rule::on("/v1/embeddings", Fault::status(503)).times(40));
+    server.inject(Rule::on("/v1/embeddings", Fault::status(500)).times(40));
     Ok(server)
 }
 

@@ -11,11 +11,12 @@ use hedgerow::mock::MockServer;
 use hedgerow::{BlockingClient, CancellationToken, Embed, Embeddings, Preference};
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -42,6 +43,13 @@ struct Arguments {
     /// Where the embeddings are written, as JSON, one line each: `{"line":1,"embedding":[...]}`.
     #[arg(long)]
     output: Option<PathBuf>,
+}
+
+/// What is written of a line.
+#[derive(serde::Serialize)]
+struct Row<'a> {
+    line: &'a usize,
+    embedding: &'a [f32],
 }
 
 /// The lines that no thread has taken yet, with their numbers.
@@ -82,7 +90,7 @@ fn work(
         }
         let call = Embed::new(texts, &arguments.model).preference(Preference {
             batch_size: arguments.lines.into(),
-            total_timeout: Some(Duration::from_secs(60)),
+            total_timeout: Some(Duration::from_mins(1)),
             cancel_token: Some(token.clone()),
             ..Preference::default()
         });
@@ -109,7 +117,7 @@ fn run(arguments: &Arguments) -> Outcome<()> {
     let token = CancellationToken::new();
     let (mut embedded, mut dimensions, start) = (0, 0, Instant::now());
 
-    let mut failures = std::thread::scope(|scope| {
+    let mut failures = thread::scope(|scope| {
         let (done, results) = mpsc::sync_channel(arguments.threads.into());
         let threads: Vec<_> = (0..arguments.threads)
             .map(|_| {
@@ -123,19 +131,13 @@ fn run(arguments: &Arguments) -> Outcome<()> {
         drop(done); // The results end when the last thread has ended.
         for (numbers, embeddings) in results {
             for (line, embedding) in numbers.iter().zip(embeddings.iter()) {
-                let row = serde_json::json!({ "line": line, "embedding": embedding });
-                writeln!(output, "{row}")?;
+                serde_json::to_writer(&mut output, &Row { line, embedding })?;
+                output.write_all(b"\n")?;
             }
             (embedded, dimensions) = (embedded + embeddings.len(), embeddings.dimensions());
-            // On a terminal each count replaces the one before.
-            let end = if io::stderr().is_terminal() {
-                '\r'
-            } else {
-                '\n'
-            };
-            eprint!("{embedded} lines are embedded{end}");
+            eprintln!("{embedded} lines are embedded");
         }
-        let ended = threads.into_iter().map(|thread| thread.join());
+        let ended = threads.into_iter().map(ScopedJoinHandle::join);
         let ended = ended.map(|end| end.unwrap_or_else(|_| Err("a thread panicked".into())));
         Outcome::Ok(ended.filter_map(Outcome::err).collect::<Vec<_>>())
     })?;

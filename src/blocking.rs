@@ -4,7 +4,9 @@ use crate::actor::{MetricsSnapshot, Progress, ReplyPort};
 use crate::client::{Client, ClientBuilder};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
-use crate::operation::{Embed, Embeddings};
+use crate::operation::{
+    BatchPost, Call, Classifications, Classify, Embed, Embeddings, PostAnswers, Ranking, Rerank,
+};
 use crate::pending::listen;
 use crate::stream::{Batch, EmbedStream};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -55,6 +57,37 @@ impl BlockingClient {
     ///
     /// As [`Client::embed`], and [`Error::is_inside_runtime`].
     pub fn embed(&self, call: Embed) -> Result<Embeddings> {
+        self.call(call)
+    }
+
+    /// Scores texts by how well they answer a query, and waits for the scores.
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn rerank(&self, call: Rerank) -> Result<Ranking> {
+        self.call(call)
+    }
+
+    /// Classifies texts, and waits for their classes.
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn classify(&self, call: Classify) -> Result<Classifications> {
+        self.call(call)
+    }
+
+    /// Sends each payload in a request of its own, and waits for the answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn post(&self, call: BatchPost) -> Result<PostAnswers> {
+        self.call(call)
+    }
+
+    fn call<C: Call>(&self, call: C) -> Result<C::Answer> {
         refuse_inside_runtime()?;
         let (port, answer) = bounded(1);
         let mut job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;

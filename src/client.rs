@@ -3,10 +3,13 @@
 use crate::actor::{MetricsSnapshot, ReplyPort, System};
 use crate::config::{ApiKey, BaseUrl};
 use crate::error::Result;
-use crate::operation::{Embed, Embeddings, Endpoint};
+use crate::operation::{
+    BatchPost, Call, Classifications, Classify, Embed, Embeddings, Endpoint, PostAnswers, Ranking,
+    Rerank,
+};
 use crate::pending::Pending;
 use crate::stream::EmbedStream;
-use actix::{Actor, Context, Handler, ResponseFuture};
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use futures_util::Stream;
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +18,7 @@ use tokio::sync::oneshot;
 /// Sends operations to an inference service. Cheap to clone; clones share one actor system.
 ///
 /// It is used from any async runtime; [`BlockingClient`](crate::BlockingClient) is its twin for
-/// threads. A program of actix's own can also start it as an actor and send it [`Embed`].
+/// threads. A program of actix's own can also start it as an actor and send it the calls.
 ///
 /// ```no_run
 /// # async fn example() -> hedgerow::Result<()> {
@@ -52,6 +55,37 @@ impl Client {
     /// By the future: a bad setting ([`is_config`](crate::Error::is_config)), or what became of the first request
     /// that failed for good.
     pub fn embed(&self, call: Embed) -> Pending<Embeddings> {
+        self.call(call)
+    }
+
+    /// Scores texts by how well they answer a query; otherwise as [`embed`](Self::embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn rerank(&self, call: Rerank) -> Pending<Ranking> {
+        self.call(call)
+    }
+
+    /// Classifies texts; otherwise as [`embed`](Self::embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn classify(&self, call: Classify) -> Pending<Classifications> {
+        self.call(call)
+    }
+
+    /// Sends each payload in a request of its own; otherwise as [`embed`](Self::embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`embed`](Self::embed).
+    pub fn post(&self, call: BatchPost) -> Pending<PostAnswers> {
+        self.call(call)
+    }
+
+    fn call<C: Call>(&self, call: C) -> Pending<C::Answer> {
         let (port, answer) = oneshot::channel();
         let job = call.into_job(&self.endpoint, ReplyPort::Async(port));
         Pending::new(&self.system, job, answer)
@@ -115,16 +149,17 @@ impl fmt::Debug for Client {
     }
 }
 
-/// For programs of actix's own: `let client = client.start()`, and send it [`Embed`].
+/// For programs of actix's own: `let client = client.start()`, and send it [`Embed`], [`Rerank`],
+/// [`Classify`] or [`BatchPost`].
 impl Actor for Client {
     type Context = Context<Self>;
 }
 
-impl Handler<Embed> for Client {
-    type Result = ResponseFuture<Result<Embeddings>>;
+impl<C: Call> Handler<C> for Client {
+    type Result = ResponseFuture<<C as Message>::Result>;
 
-    fn handle(&mut self, call: Embed, _: &mut Self::Context) -> Self::Result {
-        Box::pin(self.embed(call))
+    fn handle(&mut self, call: C, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.call(call))
     }
 }
 

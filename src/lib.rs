@@ -37,7 +37,7 @@
 //!
 //! # From actix
 //!
-//! [`Client`] is an actor: start it and send it [`Embed`]; `examples/actix.rs` does so. With
+//! [`Client`] is an actor: start it and send it the calls; `examples/actix.rs` does so. With
 //! [`Placement::Current`] the whole system runs on the program's own arbiter.
 
 mod client;
@@ -76,10 +76,12 @@ pub use blocking::{BlockingClient, EmbedIter};
 pub use cancel::CancellationToken;
 pub use client::{Client, ClientBuilder};
 pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
-pub use decode::Usage;
+pub use decode::{Class, Usage};
 pub use error::{Error, Result};
 pub use operation::{
-    Answer, Embed, Embeddings, EncodingFormat, Headers, Inputs, Matrix, RequestError, RequestRecord,
+    Answer, BatchPost, Classifications, Classify, Embed, Embeddings, EncodingFormat, Headers,
+    Inputs, Matrix, Method, Payload, PostAnswer, PostAnswers, Rank, Ranked, Ranking, RequestError,
+    RequestRecord, Rerank, TruncationDirection,
 };
 pub use pending::Pending;
 pub use policy::hedge::HedgeDelay;

@@ -6,7 +6,7 @@
 use crate::actor::ReplyPort;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::operation::{Embed, Embeddings};
+use crate::operation::{Call, Embed, Embeddings};
 use crate::pending::Pending;
 use crate::policy::schedule::later;
 use crate::policy::split::Cutter;

@@ -125,7 +125,7 @@ pub(crate) async fn told_to_stop(system: System, grace: u64) {
 async fn interrupted() {
     if let Err(cause) = tokio::signal::ctrl_c().await {
         log::error!("Ctrl-C cannot be waited for: {cause}");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -136,12 +136,12 @@ async fn terminated() {
         Ok(mut signal) => drop(signal.recv().await),
         Err(cause) => {
             log::error!("SIGTERM cannot be waited for: {cause}");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
 
 #[cfg(not(unix))]
 async fn terminated() {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -11,9 +11,7 @@ pub(super) struct Active {
     pub(super) running: Running,
     pub(super) history: History,
     pub(super) hedged: bool,
-    pub(super) try_base64: bool,
-    /// The server refused base64, or may have.
-    pub(super) refused_base64: bool,
+    pub(super) base64: Base64,
     /// Its attempt is the one that goes first after its endpoint was paused.
     pub(super) probing: bool,
 }
@@ -26,11 +24,25 @@ impl Active {
             running: Running::default(),
             history: History::default(),
             hedged: false,
-            try_base64,
-            refused_base64: false,
+            base64: if try_base64 {
+                Base64::Tried
+            } else {
+                Base64::NotTried
+            },
             probing: false,
         }
     }
+}
+
+/// Whether base64 is asked for where the caller left the encoding open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Base64 {
+    /// It is not.
+    NotTried,
+    /// It is.
+    Tried,
+    /// It was, and the server refused it, or may have: it is not asked for any more.
+    Refused,
 }
 
 /// The attempts of one request that are in flight.

@@ -128,7 +128,9 @@ pub(super) fn request_id(attempt: &Attempt) -> String {
 
 fn unpack(headers: &Headers, buffer: &mut Vec<u8>, limit: usize) -> Result<(), TransportError> {
     let codings: Vec<&str> = headers.get_all("content-encoding").collect();
+    // An answer to HEAD, or a 204, names a coding and has no body.
     if !codings.is_empty()
+        && !buffer.is_empty()
         && let Some(plain) = decompress::decompress(&codings.join(","), buffer, limit)?
     {
         *buffer = plain;

@@ -5,7 +5,7 @@
 
 mod outcome;
 
-use super::active::Active;
+use super::active::{Active, Base64};
 use super::messages::{Attempt, AttemptId, Job, OperationId, Progress, RequestKey, Watched};
 use super::turn::Surroundings;
 use crate::policy::budget::Budget;
@@ -201,7 +201,7 @@ impl Flight {
             id: AttemptId { key, attempt },
             operation: Arc::clone(&self.job.operation),
             inputs,
-            try_base64: active.try_base64,
+            try_base64: active.base64 == Base64::Tried,
             until,
             trace: Arc::clone(&self.trace),
         });

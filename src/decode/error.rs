@@ -96,7 +96,10 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(reason) => {
-                write!(f, "expected a whole body, found none or a part: {reason}")
+                write!(
+                    f,
+                    "expected whole JSON or MessagePack, found none or a part: {reason}"
+                )
             }
             Self::Shape { reason, excerpt } => {
                 write!(f, "expected another shape: {reason}: {excerpt}")

@@ -1,5 +1,5 @@
 //! `/echo` and everything below it: answers any method with what it was sent,
-//! as JSON or as `MessagePack`.
+//! as JSON or as `MessagePack`; and the answers of other endpoints as the latter.
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -62,6 +62,23 @@ pub(super) fn answer(request: &Request<'_>, body: &mut Vec<u8>) -> Reply {
     }
     body.push(b'}');
     Reply::json()
+}
+
+/// Puts the JSON of another endpoint into `MessagePack`, where the request asks for that.
+pub(super) fn in_msgpack(request: &Request<'_>, reply: Reply, body: &mut Vec<u8>) -> Reply {
+    let asked = request.mock_header("x-mock-msgpack");
+    if asked.is_none() || reply.content_type != "application/json" {
+        return reply;
+    }
+    // A fault may have left what is no JSON.
+    if let Ok(value) = serde_json::from_slice(body) {
+        body.clear();
+        msgpack::push_value(body, &value);
+    }
+    Reply {
+        content_type: wants_msgpack(request).unwrap_or(MSGPACK[0]),
+        ..reply
+    }
 }
 
 /// The name of `MessagePack` that the request accepts or asks for, if it does.

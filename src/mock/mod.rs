@@ -19,7 +19,7 @@
 //! | `x-mock-fault: status=503;retry_after=1,chunked` | these [`Fault`]s, in place of the rules |
 //! | `x-mock-latency-ms: 20` | this latency, in place of the server's [`Latency`] |
 //! | `x-mock-ttft-ms: 50`, `x-mock-itl-ms: 10` | this pace of a completion |
-//! | `x-mock-msgpack: application/x-msgpack` | an echo in `MessagePack`, of this name |
+//! | `x-mock-msgpack: application/x-msgpack` | an answer in `MessagePack`, of this name |
 //!
 //! A request is followed from top to bottom in `connection.rs`.
 

@@ -54,6 +54,7 @@ pub(super) fn answer(
             Reply::of(*code, "").with_header("location", to.clone())
         }
         _ => endpoint(request, plan, shared, body)
+            .map(|reply| echo::in_msgpack(request, reply, body))
             .unwrap_or_else(|Refusal(why)| Reply::error(400, &why, body)),
     };
     if plan.bad_json {

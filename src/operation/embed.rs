@@ -1,12 +1,14 @@
 //! Embeddings: `POST {base}/v1/embeddings`.
 
-use super::{Collect, Embeddings, Endpoint, Headers, Inputs, Matrix, Operation, Part};
+use super::call::{check_count, write_json_string, write_texts};
+use super::{Call, Collect, Embeddings, Endpoint, Headers, Inputs, Matrix, Operation, Part};
 use crate::actor::{Job, ReplyPort};
 use crate::config::Preference;
-use crate::decode::{self, DecodeError};
+use crate::decode::{self, DecodeError, Format};
 use crate::error::{Error, Result};
 use crate::transport::Head;
 use bytes::Bytes;
+use http::Method;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -109,28 +111,18 @@ impl Embed {
     pub(crate) fn preference_mut(&mut self) -> &mut Preference {
         &mut self.preference
     }
+}
 
-    /// Checks the call and makes of it what the actors work on.
-    pub(crate) fn into_job(
-        self,
-        endpoint: &Endpoint,
-        reply: ReplyPort<Result<Embeddings>>,
-    ) -> Result<Job> {
-        if self.inputs.is_empty() {
-            return Err(Error::config("Input list cannot be empty"));
-        }
-        if u32::try_from(self.inputs.len()).is_err() {
-            let most = u32::MAX;
-            return Err(Error::config(format!(
-                "input holds {} texts; one call takes at most {most}",
-                self.inputs.len()
-            )));
-        }
+impl Call for Embed {
+    type Answer = Embeddings;
+
+    fn into_job(self, endpoint: &Endpoint, reply: ReplyPort<Result<Embeddings>>) -> Result<Job> {
+        check_count(self.inputs.len(), "Input list cannot be empty")?;
         if self.dimensions == Some(0) {
             return Err(Error::config("dimensions must be greater than 0 (got 0)"));
         }
         let settings = self.preference.check()?;
-        let head = endpoint.embeddings_head(&self.preference)?;
+        let head = endpoint.head(Method::POST, "/v1/embeddings", &self.preference)?;
         let operation = EmbedOperation {
             opening: opening(&self),
             inputs: self.inputs,
@@ -160,12 +152,6 @@ fn opening(call: &Embed) -> Box<[u8]> {
     body.into_boxed_slice()
 }
 
-/// Writing a string into memory cannot fail.
-fn write_json_string(into: &mut Vec<u8>, text: &str) {
-    let written = serde_json::to_writer(into, text);
-    debug_assert!(written.is_ok());
-}
-
 struct EmbedOperation {
     inputs: Inputs,
     opening: Box<[u8]>,
@@ -191,19 +177,8 @@ impl Operation for EmbedOperation {
     }
 
     fn body(&self, inputs: Range<usize>, try_base64: bool) -> Option<Bytes> {
-        /// Room for an escape or two, quotes and a comma.
-        const AROUND: usize = 8;
         const CLOSING: usize = 40;
-        let texts = &self.inputs[inputs];
-        let length: usize = texts.iter().map(|text| text.len() + AROUND).sum();
-        let mut body = Vec::with_capacity(self.opening.len() + length + CLOSING);
-        body.extend_from_slice(&self.opening);
-        for (position, text) in texts.iter().enumerate() {
-            if position > 0 {
-                body.push(b',');
-            }
-            write_json_string(&mut body, text);
-        }
+        let mut body = write_texts(&self.opening, &self.inputs[inputs], ["", ""], CLOSING);
         body.push(b']');
         let tried = try_base64.then_some(EncodingFormat::Base64);
         if let Some(format) = self.encoding_format.or(tried) {
@@ -218,9 +193,13 @@ impl Operation for EmbedOperation {
     fn decode(
         &self,
         inputs: Range<usize>,
-        _: &Headers,
+        headers: &Headers,
         body: &mut Vec<u8>,
     ) -> std::result::Result<Part, DecodeError> {
-        decode::embeddings(body, inputs.len()).map(Part::Rows)
+        let rows = match headers.format() {
+            Format::MessagePack => decode::embeddings_in_message_pack(body, inputs.len()),
+            _ => decode::embeddings(body, inputs.len()),
+        };
+        rows.map(Part::Rows)
     }
 }

@@ -6,8 +6,17 @@ use crate::transport::{Head, decompress};
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use std::sync::{Arc, OnceLock};
+use url::Url;
 
 const USER_AGENT: &str = concat!("hedgerow/", env!("CARGO_PKG_VERSION"));
+
+/// JSON first; whatever else an endpoint has, `MessagePack` among it, where it has no JSON. That is
+/// not named: servers that look for its name alone would answer with it though they have JSON.
+const ACCEPT: &str = "application/json, */*;q=0.5";
+
+/// So many heads are kept. A client asks for a handful of paths; one that asks for more makes a
+/// head a call for the rest.
+const MOST_KEPT: usize = 32;
 
 /// The headers that differ from attempt to attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +45,20 @@ pub(crate) const OWN_HEADERS: [(RequestHeader, HeaderName); 3] = [
     ),
 ];
 
-/// Where a client's requests go. The head that most operations share is made once.
+/// Where a client's requests go. The head that the operations on a path share is made once, and is
+/// then the same `Arc`, by which transports know it again.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub base_url: BaseUrl,
     pub api_key: Option<ApiKey>,
-    embeddings: OnceLock<Arc<Head>>,
+    /// Filled from the front, and never changed.
+    kept: [OnceLock<Kept>; MOST_KEPT],
+}
+
+#[derive(Debug)]
+struct Kept {
+    path: Box<str>,
+    head: Arc<Head>,
 }
 
 impl Endpoint {
@@ -49,39 +66,54 @@ impl Endpoint {
         Self {
             base_url,
             api_key,
-            embeddings: OnceLock::new(),
+            kept: [const { OnceLock::new() }; MOST_KEPT],
         }
     }
 
-    /// The head of embedding requests.
-    pub(crate) fn embeddings_head(&self, preference: &Preference) -> Result<Arc<Head>> {
-        let make = || self.head(Method::POST, "/v1/embeddings", preference);
-        if preference.api_key.is_some() || !preference.extra_headers.is_empty() {
-            return make();
+    /// The head of requests to `path`.
+    pub(crate) fn head(
+        &self,
+        method: Method,
+        path: &str,
+        preference: &Preference,
+    ) -> Result<Arc<Head>> {
+        let is_plain = preference.api_key.is_none() && preference.extra_headers.is_empty();
+        // A query may differ from call to call.
+        if !is_plain || path.contains('?') {
+            return self.make_head(method, path, preference);
         }
-        if let Some(head) = self.embeddings.get() {
-            Ok(Arc::clone(head))
-        } else {
-            let head = make()?;
-            Ok(Arc::clone(self.embeddings.get_or_init(|| head)))
+        for place in &self.kept {
+            if place.get().is_none() {
+                let head = self.make_head(method.clone(), path, preference)?;
+                let path = path.into();
+                // Where another thread was faster, what it kept is looked at below.
+                let _ = place.set(Kept { path, head });
+            }
+            if let Some(kept) = place.get()
+                && *kept.path == *path
+                && kept.head.method == method
+            {
+                return Ok(Arc::clone(&kept.head));
+            }
         }
+        self.make_head(method, path, preference)
     }
 
-    fn head(&self, method: Method, path: &str, preference: &Preference) -> Result<Arc<Head>> {
-        let url = self.base_url.join(path);
+    fn make_head(&self, method: Method, path: &str, preference: &Preference) -> Result<Arc<Head>> {
+        let url = self.url(path)?;
         let mut headers = vec![
             (header::HOST, host_of(&url)?),
-            (header::ACCEPT, HeaderValue::from_static("application/json")),
+            (header::ACCEPT, HeaderValue::from_static(ACCEPT)),
             (
                 header::ACCEPT_ENCODING,
                 HeaderValue::from_static(decompress::ACCEPTED),
             ),
             (header::USER_AGENT, HeaderValue::from_static(USER_AGENT)),
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            ),
         ];
+        if matches!(method, Method::POST | Method::PUT | Method::PATCH) {
+            let json = HeaderValue::from_static("application/json");
+            headers.push((header::CONTENT_TYPE, json));
+        }
         if let Some(key) = preference.api_key.as_ref().or(self.api_key.as_ref()) {
             headers.push((header::AUTHORIZATION, bearer(key)?));
         }
@@ -91,9 +123,18 @@ impl Endpoint {
         Ok(Arc::new(Head {
             method,
             origin: self.base_url.origin().into(),
-            url: url.into(),
+            url: url.as_str().into(),
             headers,
         }))
+    }
+
+    /// The URL of `path`, with what no URL may hold escaped. An error does not show it: some put
+    /// keys into queries.
+    fn url(&self, path: &str) -> Result<Url> {
+        let mut url = Url::parse(&self.base_url.join(path))
+            .map_err(|cause| Error::config(format!("base_url and path make no URL: {cause}")))?;
+        url.set_fragment(None);
+        Ok(url)
     }
 }
 
@@ -128,11 +169,9 @@ fn extra_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
     Ok((checked, value))
 }
 
-fn host_of(url: &str) -> Result<HeaderValue> {
-    let parsed =
-        url::Url::parse(url).map_err(|_| Error::config(format!("base_url: bad URL {url}")))?;
-    let host = parsed.host_str().unwrap_or_default();
-    let text = match parsed.port() {
+fn host_of(url: &Url) -> Result<HeaderValue> {
+    let host = url.host_str().unwrap_or_default();
+    let text = match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     };
@@ -167,7 +206,7 @@ mod tests {
             .into(),
             ..Preference::default()
         };
-        let head = endpoint().embeddings_head(&preference).unwrap();
+        let head = endpoint().head(Method::POST, "/x", &preference).unwrap();
         assert_eq!(value(&head, "authorization"), ["Basic x"]);
         assert_eq!(value(&head, "x-mine"), ["2"]);
         assert_eq!(value(&head, "host"), ["127.0.0.1:8080"]);
@@ -180,9 +219,11 @@ mod tests {
             api_key: Some(ApiKey::new("sk-other").unwrap()),
             ..Preference::default()
         };
-        let other = endpoint.embeddings_head(&preference).unwrap();
+        let other = endpoint.head(Method::POST, "/x", &preference).unwrap();
         assert_eq!(value(&other, "authorization"), ["Bearer sk-other"]);
-        let own = endpoint.embeddings_head(&Preference::default()).unwrap();
+        let own = endpoint
+            .head(Method::POST, "/x", &Preference::default())
+            .unwrap();
         assert_eq!(value(&own, "authorization"), ["Bearer sk-client"]);
         assert!(!format!("{own:?} {endpoint:?}").contains("sk-"));
     }
@@ -194,9 +235,53 @@ mod tests {
                 extra_headers: [(name, value)].into(),
                 ..Preference::default()
             };
-            let error = endpoint().embeddings_head(&preference).unwrap_err();
+            let error = endpoint()
+                .head(Method::POST, "/x", &preference)
+                .unwrap_err();
             assert!(error.to_string().contains(name));
             assert!(!format!("{error} {error:?}").contains("secret"));
+        }
+    }
+
+    fn plain(endpoint: &Endpoint, method: Method, path: &str) -> Arc<Head> {
+        let preference = Preference::default();
+        endpoint.head(method, path, &preference).unwrap()
+    }
+
+    #[test]
+    fn a_head_is_made_once_for_each_method_and_path() {
+        let endpoint = endpoint();
+        let get = |path: &str| plain(&endpoint, Method::GET, path);
+        let first = get("/a");
+        assert!(Arc::ptr_eq(&first, &get("/a")));
+        assert!(!Arc::ptr_eq(&first, &get("/b")));
+        let post = plain(&endpoint, Method::POST, "/a");
+        assert!(!Arc::ptr_eq(&first, &post));
+        assert_eq!(value(&post, "content-type"), ["application/json"]);
+        assert!(value(&first, "content-type").is_empty());
+        assert!(!Arc::ptr_eq(&get("/a?q=1"), &get("/a?q=1")));
+        for number in 0..2 * MOST_KEPT {
+            let path = format!("/{number}");
+            assert_eq!(*get(&path).url, format!("http://127.0.0.1:8080{path}"));
+        }
+        assert!(Arc::ptr_eq(&first, &get("/a")));
+        assert!(!Arc::ptr_eq(&get("/63"), &get("/63")));
+    }
+
+    #[test]
+    fn a_path_joins_cleanly_and_what_no_url_may_hold_is_escaped() {
+        let endpoint = endpoint();
+        for (path, url) in [
+            ("a//b", "/a//b"),
+            ("//evil/x", "/evil/x"),
+            ("@evil", "/@evil"),
+            ("", "/"),
+            ("?a=b c&d=\u{fc}#e", "/?a=b%20c&d=%C3%BC"),
+            ("/a b\r\nx: y", "/a%20bx:%20y"),
+        ] {
+            let head = plain(&endpoint, Method::GET, path);
+            assert_eq!(*head.url, format!("http://127.0.0.1:8080{url}"));
+            assert_eq!(value(&head, "host"), ["127.0.0.1:8080"]);
         }
     }
 }

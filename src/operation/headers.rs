@@ -1,5 +1,6 @@
 //! The headers of an answer, in one allocation.
 
+use crate::decode::Format;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +48,11 @@ impl Headers {
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.iter()
             .filter_map(move |(found, value)| (found == name).then_some(value))
+    }
+
+    /// What the body is written in.
+    pub(crate) fn format(&self) -> Format {
+        Format::of(self.get("content-type"))
     }
 
     /// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds

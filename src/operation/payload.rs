@@ -207,7 +207,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_cut_is_none() {
-        for (format, body) in [(Format::Json, "{\"a\":"), (Format::MessagePack, "\u{3}\u{3}")] {
+        for (format, body) in [
+            (Format::Json, "{\"a\":"),
+            (Format::MessagePack, "\u{3}\u{3}"),
+        ] {
             let cut = answer(format, body.as_bytes()).unwrap_err();
             assert!(cut.is_malformed());
         }

@@ -99,8 +99,8 @@ mod tests {
 
     fn ranked(scores: &[f64]) -> Ranked {
         let mut ranked = Ranked::of_texts(scores.len());
-        let scored = |&score| Scored { score, text: None };
-        let part = Part::Scores(scores.iter().map(scored).collect());
+        let bare = |&score| Scored { score, text: None };
+        let part = Part::Scores(scores.iter().map(bare).collect());
         ranked.join(0..scores.len(), part).unwrap();
         ranked
     }
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn what_did_not_come_is_absent() {
         let mut ranked = Ranked::of_texts(5);
-        let scored = |score| Scored { score, text: None };
-        let part = Part::Scores(vec![scored(0.5), scored(0.25)]);
+        let bare = |score| Scored { score, text: None };
+        let part = Part::Scores(vec![bare(0.5), bare(0.25)]);
         ranked.join(3..5, part).unwrap();
         ranked.leave_out(0..3);
         ranked.end();

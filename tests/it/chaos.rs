@@ -42,7 +42,7 @@ fn network(seed: u64) -> Script {
                 MS,
                 Answer::Broken(TransportError::Connect("refused".into())),
             ),
-            950..970 => (Duration::from_secs(3600), Answer::Row),
+            950..970 => (Duration::from_hours(1), Answer::Row),
             _ => (usual, Answer::Panic),
         }
     })

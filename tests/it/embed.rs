@@ -204,30 +204,6 @@ fn an_endpoint_that_ignores_base64_is_not_asked_for_it_again() {
 }
 
 #[test]
-fn wrong_rows_are_asked_for_once_more_and_then_an_error() {
-    for fault in [
-        Fault::ShortRows,
-        Fault::ExtraRows,
-        Fault::RepeatedIndex,
-        Fault::MixedDimensions,
-    ] {
-        let (server, client) = mock_and_client();
-        let call = Embed::new(texts(3), "m").encoding_format(EncodingFormat::Float);
-        server.inject(Rule::on("/v1/embeddings", fault.clone()).times(1));
-        let embeddings = client.embed(call.clone()).expect("asked for again");
-        assert_rows(&embeddings, &texts(3), embeddings.dimensions());
-        assert_eq!(server.stats().requests, 2, "{fault:?}");
-
-        server.clear();
-        server.inject(Rule::on("/v1/embeddings", fault.clone()));
-        let error = client.embed(call).expect_err("wrong twice");
-        assert!(error.is_answer(), "{error}");
-        assert!(error.request_id().is_some());
-        assert_eq!(server.stats().requests, 2, "{fault:?}");
-    }
-}
-
-#[test]
 fn requests_that_disagree_on_dimensions_are_an_error() {
     let (server, client) = mock_and_client();
     server.inject(

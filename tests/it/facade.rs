@@ -154,22 +154,6 @@ fn progress_is_told_while_a_call_is_under_way() {
 }
 
 #[test]
-fn the_key_goes_to_the_server_and_an_operation_may_have_its_own() {
-    let (server, client) = mock_and_client();
-    client.embed(Embed::new(texts(1), "m")).unwrap();
-    let preference = Preference {
-        api_key: Some(hedgerow::ApiKey::new("sk-other").unwrap()),
-        ..Preference::default()
-    };
-    client
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .unwrap();
-    let keys: Vec<_> = server.stats().per_key.into_iter().collect();
-    let expected = [("sk-other".to_owned(), 1), ("sk-test-key".to_owned(), 1)];
-    assert_eq!(keys, expected);
-}
-
-#[test]
 fn a_base_url_may_end_in_a_version_and_a_slash() {
     let server = MockServer::start().unwrap();
     for base in ["/", "/v1", "/v1/"] {

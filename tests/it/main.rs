@@ -6,6 +6,12 @@ mod support;
 // Texts in, matrix out: batches, order, encodings, what is told about each request.
 mod embed;
 
+// The known faults of the client that this one replaces, by their number.
+mod points;
+
+// Reranking, classification, posts; MessagePack.
+mod operations;
+
 // What a connection can do to a client: cut, reset, stall, compress, redirect, lie.
 mod transport;
 
@@ -38,6 +44,9 @@ mod system;
 
 // The demo, the examples, the command.
 mod programs;
+
+// The examples that are services, and the one of plain threads: as their callers see them.
+mod services;
 
 // No key in any log, error or Debug output.
 mod secrets;

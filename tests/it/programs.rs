@@ -1,23 +1,11 @@
 //! The programs that people run: the demo, the examples, the command.
 
 use crate::support::eventually;
+use crate::support::program::{Running, example};
 use hedgerow::mock::embedding_of;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-
-/// A built example of this package: `cargo test` builds them all, beside this test.
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().expect("this test's own path");
-    let build = test.ancestors().nth(2).expect("target/PROFILE/deps/it");
-    let path = build.join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{} is not built: cargo build --features cli --examples",
-        path.display()
-    );
-    Command::new(path)
-}
+use std::process::{Command, Output, Stdio};
 
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
@@ -57,16 +45,6 @@ fn a_demo_without_its_text_says_what_is_missing() {
 fn the_actix_example_runs() {
     let said = text(&example("actix").output().unwrap());
     assert_eq!(said, "300 lines are indexed\n600 lines are indexed\n");
-}
-
-/// Ended by its handle when the test ends, however it does.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

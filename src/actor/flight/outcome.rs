@@ -1,6 +1,7 @@
 //! How attempts end, and what follows for their request and their operation.
 
 use super::{Flight, PROGRESS_EVERY};
+use crate::actor::active::Base64;
 use crate::actor::failure::Failure;
 use crate::actor::messages::{AttemptId, Outcome, Settlement, Success};
 use crate::actor::turn::{Answer, Surroundings};
@@ -83,7 +84,12 @@ impl Flight {
             return Ok(());
         };
         let Success { part, headers } = success;
-        if active.refused_base64 || (active.try_base64 && part.came_as_floats()) {
+        let in_vain = match active.base64 {
+            Base64::NotTried => false,
+            Base64::Tried => part.came_as_floats(),
+            Base64::Refused => true,
+        };
+        if in_vain {
             let url = &self.job.operation.head().url;
             around.encodings.remember_plain(url);
         }
@@ -156,12 +162,11 @@ impl Flight {
         let request_id = format!("{}-{request}-{attempt}", self.trace);
         let active = self.active.get_mut(&request)?;
         if let Failure::Status { code, .. } = failure
-            && active.try_base64
+            && active.base64 == Base64::Tried
             && may_refuse_base64(code)
         {
             log::debug!("{request_id}: answered {code}; asked again without base64");
-            active.try_base64 = false;
-            active.refused_base64 = true;
+            active.base64 = Base64::Refused;
             self.start(request, around);
             return None;
         }

@@ -156,7 +156,7 @@ fn every_marker() -> Vec<Vec<u8>> {
     ];
     let lengths = |marker: u8, power: u8, behind: &[u8]| {
         let mut body = vec![marker];
-        body.resize((1 << power) as usize, 0);
+        body.resize(1_usize << power, 0);
         body.push(1);
         body.extend_from_slice(behind);
         body

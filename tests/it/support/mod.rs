@@ -4,6 +4,8 @@ pub(crate) mod hostile;
 
 pub(crate) mod fake;
 
+pub(crate) mod program;
+
 use hedgerow::mock::MockServer;
 use hedgerow::{BlockingClient, Client, Preference, System};
 use std::time::{Duration, Instant};
