@@ -6,7 +6,8 @@ demo:
 
 # Documentation examples and the demo are tests as well: each is run.
 test: lint
-	cargo test --features cli --all-targets
+	cargo build --features cli --examples
+	cargo test --features cli --lib --bins --tests --benches
 	cargo test --features cli --doc
 	cargo test --package hedgerow-compare
 
