@@ -18,10 +18,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use clap::Parser;
-use common::{Arguments, Failure, LARGEST_BODY, Texts, Vectors, told_to_stop};
+use common::{Arguments, Failure, LARGEST_BODY, Outcome, Texts, Vectors};
 use hedgerow::{Client, Embed, Preference};
-use std::error::Error;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 
@@ -60,46 +58,27 @@ impl IntoResponse for Failure {
     }
 }
 
-async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let address = arguments.address();
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|cause| format!("cannot listen at {address}: {cause}"))?;
-    let (upstream, _mock) = arguments.upstream()?;
-    // The actors run on threads of their own, beside tokio's.
-    let client = Client::builder(upstream).build()?;
-    let system = client.system().clone();
-    println!("serving at http://{}", listener.local_addr()?);
-
+async fn serve(arguments: Arguments) -> Outcome<()> {
+    let listener = TcpListener::from_std(arguments.listen()?)?;
+    let upstream = arguments.upstream()?;
     let service = Service {
+        client: upstream.client.clone(),
         preference: arguments.preference(),
         model: arguments.model,
-        client,
     };
     let app = Router::new()
         .route("/embed", post(embed))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(service);
+    println!("serving at http://{}", listener.local_addr()?);
     axum::serve(listener, app)
-        .with_graceful_shutdown(told_to_stop(system.clone(), arguments.grace))
+        .with_graceful_shutdown(upstream.told_to_stop())
         .await?;
-
-    if let Ok(did) = system.metrics().await {
-        let (attempts, aborted) = (did.attempts, did.attempts_aborted);
-        println!("{attempts} requests were sent, {aborted} of them aborted");
-    }
-    system.shutdown().await;
+    upstream.end().await;
     Ok(())
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    hedgerow::init_logging();
-    match serve(Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("axum: {cause}");
-            ExitCode::FAILURE
-        }
-    }
+    common::run("axum", serve).await
 }

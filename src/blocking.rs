@@ -1,6 +1,6 @@
 //! The blocking facade: the calling thread waits for the answer to its message.
 
-use crate::actor::{MetricsSnapshot, Progress, ReplyPort};
+use crate::actor::{Cancel, MetricsSnapshot, OperationId, Progress, Reason, ReplyPort, System};
 use crate::client::{Client, ClientBuilder};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
@@ -12,10 +12,11 @@ use crate::stream::{Batch, EmbedStream};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use futures_util::StreamExt;
 use futures_util::stream::Iter;
+use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -87,16 +88,80 @@ impl BlockingClient {
         self.call(call)
     }
 
+    /// Sets a call under way, to be waited for in steps: a thread that has other duties meanwhile
+    /// (signals, say) waits a little at a time. Dropping what is returned aborts the call.
+    ///
+    /// ```no_run
+    /// # fn example(client: hedgerow::BlockingClient, told_to_stop: fn() -> bool) -> hedgerow::Result<()> {
+    /// use hedgerow::Embed;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let mut waiting = client.begin_embed(Embed::new(["one", "two"], "my-model"))?;
+    /// let embeddings = loop {
+    ///     if let Some(answer) = waiting.wait_for(Duration::from_millis(50)) {
+    ///         break answer?;
+    ///     }
+    ///     if told_to_stop() {
+    ///         return Ok(());
+    ///     }
+    /// };
+    /// # drop(embeddings);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a setting is bad ([`is_config`](Error::is_config)), or the token was cancelled before.
+    pub fn begin_embed(&self, call: Embed) -> Result<Waiting<Embeddings>> {
+        self.begin(call)
+    }
+
+    /// [`rerank`](Self::rerank), to be waited for in steps; see [`begin_embed`](Self::begin_embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_embed`](Self::begin_embed).
+    pub fn begin_rerank(&self, call: Rerank) -> Result<Waiting<Ranking>> {
+        self.begin(call)
+    }
+
+    /// [`classify`](Self::classify), to be waited for in steps; see
+    /// [`begin_embed`](Self::begin_embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_embed`](Self::begin_embed).
+    pub fn begin_classify(&self, call: Classify) -> Result<Waiting<Classifications>> {
+        self.begin(call)
+    }
+
+    /// [`post`](Self::post), to be waited for in steps; see [`begin_embed`](Self::begin_embed).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin_embed`](Self::begin_embed).
+    pub fn begin_post(&self, call: BatchPost) -> Result<Waiting<PostAnswers>> {
+        self.begin(call)
+    }
+
     fn call<C: Call>(&self, call: C) -> Result<C::Answer> {
         refuse_inside_runtime()?;
+        self.begin(call)?.wait()
+    }
+
+    fn begin<C: Call>(&self, call: C) -> Result<Waiting<C::Answer>> {
         let (port, answer) = bounded(1);
         let mut job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;
         let listener = listen(&mut job);
-        self.client.system().submit(job)?;
-        match listener {
-            Some((callback, progress)) => wait_and_tell(&answer, &callback, progress)?,
-            None => wait(&answer)?,
-        }
+        let system = self.client.system().clone();
+        let id = Some(system.submit(job)?);
+        Ok(Waiting {
+            id,
+            answer,
+            listener,
+            system,
+        })
     }
 
     /// Asks for the embeddings of any number of inputs, and gives them batch by batch; see
@@ -174,26 +239,95 @@ impl<I: Iterator<Item: Into<String>>> Iterator for EmbedIter<I> {
     }
 }
 
-/// Waits, and calls the caller's function meanwhile whenever there is news.
-fn wait_and_tell<T>(
-    answer: &Receiver<T>,
-    callback: &OnProgress,
-    mut progress: watch::Receiver<Progress>,
-) -> Result<T> {
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
-    loop {
-        let ended = match answer.recv_timeout(LOOK_EVERY) {
-            Ok(answer) => Some(Ok(answer)),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::new(Kind::Closed))),
-        };
-        if progress.has_changed().unwrap_or(true) {
+/// A call that is under way, as a thread waits for it; made by [`BlockingClient::begin_embed`] and
+/// its like. Dropping it aborts the call.
+#[must_use = "dropping it aborts the call"]
+pub struct Waiting<T> {
+    /// `None` once the call has been answered.
+    id: Option<OperationId>,
+    answer: Receiver<Result<T>>,
+    listener: Option<(OnProgress, watch::Receiver<Progress>)>,
+    system: System,
+}
+
+impl<T> Waiting<T> {
+    /// Waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// As the call that it is of, and [`Error::is_inside_runtime`].
+    pub fn wait(mut self) -> Result<T> {
+        loop {
+            if let Some(answer) = self.wait_for(Duration::MAX) {
+                return answer;
+            }
+        }
+    }
+
+    /// Waits for the answer, but no longer than that; `None` where it has not come. The function
+    /// that wants to be told of progress ([`Preference::on_progress`](crate::Preference)) is called
+    /// meanwhile.
+    pub fn wait_for(&mut self, longest: Duration) -> Option<Result<T>> {
+        const LOOK_EVERY: Duration = Duration::from_millis(50);
+        if let Err(error) = refuse_inside_runtime() {
+            return Some(Err(error));
+        }
+        let began = Instant::now();
+        loop {
+            let left = longest.saturating_sub(began.elapsed());
+            let step = match &self.listener {
+                Some(_) => left.min(LOOK_EVERY),
+                None => left,
+            };
+            let received = self.answer.recv_timeout(step);
+            self.tell();
+            match received {
+                Ok(answer) => {
+                    self.id = None;
+                    return Some(answer);
+                }
+                // The port was dropped unanswered: it belonged to a system that is no more.
+                Err(RecvTimeoutError::Disconnected) => return Some(Err(Error::new(Kind::Closed))),
+                Err(RecvTimeoutError::Timeout) if step == left => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Calls the caller's function if there is news.
+    fn tell(&mut self) {
+        if let Some((callback, progress)) = &mut self.listener
+            && progress.has_changed().unwrap_or(true)
+        {
             let latest = *progress.borrow_and_update();
             callback.call(latest);
         }
-        if let Some(answer) = ended {
-            return answer;
+    }
+
+    /// Ends the call: its sockets are closed, and it is answered with an error that
+    /// [`is_cancelled`](Error::is_cancelled), with what had finished inside it.
+    pub fn cancel(&self) {
+        self.end(Reason::Cancelled);
+    }
+
+    fn end(&self, reason: Reason) {
+        if let Some(id) = self.id {
+            self.system.cancel(Cancel { id, reason });
         }
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.end(Reason::Abandoned);
+    }
+}
+
+impl<T> fmt::Debug for Waiting<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("waiting", &self.id.is_some())
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,9 +9,12 @@ use crate::operation::{
 };
 use crate::pending::Pending;
 use crate::stream::EmbedStream;
-use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::{Actor, Context, Handler, Message};
 use futures_util::Stream;
+use futures_util::future::{self, Either, LocalBoxFuture};
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -52,8 +55,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// By the future: a bad setting ([`is_config`](crate::Error::is_config)), or what became of the first request
-    /// that failed for good.
+    /// By the future: a bad setting ([`is_config`](crate::Error::is_config)), or what became of the
+    /// first request that failed for good.
     pub fn embed(&self, call: Embed) -> Pending<Embeddings> {
         self.call(call)
     }
@@ -150,16 +153,49 @@ impl fmt::Debug for Client {
 }
 
 /// For programs of actix's own: `let client = client.start()`, and send it [`Embed`], [`Rerank`],
-/// [`Classify`] or [`BatchPost`].
+/// [`Classify`] or [`BatchPost`]. A sender that stops waiting for the answer aborts its call.
 impl Actor for Client {
     type Context = Context<Self>;
 }
 
 impl<C: Call> Handler<C> for Client {
-    type Result = ResponseFuture<<C as Message>::Result>;
+    type Result = WhileAwaited<C::Result>;
 
     fn handle(&mut self, call: C, _: &mut Self::Context) -> Self::Result {
-        Box::pin(self.call(call))
+        WhileAwaited(Box::pin(self.call(call)))
+    }
+}
+
+/// The answer to a message, which is worked on while its sender waits for it. A message that was
+/// sent without waiting (`do_send`) is carried out to its end.
+pub struct WhileAwaited<R>(LocalBoxFuture<'static, R>);
+
+impl<A, M> MessageResponse<A, M> for WhileAwaited<M::Result>
+where
+    A: Actor,
+    M: Message<Result: Send>,
+{
+    fn handle(self, _: &mut A::Context, sender: Option<OneshotSender<M::Result>>) {
+        actix_rt::spawn(async move {
+            let Some(mut sender) = sender else {
+                drop(self.0.await);
+                return;
+            };
+            let answer = {
+                let gone = pin!(sender.closed());
+                match future::select(self.0, gone).await {
+                    Either::Left((answer, _)) => answer,
+                    Either::Right(_) => return,
+                }
+            };
+            drop(sender.send(answer));
+        });
+    }
+}
+
+impl<R> fmt::Debug for WhileAwaited<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WhileAwaited(..)")
     }
 }
 

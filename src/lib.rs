@@ -72,7 +72,7 @@ pub mod mock;
 pub mod internals;
 
 pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
-pub use blocking::{BlockingClient, EmbedIter};
+pub use blocking::{BlockingClient, EmbedIter, Waiting};
 pub use cancel::CancellationToken;
 pub use client::{Client, ClientBuilder};
 pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};

@@ -1,14 +1,30 @@
 //! What `actix_web.rs` and `axum.rs` have in common: all that is not about their frameworks.
 
+use clap::Parser;
 use hedgerow::mock::MockServer;
-use hedgerow::{Embeddings, Preference, System};
+use hedgerow::{Client, Embeddings, Preference};
 use serde::{Deserialize, Serialize};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::ExitCode;
 use std::time::Duration;
 
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// What a service does from its start to its end: its exit code says how that went.
+pub(crate) async fn run(name: &str, serve: impl AsyncFnOnce(Arguments) -> Outcome<()>) -> ExitCode {
+    hedgerow::init_logging();
+    match serve(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(cause) => {
+            eprintln!("{name}: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// A service that answers `POST /embed` with embeddings.
-#[derive(clap::Parser)]
+#[derive(Parser)]
 pub(crate) struct Arguments {
     /// The port of 127.0.0.1 to serve at; 0 takes a free one, which the first line tells.
     #[arg(long, default_value_t = 0)]
@@ -29,8 +45,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+    /// The socket that callers connect to.
+    pub(crate) fn listen(&self) -> Outcome<TcpListener> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let listener = TcpListener::bind(address)
+            .map_err(|cause| format!("cannot listen at {address}: {cause}"))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
     }
 
     /// How each call is made: a caller waits, so that few retries are better than many.
@@ -42,13 +63,56 @@ impl Arguments {
         }
     }
 
-    /// Where the inference service is, and the mock one, which runs until it is dropped.
-    pub(crate) fn upstream(&self) -> io::Result<(String, Option<MockServer>)> {
-        if let Some(url) = &self.upstream {
-            return Ok((url.clone(), None));
+    /// The inference service, or the mock of one.
+    pub(crate) fn upstream(&self) -> Outcome<Upstream> {
+        let (url, mock) = match &self.upstream {
+            Some(url) => (url.clone(), None),
+            None => MockServer::start().map(|mock| (mock.url(), Some(mock)))?,
+        };
+        Ok(Upstream {
+            client: Client::builder(url).build()?,
+            grace: Duration::from_secs(self.grace),
+            _mock: mock,
+        })
+    }
+}
+
+/// The inference service, as a service of ours holds it: hedgerow's actors run on threads of their
+/// own, and all that serves callers shares them. That is one set of connections, and one notion of
+/// how the inference service does.
+pub(crate) struct Upstream {
+    pub(crate) client: Client,
+    grace: Duration,
+    /// Runs until it is dropped.
+    _mock: Option<MockServer>,
+}
+
+impl Upstream {
+    /// Ends when this process is told to stop, by SIGINT (Ctrl-C) or SIGTERM. Calls that are under
+    /// way when the grace is over are then ended, so that their callers are answered too: with 503.
+    pub(crate) fn told_to_stop(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (system, grace) = (self.client.system().clone(), self.grace);
+        async move {
+            tokio::select! {
+                () = interrupted() => {}
+                () = terminated() => {}
+            }
+            println!("stopping");
+            tokio::spawn(async move {
+                tokio::time::sleep(grace).await;
+                system.shutdown().await;
+            });
         }
-        let mock = MockServer::start()?;
-        Ok((mock.url(), Some(mock)))
+    }
+
+    /// Says what was asked of it, and stops the actors.
+    pub(crate) async fn end(self) {
+        let system = self.client.system();
+        if let Ok(did) = system.metrics().await {
+            let (attempts, aborted) = (did.attempts, did.attempts_aborted);
+            println!("{attempts} requests were sent, {aborted} of them aborted");
+        }
+        system.shutdown().await;
     }
 }
 
@@ -106,20 +170,6 @@ impl From<hedgerow::Error> for Failure {
         }
         Self { status, error }
     }
-}
-
-/// Ends when the service is told to stop, by SIGINT (Ctrl-C) or SIGTERM. Calls that are under way
-/// `grace` seconds later are then ended, so that their callers are answered too: with 503.
-pub(crate) async fn told_to_stop(system: System, grace: u64) {
-    tokio::select! {
-        () = interrupted() => {}
-        () = terminated() => {}
-    }
-    println!("stopping");
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(grace)).await;
-        system.shutdown().await;
-    });
 }
 
 async fn interrupted() {

@@ -8,7 +8,7 @@ use super::messages::{
     Abort, Assign, Cancel, Due, Ended, Finished, Flush, Inspect, Observed, OperationId, Outcome,
     Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
 };
-use super::turn::{Shared, Surroundings};
+use super::turn::{RefusedProbe, Shared, Surroundings};
 use crate::error::{Error, Kind};
 use crate::operation::End;
 use crate::policy::schedule::{Key, Schedule};
@@ -108,6 +108,21 @@ impl Dispatcher {
             if flight.origin() == origin {
                 flight.fill(&mut self.shared.around(origin, now));
             }
+        }
+    }
+
+    /// What a probe was told holds for all who asked for the same and waited for how it ends.
+    fn refuse_with(&mut self, probe: &RefusedProbe, now: Instant) {
+        let mut ended = Vec::new();
+        for (id, (flight, _)) in &mut self.flights {
+            if flight.job().operation.head().url == probe.head.url {
+                let mut around = self.shared.around(&probe.head.origin, now);
+                let end = flight.refused_with(probe, &mut around);
+                ended.extend(end.map(|end| (*id, end)));
+            }
+        }
+        for (id, end) in ended {
+            self.end(id, end, now);
         }
     }
 
@@ -262,6 +277,9 @@ impl Handler<Finished> for Dispatcher {
             });
             if let Some(Some(end)) = end {
                 self.end(id, end, now);
+            }
+            if let Some(probe) = self.shared.turn.refused_probe.take() {
+                self.refuse_with(&probe, now);
             }
         }
         self.end_turn(context);

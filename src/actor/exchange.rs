@@ -88,7 +88,10 @@ impl Exchange {
     fn own_value(&self, which: RequestHeader, left: Duration) -> Option<HeaderValue> {
         let milliseconds = |span: Duration| u64::try_from(span.as_millis()).ok();
         match which {
-            RequestHeader::Id => HeaderValue::try_from(request_id(&self.attempt)).ok(),
+            RequestHeader::Id => {
+                let Attempt { id, trace, .. } = &self.attempt;
+                HeaderValue::try_from(id.request_id(trace)).ok()
+            }
             RequestHeader::Timeout => milliseconds(left).map(HeaderValue::from),
             RequestHeader::Deadline => {
                 let ends = SystemTime::now() + left;
@@ -118,12 +121,6 @@ impl Exchange {
             .map_err(Failure::Decode)?;
         Ok(Success { part, headers })
     }
-}
-
-/// The id by which a server's logs know an attempt.
-pub(super) fn request_id(attempt: &Attempt) -> String {
-    let id = attempt.id;
-    format!("{}-{}-{}", attempt.trace, id.key.request, id.attempt)
 }
 
 fn unpack(headers: &Headers, buffer: &mut Vec<u8>, limit: usize) -> Result<(), TransportError> {

@@ -92,7 +92,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Status { code, .. } => write!(f, "answered {code}"),
             Self::Transport(cause) => cause.fmt(f),
-            Self::Decode(DecodeError::Shape { .. }) => f.write_str("JSON of another shape"),
+            Self::Decode(DecodeError::Shape { .. }) => f.write_str("an answer of another shape"),
             Self::Decode(cause) => cause.fmt(f),
             Self::Misfit(cause) => f.write_str(cause),
             Self::Timeout => f.write_str("timed out"),

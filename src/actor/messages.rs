@@ -49,6 +49,13 @@ pub(crate) struct AttemptId {
     pub attempt: u32,
 }
 
+impl AttemptId {
+    /// The id by which a server's logs know the attempt. `trace` is the operation's.
+    pub(super) fn request_id(self, trace: &str) -> String {
+        format!("{trace}-{}-{}", self.key.request, self.attempt)
+    }
+}
+
 /// An operation as the facade hands it over.
 pub(crate) struct Job {
     pub operation: Arc<dyn Operation>,

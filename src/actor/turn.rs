@@ -2,9 +2,11 @@
 //! collected until it ends.
 
 use super::messages::{Attempt, AttemptId, Observed, RequestKey, Settlement, Watched};
+use crate::error::Error;
 use crate::operation::{End, Gather};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
+use crate::transport::Head;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,18 @@ pub(super) struct Turn {
     pub(super) observed: Observed,
     /// Endpoints that are paused, and until when.
     pub(super) paused: Vec<(Instant, Arc<str>)>,
+    /// A probe that was refused, while others wait for how it ends.
+    pub(super) refused_probe: Option<RefusedProbe>,
     /// Operations that ended, whose callers are still to be answered.
     pub(super) answers: Vec<Answer>,
+}
+
+/// The request that went first after a pause, in vain.
+pub(super) struct RefusedProbe {
+    pub(super) key: RequestKey,
+    pub(super) head: Arc<Head>,
+    /// What the server said.
+    pub(super) error: Error,
 }
 
 /// The end of an operation.

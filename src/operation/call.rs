@@ -34,27 +34,3 @@ pub(super) fn write_json_string(into: &mut Vec<u8>, text: &str) {
     let written = serde_json::to_writer(into, text);
     debug_assert!(written.is_ok());
 }
-
-/// The body of a request: `opening`, the texts between `around` each and commas, room for
-/// `closing` bytes that the caller may add.
-pub(super) fn write_texts(
-    opening: &[u8],
-    texts: &[String],
-    around: [&str; 2],
-    closing: usize,
-) -> Vec<u8> {
-    /// Room for an escape or two, quotes, brackets and a comma.
-    const ROOM: usize = 10;
-    let length: usize = texts.iter().map(|text| text.len() + ROOM).sum();
-    let mut body = Vec::with_capacity(opening.len() + length + closing);
-    body.extend_from_slice(opening);
-    for (position, text) in texts.iter().enumerate() {
-        if position > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(around[0].as_bytes());
-        write_json_string(&mut body, text);
-        body.extend_from_slice(around[1].as_bytes());
-    }
-    body
-}

@@ -1,18 +1,14 @@
 //! Classification: `POST {base}/predict`.
 
 use super::answer::{Answer, Join};
-use super::call::{check_count, write_texts};
 use super::scoring::Scoring;
-use super::{Call, Collect, Endpoint, Headers, Inputs, Operation, Part, TruncationDirection};
+use super::texts::{self, TextCall};
+use super::{Call, Endpoint, Inputs, Part, TruncationDirection};
 use crate::actor::{Job, ReplyPort};
 use crate::config::Preference;
-use crate::decode::{self, Class, DecodeError};
+use crate::decode::{self, Class, DecodeError, Format};
 use crate::error::Result;
-use crate::transport::Head;
-use bytes::Bytes;
-use http::Method;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The answer to [`Classify`]: for each input its classes as the server gave them, in input order;
 /// none where its request failed.
@@ -92,63 +88,32 @@ impl Call for Classify {
         endpoint: &Endpoint,
         reply: ReplyPort<Result<Classifications>>,
     ) -> Result<Job> {
-        check_count(self.inputs.len(), "Inputs list cannot be empty")?;
-        let settings = self.preference.check()?;
-        let mut opening = b"{".to_vec();
-        self.scoring.write(&mut opening);
-        opening.extend_from_slice(b"\"inputs\":[");
-        let operation = ClassifyOperation {
-            head: endpoint.head(Method::POST, "/predict", &self.preference)?,
-            opening: opening.into_boxed_slice(),
-            inputs: self.inputs,
-        };
-        let lists = vec![Vec::new(); operation.inputs.len()];
-        Ok(Job {
-            gather: Box::new(Collect::new(lists, reply)),
-            operation: Arc::new(operation),
-            settings,
-        })
+        let call = ClassifyCall(self.scoring);
+        let empty = |count| vec![Vec::new(); count];
+        texts::job(call, self.inputs, &self.preference, endpoint, empty, reply)
     }
 }
 
-struct ClassifyOperation {
-    inputs: Inputs,
-    opening: Box<[u8]>,
-    head: Arc<Head>,
-}
+struct ClassifyCall(Scoring);
 
-impl Operation for ClassifyOperation {
-    fn head(&self) -> &Arc<Head> {
-        &self.head
-    }
+impl TextCall for ClassifyCall {
+    const PATH: &'static str = "/predict";
+    const EMPTY: &'static str = "Inputs list cannot be empty";
+    const AROUND: [&'static str; 2] = ["[", "]"];
 
-    fn inputs(&self) -> usize {
-        self.inputs.len()
-    }
-
-    fn chars(&self, input: usize) -> usize {
-        self.inputs[input].chars().count()
-    }
-
-    fn leaves_encoding_open(&self) -> bool {
-        false
-    }
-
-    fn body(&self, inputs: Range<usize>, _: bool) -> Option<Bytes> {
-        let closing = b"]}";
-        let texts = &self.inputs[inputs];
-        let mut body = write_texts(&self.opening, texts, ["[", "]"], closing.len());
-        body.extend_from_slice(closing);
-        Some(body.into())
+    fn open(&self, body: &mut Vec<u8>) {
+        body.push(b'{');
+        self.0.write(body);
+        body.extend_from_slice(b"\"inputs\":[");
     }
 
     fn decode(
         &self,
-        inputs: Range<usize>,
-        headers: &Headers,
-        body: &mut Vec<u8>,
+        format: Format,
+        body: &[u8],
+        count: usize,
     ) -> std::result::Result<Part, DecodeError> {
-        decode::classes(headers.format(), body, inputs.len()).map(Part::Classes)
+        decode::classes(format, body, count).map(Part::Classes)
     }
 }
 

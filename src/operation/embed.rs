@@ -1,16 +1,12 @@
 //! Embeddings: `POST {base}/v1/embeddings`.
 
-use super::call::{check_count, write_json_string, write_texts};
-use super::{Call, Collect, Embeddings, Endpoint, Headers, Inputs, Matrix, Operation, Part};
+use super::call::write_json_string;
+use super::texts::{self, TextCall};
+use super::{Call, Embeddings, Endpoint, Inputs, Matrix, Part};
 use crate::actor::{Job, ReplyPort};
 use crate::config::Preference;
 use crate::decode::{self, DecodeError, Format};
 use crate::error::{Error, Result};
-use crate::transport::Head;
-use bytes::Bytes;
-use http::Method;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// How embeddings travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,68 +113,45 @@ impl Call for Embed {
     type Answer = Embeddings;
 
     fn into_job(self, endpoint: &Endpoint, reply: ReplyPort<Result<Embeddings>>) -> Result<Job> {
-        check_count(self.inputs.len(), "Input list cannot be empty")?;
         if self.dimensions == Some(0) {
             return Err(Error::config("dimensions must be greater than 0 (got 0)"));
         }
-        let settings = self.preference.check()?;
-        let head = endpoint.head(Method::POST, "/v1/embeddings", &self.preference)?;
-        let operation = EmbedOperation {
-            opening: opening(&self),
-            inputs: self.inputs,
+        let call = EmbedCall {
+            model: self.model,
             encoding_format: self.encoding_format,
-            head,
+            dimensions: self.dimensions,
+            user: self.user,
         };
-        Ok(Job {
-            gather: Box::new(Collect::new(Matrix::of_rows(operation.inputs.len()), reply)),
-            operation: Arc::new(operation),
-            settings,
-        })
+        let empty = Matrix::of_rows;
+        texts::job(call, self.inputs, &self.preference, endpoint, empty, reply)
     }
 }
 
-/// The start of every body of the operation, up to the first input.
-fn opening(call: &Embed) -> Box<[u8]> {
-    let mut body = b"{\"model\":".to_vec();
-    write_json_string(&mut body, &call.model);
-    if let Some(dimensions) = call.dimensions {
-        body.extend_from_slice(format!(",\"dimensions\":{dimensions}").as_bytes());
-    }
-    if let Some(user) = &call.user {
-        body.extend_from_slice(b",\"user\":");
-        write_json_string(&mut body, user);
-    }
-    body.extend_from_slice(b",\"input\":[");
-    body.into_boxed_slice()
-}
-
-struct EmbedOperation {
-    inputs: Inputs,
-    opening: Box<[u8]>,
+struct EmbedCall {
+    model: String,
     encoding_format: Option<EncodingFormat>,
-    head: Arc<Head>,
+    dimensions: Option<u32>,
+    user: Option<String>,
 }
 
-impl Operation for EmbedOperation {
-    fn head(&self) -> &Arc<Head> {
-        &self.head
+impl TextCall for EmbedCall {
+    const PATH: &'static str = "/v1/embeddings";
+    const EMPTY: &'static str = "Input list cannot be empty";
+
+    fn open(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"model\":");
+        write_json_string(body, &self.model);
+        if let Some(dimensions) = self.dimensions {
+            body.extend_from_slice(format!(",\"dimensions\":{dimensions}").as_bytes());
+        }
+        if let Some(user) = &self.user {
+            body.extend_from_slice(b",\"user\":");
+            write_json_string(body, user);
+        }
+        body.extend_from_slice(b",\"input\":[");
     }
 
-    fn inputs(&self) -> usize {
-        self.inputs.len()
-    }
-
-    fn chars(&self, input: usize) -> usize {
-        self.inputs[input].chars().count()
-    }
-
-    fn leaves_encoding_open(&self) -> bool {
-        self.encoding_format.is_none()
-    }
-
-    fn body(&self, inputs: Range<usize>, try_base64: bool) -> Option<Bytes> {
-        const CLOSING: usize = 40;
-        let mut body = write_texts(&self.opening, &self.inputs[inputs], ["", ""], CLOSING);
+    fn close(&self, body: &mut Vec<u8>, try_base64: bool) {
         body.push(b']');
         let tried = try_base64.then_some(EncodingFormat::Base64);
         if let Some(format) = self.encoding_format.or(tried) {
@@ -187,18 +160,21 @@ impl Operation for EmbedOperation {
             body.push(b'"');
         }
         body.push(b'}');
-        Some(body.into())
+    }
+
+    fn leaves_encoding_open(&self) -> bool {
+        self.encoding_format.is_none()
     }
 
     fn decode(
         &self,
-        inputs: Range<usize>,
-        headers: &Headers,
-        body: &mut Vec<u8>,
+        format: Format,
+        body: &[u8],
+        count: usize,
     ) -> std::result::Result<Part, DecodeError> {
-        let rows = match headers.format() {
-            Format::MessagePack => decode::embeddings_in_message_pack(body, inputs.len()),
-            _ => decode::embeddings(body, inputs.len()),
+        let rows = match format {
+            Format::MessagePack => decode::embeddings_in_message_pack(body, count),
+            _ => decode::embeddings(body, count),
         };
         rows.map(Part::Rows)
     }

@@ -2,6 +2,8 @@
 
 mod call;
 
+mod texts;
+
 mod embed;
 
 mod embeddings;

@@ -1,19 +1,13 @@
 //! Reranking: `POST {base}/rerank`.
 
-use super::call::{check_count, write_json_string, write_texts};
+use super::call::write_json_string;
 use super::scoring::Scoring;
-use super::{
-    Call, Collect, Endpoint, Headers, Inputs, Operation, Part, Ranked, Ranking, TruncationDirection,
-};
+use super::texts::{self, TextCall};
+use super::{Call, Endpoint, Inputs, Part, Ranked, Ranking, TruncationDirection};
 use crate::actor::{Job, ReplyPort};
 use crate::config::Preference;
-use crate::decode::{self, DecodeError};
+use crate::decode::{self, DecodeError, Format};
 use crate::error::Result;
-use crate::transport::Head;
-use bytes::Bytes;
-use http::Method;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// A call that scores texts by how well they answer a query; also the message that asks a
 /// [`Client`](crate::Client) actor to.
@@ -91,75 +85,47 @@ impl Rerank {
         self.preference = preference;
         self
     }
-
-    /// The start of every body of the operation, up to the first text.
-    fn opening(&self) -> Box<[u8]> {
-        let mut body = b"{\"query\":".to_vec();
-        write_json_string(&mut body, &self.query);
-        body.push(b',');
-        self.scoring.write(&mut body);
-        let rest = format!("\"return_text\":{},\"texts\":[", self.return_text);
-        body.extend_from_slice(rest.as_bytes());
-        body.into_boxed_slice()
-    }
 }
 
 impl Call for Rerank {
     type Answer = Ranking;
 
     fn into_job(self, endpoint: &Endpoint, reply: ReplyPort<Result<Ranking>>) -> Result<Job> {
-        check_count(self.texts.len(), "Texts list cannot be empty")?;
-        let settings = self.preference.check()?;
-        let operation = RerankOperation {
-            head: endpoint.head(Method::POST, "/rerank", &self.preference)?,
-            opening: self.opening(),
-            texts: self.texts,
+        let call = RerankCall {
+            query: self.query,
+            scoring: self.scoring,
+            return_text: self.return_text,
         };
-        Ok(Job {
-            gather: Box::new(Collect::new(Ranked::of_texts(operation.inputs()), reply)),
-            operation: Arc::new(operation),
-            settings,
-        })
+        let empty = Ranked::of_texts;
+        texts::job(call, self.texts, &self.preference, endpoint, empty, reply)
     }
 }
 
-struct RerankOperation {
-    texts: Inputs,
-    opening: Box<[u8]>,
-    head: Arc<Head>,
+struct RerankCall {
+    query: String,
+    scoring: Scoring,
+    return_text: bool,
 }
 
-impl Operation for RerankOperation {
-    fn head(&self) -> &Arc<Head> {
-        &self.head
-    }
+impl TextCall for RerankCall {
+    const PATH: &'static str = "/rerank";
+    const EMPTY: &'static str = "Texts list cannot be empty";
 
-    fn inputs(&self) -> usize {
-        self.texts.len()
-    }
-
-    fn chars(&self, input: usize) -> usize {
-        self.texts[input].chars().count()
-    }
-
-    fn leaves_encoding_open(&self) -> bool {
-        false
-    }
-
-    fn body(&self, inputs: Range<usize>, _: bool) -> Option<Bytes> {
-        let closing = b"]}";
-        let texts = &self.texts[inputs];
-        let mut body = write_texts(&self.opening, texts, ["", ""], closing.len());
-        body.extend_from_slice(closing);
-        Some(body.into())
+    fn open(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"{\"query\":");
+        write_json_string(body, &self.query);
+        body.push(b',');
+        self.scoring.write(body);
+        let rest = format!("\"return_text\":{},\"texts\":[", self.return_text);
+        body.extend_from_slice(rest.as_bytes());
     }
 
     fn decode(
         &self,
-        inputs: Range<usize>,
-        headers: &Headers,
-        body: &mut Vec<u8>,
+        format: Format,
+        body: &[u8],
+        count: usize,
     ) -> std::result::Result<Part, DecodeError> {
-        decode::ranking(headers.format(), body, inputs.len()).map(Part::Scores)
+        decode::ranking(format, body, count).map(Part::Scores)
     }
 }

@@ -97,14 +97,14 @@ impl RefusalBudget {
 const LONGEST_PAUSE: Duration = Duration::from_secs(45);
 /// A server is believed no further than that: nothing waits longer than the longest timeout.
 const LONGEST_ASKED: Duration = Duration::from_hours(1);
-/// Each pause that follows another is up to so many times longer.
-const PAUSE_FACTOR: u32 = 2;
+/// Each pause that follows another is up to so many times longer, as a request's own pauses are.
+const PAUSE_FACTOR: u32 = 4;
 
 /// Whether requests may go to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gate {
     state: State,
-    /// Pauses in a row without a request that was let through.
+    /// Pauses in a row without a probe that was let through.
     pauses: u32,
 }
 
@@ -141,6 +141,12 @@ impl Gate {
     /// Whether requests go as they come.
     pub(crate) fn is_open(&self) -> bool {
         self.state == State::Open
+    }
+
+    /// The probes in a row that were refused. A request that had been each of them would have made
+    /// so many attempts in vain.
+    pub(crate) fn probes_refused(&self) -> u32 {
+        self.pauses.saturating_sub(1)
     }
 
     /// Asks for one request.
@@ -282,10 +288,11 @@ mod tests {
     fn pauses_grow_while_probes_are_refused_and_begin_anew_afterwards() {
         let mut now = Instant::now();
         let mut gate = Gate::new();
-        for expected in [1, 2, 4, 8, 16, 32, 45, 45] {
+        for (probes, expected) in [1, 4, 16, 45, 45].into_iter().enumerate() {
             gate.refused(now, None, SECOND, 1.0);
             // Those that were under way are refused too, and change nothing.
             gate.refused(now, None, SECOND, 1.0);
+            assert_eq!(gate.probes_refused() as usize, probes);
             let until = now + expected * SECOND;
             assert_eq!(gate.admit(now), Admission::WaitUntil(until));
             now = until;

@@ -97,10 +97,11 @@ fn redact(text: &mut String, key: &str) {
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers of the caller's may hold keys under any name: none is shown.
+        // Headers of the caller's may hold keys under any name, and so may a query: none is shown.
+        let url = self.url.split(['?', '#']).next().unwrap_or_default();
         f.debug_struct("Head")
             .field("method", &self.method)
-            .field("url", &self.url)
+            .field("url", &url)
             .finish_non_exhaustive()
     }
 }

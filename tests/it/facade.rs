@@ -1,10 +1,13 @@
 //! The ways in.
 
-use crate::support::{async_client_of, client_of, mock_and_client, texts};
+use crate::support::{
+    async_client_of, client_of, eventually, eventually_async, mock_and_client, one_each, texts,
+};
 use actix::Actor;
-use hedgerow::mock::MockServer;
+use hedgerow::mock::{Fault, MockServer, Rule};
 use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Pending, Preference, System};
 use std::future::Future;
+use std::time::Duration;
 
 fn is_sent_and_shared<T: Send + Sync + Clone + 'static>() {}
 fn is_sent<T: Send + 'static>() {}
@@ -126,6 +129,57 @@ async fn an_actix_program_sends_the_message_itself() {
     let recipient: actix::Recipient<Embed> = client.recipient();
     let refusal = recipient.send(Embed::new(Vec::<String>::new(), "m")).await;
     assert!(refusal.unwrap().unwrap_err().is_config());
+}
+
+#[actix_rt::test]
+async fn a_message_whose_sender_stops_waiting_is_aborted() {
+    let server = MockServer::start().unwrap();
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let client = async_client_of(&server.url()).start();
+    let call = Embed::new(texts(20), "m").preference(one_each());
+    let waiting = tokio::time::timeout(Duration::from_millis(200), client.send(call)).await;
+    assert!(waiting.is_err());
+    eventually_async("nothing is left open", || {
+        let stats = server.stats();
+        stats.requests == 20 && stats.connections_open == 0
+    })
+    .await;
+}
+
+#[actix_rt::test]
+async fn a_message_sent_without_waiting_is_carried_out() {
+    let server = MockServer::start().unwrap();
+    let client = async_client_of(&server.url()).start();
+    client.do_send(Embed::new(texts(20), "m").preference(one_each()));
+    eventually_async("all was sent", || server.stats().requests == 20).await;
+}
+
+#[test]
+fn a_thread_can_wait_in_steps() {
+    const STEP: Duration = Duration::from_millis(5);
+    let server = MockServer::start().unwrap();
+    let client = client_of(&server.url());
+    let mut waiting = client.begin_embed(Embed::new(texts(3), "m")).unwrap();
+    let answer =
+        std::iter::from_fn(|| Some(waiting.wait_for(STEP))).find_map(std::convert::identity);
+    assert_eq!(answer.unwrap().unwrap().len(), 3);
+    assert!(waiting.wait_for(STEP).unwrap().unwrap_err().is_closed());
+    let refusal = client.begin_embed(Embed::new(texts(0), "m")).unwrap_err();
+    assert!(refusal.is_config());
+
+    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let call = || Embed::new(texts(20), "m").preference(one_each());
+    let mut waiting = client.begin_embed(call()).unwrap();
+    assert!(waiting.wait_for(STEP).is_none());
+    eventually("20 requests hang", || server.stats().in_flight == 20);
+    waiting.cancel();
+    assert!(waiting.wait().unwrap_err().is_cancelled());
+    eventually("all is closed", || server.stats().in_flight == 0);
+
+    let waiting = client.begin_embed(call()).unwrap();
+    eventually("20 requests hang", || server.stats().in_flight == 20);
+    drop(waiting);
+    eventually("all is closed", || server.stats().in_flight == 0);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A server that refuses is asked less, by everyone. In simulated time.
 
-use crate::support::fake::{Answer, MS, client, count, script};
+use crate::support::fake::{Answer, MS, Script, client, count, script};
 use crate::support::{one_each, texts};
-use hedgerow::{Embed, Preference};
+use hedgerow::{BatchPost, Embed, OnError, Preference};
+use serde_json::json;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -73,9 +75,9 @@ async fn without_a_named_pause_the_pauses_grow_until_a_probe_is_let_through() {
         .await
         .unwrap();
     let times = times.lock().unwrap();
-    // Three at once, then one probe after each pause: 0.5 to 1 s, 1 to 2 s, 2 to 4 s, 4 to 8 s.
+    // Three at once, then one probe after each pause: 0.5 to 1 s, 2 to 4 s, 8 to 16 s, 22.5 to 45 s.
     assert!(times[2] < MS);
-    for (probe, longest) in [(3, 1000), (4, 2000), (5, 4000), (6, 8000)] {
+    for (probe, longest) in [(3, 1000), (4, 4000), (5, 16_000), (6, 45_000)] {
         let pause = times[probe].saturating_sub(times[probe - 1]);
         let longest = longest * MS;
         assert!(
@@ -178,4 +180,59 @@ async fn statuses_that_the_caller_calls_final_are() {
         .unwrap_err();
     assert_eq!(error.status(), Some(503));
     assert_eq!(count(&asked), 1);
+}
+
+/// Refuses `/v1/embeddings` for good.
+fn outage() -> (Script, Arc<AtomicU64>) {
+    script(|_, _| (MS, Answer::Status(503, &[])))
+}
+
+#[actix_rt::test]
+async fn an_outage_costs_as_many_probes_as_one_request_has_tries() {
+    tokio::time::pause();
+    let (script, asked) = outage();
+    let client = client(script);
+    let preference = Preference {
+        max_concurrent_requests: 100,
+        max_retries: 3,
+        on_error: OnError::Return,
+        ..one_each()
+    };
+    let start = Instant::now();
+    let call = || Embed::new(texts(10_000), "m").preference(preference.clone());
+    let answer = client.embed(call()).await.unwrap();
+    // A window's worth at once, three probes that are charged to all of those, and one more for
+    // the requests that never went.
+    assert_eq!(count(&asked), 100 + 4);
+    assert_eq!(answer.errors().len(), 10_000);
+    for failed in answer.errors() {
+        assert_eq!(failed.error.status(), Some(503));
+        assert!(failed.error.request_id().is_some());
+    }
+    assert!(start.elapsed() < Duration::from_secs(60));
+
+    // Whoever comes next sends one request to see.
+    let answer = client.embed(call()).await.unwrap();
+    assert_eq!(count(&asked), 100 + 4 + 1);
+    assert_eq!(answer.errors().len(), 10_000);
+}
+
+#[actix_rt::test]
+async fn a_refused_probe_is_no_charge_to_calls_of_other_paths() {
+    tokio::time::pause();
+    let (script, asked) = script(|_, request| {
+        let refused = request.head.url.ends_with("/v1/embeddings");
+        match refused {
+            true => (MS, Answer::Status(503, &[])),
+            false => (MS, Answer::Json("[]")),
+        }
+    });
+    let client = client(script);
+    let call = Embed::new(texts(20), "m").preference(one_each());
+    let refused = client.embed(call);
+    let other = BatchPost::new("/other", (0..20).map(|n| json!(n)));
+    let (refused, other) = futures_util::future::join(refused, client.post(other)).await;
+    assert_eq!(refused.unwrap_err().status(), Some(503));
+    assert!(other.unwrap().is_complete());
+    assert!(count(&asked) >= 40);
 }

@@ -4,13 +4,14 @@ use super::{Flight, PROGRESS_EVERY};
 use crate::actor::active::Base64;
 use crate::actor::failure::Failure;
 use crate::actor::messages::{AttemptId, Outcome, Settlement, Success};
-use crate::actor::turn::{Answer, Surroundings};
+use crate::actor::turn::{Answer, RefusedProbe, Surroundings};
 use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::operation::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
 use crate::policy::retry::{Charge, Verdict, asks_for_a_pause};
 use crate::policy::schedule::later;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Flight {
@@ -25,7 +26,7 @@ impl Flight {
         let active = self.active.get_mut(&request)?;
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
-        self.tell_gate(request, outcome.result.as_ref().err(), around);
+        self.tell_gate(outcome.id, outcome.result.as_ref().err(), around);
         let failure = match outcome.result {
             Ok(success) => match self.accept(request, success, around) {
                 Ok(()) => {
@@ -43,27 +44,42 @@ impl Flight {
             return None;
         }
         self.in_window -= 1;
-        self.failed(request, attempt, failure, around)
+        self.failed(outcome.id, failure, around)
     }
 
     /// What an attempt's end means to the endpoint's gate.
     fn tell_gate(
         &mut self,
-        request: u32,
+        id: AttemptId,
         failure: Option<&Failure>,
         around: &mut Surroundings<'_>,
     ) {
-        let Some(active) = self.active.get_mut(&request) else {
+        let Some(active) = self.active.get_mut(&id.key.request) else {
             return;
         };
         let probing = std::mem::take(&mut active.probing);
         let gate = &mut around.endpoint.gate;
         match failure {
             Some(Failure::Status {
-                code, retry_after, ..
+                code,
+                retry_after,
+                headers,
+                body,
             }) if asks_for_a_pause(*code) => {
                 let initial = self.job.settings.retry.initial_backoff;
                 gate.refused(around.now, *retry_after, initial, around.jitter);
+                if probing {
+                    let head = self.job.operation.head();
+                    around.turn.refused_probe = Some(RefusedProbe {
+                        key: id.key,
+                        head: Arc::clone(head),
+                        error: Error::new(Kind::Status {
+                            code: *code,
+                            headers: headers.clone(),
+                            body: head.without_key(body),
+                        }),
+                    });
+                }
             }
             // Whatever the server answered, it was not "too much".
             None | Some(Failure::Status { .. } | Failure::Decode(_)) if probing => {
@@ -153,13 +169,13 @@ impl Flight {
     /// A request has no attempt in flight any more: it is tried again, or has failed for good.
     fn failed(
         &mut self,
-        request: u32,
-        attempt: u32,
+        id: AttemptId,
         failure: Failure,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
         let now = around.now;
-        let request_id = format!("{}-{request}-{attempt}", self.trace);
+        let request = id.key.request;
+        let request_id = id.request_id(&self.trace);
         let active = self.active.get_mut(&request)?;
         if let Failure::Status { code, .. } = failure
             && active.base64 == Base64::Tried
@@ -187,8 +203,48 @@ impl Flight {
                 }
                 None
             }
-            _ => self.give_up(request, &request_id, failure, around),
+            _ => {
+                log::debug!("{request_id}: {failure}");
+                let timeout = self.job.settings.timeout;
+                let error = failure.into_error(self.job.operation.head(), timeout);
+                self.fail(id, error, around)
+            }
         }
+    }
+
+    /// A probe was refused, and with it all who waited for how it ends: each is charged a retry,
+    /// so that an outage ends in errors after as many probes as a request has tries, and not after
+    /// as many as all requests have together. Says how the operation ends, if it does.
+    pub(in crate::actor) fn refused_with(
+        &mut self,
+        probe: &RefusedProbe,
+        around: &mut Surroundings<'_>,
+    ) -> Option<End> {
+        let most = self.job.settings.retry.max_retries;
+        for request in std::mem::take(&mut self.again) {
+            let key = self.key(request);
+            let Some(active) = self.active.get_mut(&request) else {
+                continue;
+            };
+            active.history.retries += u32::from(key != probe.key);
+            if active.history.retries <= most {
+                self.again.push_back(request);
+                continue;
+            }
+            let attempt = active.made.saturating_sub(1);
+            let end = self.fail(AttemptId { key, attempt }, probe.error.clone(), around);
+            if end.is_some() {
+                return end;
+            }
+        }
+        while around.endpoint.gate.probes_refused() > most && self.has_waiting() {
+            let request = self.next_waiting(around);
+            let end = self.fail(self.attempt_id(request, 0), probe.error.clone(), around);
+            if end.is_some() {
+                return end;
+            }
+        }
+        None
     }
 
     fn can_pay(&mut self, charge: Charge, around: &mut Surroundings<'_>) -> bool {
@@ -199,18 +255,18 @@ impl Flight {
         }
     }
 
-    fn give_up(
+    /// A request has failed for good; `last` was its last attempt.
+    fn fail(
         &mut self,
-        request: u32,
-        request_id: &str,
-        failure: Failure,
+        last: AttemptId,
+        error: Error,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
-        log::debug!("{request_id}: given up: {failure}");
+        let request = last.key.request;
+        let request_id = last.request_id(&self.trace);
+        log::debug!("{request_id}: given up");
         around.turn.observed.failed += 1;
-        let error = failure
-            .into_error(self.job.operation.head(), self.job.settings.timeout)
-            .with_request_id(request_id);
+        let error = error.with_request_id(&request_id);
         let inputs = self.plan.as_ref()?.range(request as usize);
         self.job.gather.failed(RequestError {
             inputs,

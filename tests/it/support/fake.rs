@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(crate) enum Answer {
     /// A row for each input of the request: [`row_of`] it.
     Row,
+    /// A body of JSON.
+    Json(&'static str),
     /// A status without a body, and headers.
     Status(u16, &'static [(&'static str, &'static str)]),
     /// The exchange fails.
@@ -79,6 +81,7 @@ impl Transport for Fake {
             tokio::time::sleep(delay).await;
             match answer {
                 Answer::Row => Ok(rows(&request)),
+                Answer::Json(body) => Ok(response(200, &[], Bytes::from_static(body.as_bytes()))),
                 Answer::Status(status, headers) => Ok(response(status, headers, Bytes::new())),
                 Answer::Broken(error) => Err(error),
                 Answer::Panic => panic!("a planned panic"),

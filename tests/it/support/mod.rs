@@ -1,20 +1,47 @@
 //! What the tests share.
 
+pub(crate) mod expected;
+
 pub(crate) mod hostile;
 
 pub(crate) mod fake;
 
 pub(crate) mod program;
 
-use hedgerow::mock::MockServer;
+use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
 use hedgerow::{BlockingClient, Client, Preference, System};
 use std::time::{Duration, Instant};
 
 /// A mock server and a blocking client of it, whose system has one Worker.
 pub(crate) fn mock_and_client() -> (MockServer, BlockingClient) {
-    let server = MockServer::start().expect("the mock server starts");
+    mock_of(MockConfig::default())
+}
+
+/// The same, where each answer takes a time.
+pub(crate) fn slow_mock_and_client(latency: Latency) -> (MockServer, BlockingClient) {
+    mock_of(MockConfig {
+        latency,
+        ..MockConfig::default()
+    })
+}
+
+fn mock_of(config: MockConfig) -> (MockServer, BlockingClient) {
+    let server = MockServer::start_with(config).expect("the mock server starts");
     let client = client_of(&server.url());
     (server, client)
+}
+
+/// A mock server that never answers.
+pub(crate) fn hanging_mock() -> MockServer {
+    let server = MockServer::start().expect("the mock server starts");
+    server.inject(Rule::on("/", Fault::Hang));
+    server
+}
+
+/// Refuses for good each request that has the text of this number among its inputs.
+pub(crate) fn refusing(number: usize) -> Rule {
+    let text = format!("\"text number {number}\"");
+    Rule::on("/", Fault::status(422)).when_body_contains(text)
 }
 
 /// A blocking client of `url`, with a key, whose system has one Worker.
@@ -24,7 +51,15 @@ pub(crate) fn client_of(url: &str) -> BlockingClient {
 
 /// A client of `url`, with a key, whose system has one Worker.
 pub(crate) fn async_client_of(url: &str) -> Client {
-    let system = System::builder().workers(1).start().expect("a system");
+    async_client_on(url, System::builder().workers(1).start().expect("a system"))
+}
+
+/// A blocking client of `url`, with a key, on this system.
+pub(crate) fn client_on(url: &str, system: System) -> BlockingClient {
+    BlockingClient::new(async_client_on(url, system))
+}
+
+fn async_client_on(url: &str, system: System) -> Client {
     Client::builder(url)
         .system(system)
         .api_key("sk-test-key")
@@ -39,11 +74,24 @@ pub(crate) fn texts(count: usize) -> Vec<String> {
         .collect()
 }
 
+/// So many inputs a request.
+pub(crate) fn batches_of(batch_size: usize) -> Preference {
+    Preference {
+        batch_size,
+        ..Preference::default()
+    }
+}
+
 /// One input a request.
 pub(crate) fn one_each() -> Preference {
+    batches_of(1)
+}
+
+/// One input a request, and one request after the other.
+pub(crate) fn one_by_one() -> Preference {
     Preference {
-        batch_size: 1,
-        ..Preference::default()
+        max_concurrent_requests: 1,
+        ..one_each()
     }
 }
 
@@ -55,4 +103,22 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) -> Dur
         std::thread::sleep(Duration::from_millis(1));
     }
     start.elapsed()
+}
+
+/// Waits until so many requests are under way at the server.
+pub(crate) fn eventually_in_flight(server: &MockServer, count: u64) {
+    eventually(&format!("{count} are in flight"), || {
+        server.stats().in_flight == count
+    });
+}
+
+/// Waits until the client has closed every connection, and says how long it took.
+pub(crate) fn eventually_closed(server: &MockServer) -> Duration {
+    eventually("all is closed", || server.stats().connections_open == 0)
+}
+
+/// The shortest of a few tries: the machine may be busy with other things during any of them.
+pub(crate) fn best_of_five(mut attempt: impl FnMut() -> Duration) -> Duration {
+    let tries = (0..5).map(|_| attempt());
+    tries.min().expect("five tries")
 }

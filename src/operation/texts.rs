@@ -1,0 +1,133 @@
+//! What embedding, reranking and classification have in common: a list of texts, of which each
+//! request carries a range.
+
+use super::answer::{Collect, Join};
+use super::call::{check_count, write_json_string};
+use super::{Answer, Endpoint, Headers, Inputs, Operation, Part};
+use crate::actor::{Job, ReplyPort};
+use crate::config::Preference;
+use crate::decode::{DecodeError, Format};
+use crate::error::Result;
+use crate::transport::Head;
+use bytes::Bytes;
+use http::Method;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What sets one kind of call over texts apart from the others.
+pub(super) trait TextCall: Send + Sync + 'static {
+    /// Where it is sent, under the base URL.
+    const PATH: &'static str;
+    /// What is said to a call without texts.
+    const EMPTY: &'static str;
+    /// What stands before and after each text.
+    const AROUND: [&'static str; 2] = ["", ""];
+
+    /// Writes the start of every body, up to the first text.
+    fn open(&self, body: &mut Vec<u8>);
+
+    /// Writes the end of a body, from the bracket behind the last text.
+    fn close(&self, body: &mut Vec<u8>, _try_base64: bool) {
+        body.extend_from_slice(b"]}");
+    }
+
+    /// Whether the caller left the encoding of embeddings open, so that base64 may be tried.
+    fn leaves_encoding_open(&self) -> bool {
+        false
+    }
+
+    /// Reads the answer to a request of `count` texts.
+    fn decode(
+        &self,
+        format: Format,
+        body: &[u8],
+        count: usize,
+    ) -> std::result::Result<Part, DecodeError>;
+}
+
+/// Checks a call, and makes of it what the actors work on. `empty` makes the answer's data before
+/// any part has come, for so many texts.
+pub(super) fn job<C: TextCall, T: Join>(
+    call: C,
+    texts: Inputs,
+    preference: &Preference,
+    endpoint: &Endpoint,
+    empty: impl FnOnce(usize) -> T,
+    reply: ReplyPort<Result<Answer<T>>>,
+) -> Result<Job> {
+    check_count(texts.len(), C::EMPTY)?;
+    let settings = preference.check()?;
+    let mut opening = Vec::new();
+    call.open(&mut opening);
+    let operation = TextOperation {
+        head: endpoint.head(Method::POST, C::PATH, preference)?,
+        opening: opening.into_boxed_slice(),
+        texts,
+        call,
+    };
+    Ok(Job {
+        gather: Box::new(Collect::new(empty(operation.texts.len()), reply)),
+        operation: Arc::new(operation),
+        settings,
+    })
+}
+
+struct TextOperation<C> {
+    texts: Inputs,
+    opening: Box<[u8]>,
+    head: Arc<Head>,
+    call: C,
+}
+
+impl<C: TextCall> Operation for TextOperation<C> {
+    fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    fn inputs(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn chars(&self, input: usize) -> usize {
+        self.texts[input].chars().count()
+    }
+
+    fn leaves_encoding_open(&self) -> bool {
+        self.call.leaves_encoding_open()
+    }
+
+    fn body(&self, inputs: Range<usize>, try_base64: bool) -> Option<Bytes> {
+        let mut body = write_texts(&self.opening, &self.texts[inputs], C::AROUND);
+        self.call.close(&mut body, try_base64);
+        Some(body.into())
+    }
+
+    fn decode(
+        &self,
+        inputs: Range<usize>,
+        headers: &Headers,
+        body: &mut Vec<u8>,
+    ) -> std::result::Result<Part, DecodeError> {
+        self.call.decode(headers.format(), body, inputs.len())
+    }
+}
+
+/// `opening`, then the texts with commas between them, and room for what closes the body.
+fn write_texts(opening: &[u8], texts: &[String], around: [&str; 2]) -> Vec<u8> {
+    /// For an escape or two, quotes, brackets and a comma.
+    const ROOM: usize = 10;
+    /// For the longest that any call closes with.
+    const CLOSING: usize = 40;
+    let length: usize = texts.iter().map(|text| text.len() + ROOM).sum();
+    let mut body = Vec::with_capacity(opening.len() + length + CLOSING);
+    body.extend_from_slice(opening);
+    for (position, text) in texts.iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(around[0].as_bytes());
+        write_json_string(&mut body, text);
+        body.extend_from_slice(around[1].as_bytes());
+    }
+    body
+}
