@@ -3,17 +3,7 @@
 
 const { join } = require('node:path');
 const { existsSync } = require('node:fs');
-
-/** The platform, as napi-rs names it. */
-function platform() {
-  const { platform, arch } = process;
-  if (platform === 'linux') {
-    // Only glibc reports its version.
-    const glibc = process.report?.getReport().header.glibcVersionRuntime;
-    return `linux-${arch}-${glibc ? 'gnu' : 'musl'}`;
-  }
-  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
-}
+const { platform } = require('./platform');
 
 function load() {
   const name = platform();
