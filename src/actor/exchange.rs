@@ -1,6 +1,6 @@
 //! One attempt, from its body to its decoded answer.
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
 use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
@@ -20,9 +20,21 @@ const ERROR_UNPACKED: usize = 16 << 20;
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
 pub(super) struct Tools {
-    pub(super) transport: Rc<dyn Transport>,
-    pub(super) max_response_bytes: usize,
-    pub(super) buffers: Rc<RefCell<Buffers>>,
+    transport: Rc<dyn Transport>,
+    max_response_bytes: usize,
+    buffers: Rc<RefCell<Buffers>>,
+    turns: Turns,
+}
+
+impl Tools {
+    pub(super) fn new(transport: Rc<dyn Transport>, max_response_bytes: usize) -> Self {
+        Self {
+            transport,
+            max_response_bytes,
+            buffers: Rc::default(),
+            turns: Turns::default(),
+        }
+    }
 }
 
 /// An attempt on its way.
@@ -62,6 +74,7 @@ impl Exchange {
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
+        let _turn = self.tools.turns.wait(response.content_length).await;
         let mut buffer = self.tools.buffers.borrow_mut().take();
         let result = self.read(response, &mut buffer).await;
         self.tools.buffers.borrow_mut().give(buffer);

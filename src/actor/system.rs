@@ -14,7 +14,7 @@ use super::worker::{Obituary, Worker};
 use crate::blocking;
 use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
-use crate::transport::{Http1Settings, TransportFactory};
+use crate::transport::{HttpSettings, TransportFactory};
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Recipient};
 use parking_lot::Mutex;
 use std::fmt;
@@ -46,7 +46,7 @@ impl Default for Placement {
 #[must_use]
 pub struct SystemBuilder {
     placement: Placement,
-    http: Http1Settings,
+    http: HttpSettings,
     transport: Option<TransportFactory>,
     max_response_bytes: usize,
 }
@@ -64,12 +64,12 @@ impl SystemBuilder {
     }
 
     /// How connections are made.
-    pub fn http(mut self, settings: Http1Settings) -> Self {
+    pub fn http(mut self, settings: HttpSettings) -> Self {
         self.http = settings;
         self
     }
 
-    /// Exchanges HTTP by other means, such as a simulated network. Default: HTTP/1.1.
+    /// Exchanges HTTP by other means, such as a simulated network. Default: as [`http`](Self::http) says.
     pub fn transport(mut self, factory: TransportFactory) -> Self {
         self.transport = Some(factory);
         self
@@ -156,7 +156,7 @@ impl System {
         const GIB: usize = 1 << 30;
         SystemBuilder {
             placement: Placement::default(),
-            http: Http1Settings::default(),
+            http: HttpSettings::default(),
             transport: None,
             max_response_bytes: GIB,
         }
@@ -350,11 +350,7 @@ fn worker_starter(
         let transport = Arc::clone(&transport);
         let pool = pool.clone();
         let make = move |context: &mut Context<Worker>| {
-            let tools = Tools {
-                transport: transport(),
-                max_response_bytes,
-                buffers: std::rc::Rc::default(),
-            };
+            let tools = Tools::new(transport(), max_response_bytes);
             let obituary = Obituary {
                 worker,
                 generation,

@@ -148,11 +148,7 @@ impl Bench {
                 };
                 let finished = pool.clone().recipient();
                 let address = Worker::create(move |context| {
-                    let tools = Tools {
-                        transport: Rc::new(Silence),
-                        max_response_bytes: 1 << 20,
-                        buffers: Rc::default(),
-                    };
+                    let tools = Tools::new(Rc::new(Silence), 1 << 20);
                     Worker::new(tools, context.address().recipient(), finished, obituary)
                 });
                 started.borrow_mut().push(address.clone());

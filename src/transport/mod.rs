@@ -4,32 +4,37 @@
 
 mod body;
 
+mod client;
+
+mod site;
+
 mod http1;
+
+mod http2;
 
 mod connect;
 
-mod stream;
+mod proxy;
+
+mod socket;
 
 mod tls;
 
 pub(crate) mod decompress;
 
+pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
-pub use http1::{Http1, Http1Settings};
+pub use client::{HttpSettings, HttpVersion};
+pub use proxy::Proxy;
 pub use tls::TlsSettings;
 
 use crate::operation::Headers;
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 use http::{HeaderName, HeaderValue, Method};
 use std::fmt;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// The body of an answer, in pieces as they come off the socket.
-pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>>>>;
 
 /// Makes HTTP exchanges. Each Worker has one of its own, on its own thread.
 ///

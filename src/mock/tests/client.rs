@@ -13,6 +13,13 @@ pub(super) struct Client {
     pub(super) stream: BufReader<TcpStream>,
 }
 
+/// A mock server, and a connection to it.
+pub(super) fn server_and_client() -> (MockServer, Client) {
+    let server = MockServer::start().expect("a server");
+    let client = Client::new(&server);
+    (server, client)
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(super) struct Answer {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, server_and_client};
 use crate::mock::{MockServer, embedding_of, labels_of, score_of, token};
 
 fn floats(row: &Value) -> Vec<f32> {
@@ -11,8 +11,7 @@ fn floats(row: &Value) -> Vec<f32> {
 
 #[test]
 fn embeddings_come_as_floats_or_base64() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let answer = client.post(
         "/v1/embeddings",
         "",
@@ -47,8 +46,7 @@ fn embeddings_come_as_floats_or_base64() {
 
 #[test]
 fn a_large_row_is_the_same_when_it_is_remembered() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     for dimensions in [64, 1024] {
         let body = json!({"input": ["a", "b"], "dimensions": dimensions}).to_string();
         let first = client.post("/v1/embeddings", "", &body);
@@ -101,8 +99,7 @@ fn predict_answers_labels_for_each_input() {
 
 #[test]
 fn a_completion_has_the_tokens_it_was_asked_for() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let body = r#"{"model":"m","messages":[{"role":"system","content":null},{"role":"user",
         "content":[{"type":"text","text":"abcd"},{"type":"image_url","image_url":{"url":"x"}}]},
         {"role":"user","content":"abcde"}],"max_completion_tokens":3,"max_tokens":9}"#;
@@ -177,8 +174,7 @@ fn a_text_stream_has_no_role_and_no_usage_unasked() {
 
 #[test]
 fn an_echo_tells_what_it_was_sent() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let json = client
         .post(
             "/echo/a/b?x=1&y",
@@ -208,8 +204,7 @@ fn an_echo_tells_what_it_was_sent() {
 
 #[test]
 fn an_echo_speaks_messagepack_to_those_who_do() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let answer = client.post(
         "/echo",
         "accept: application/vnd.msgpack, */*\r\n",
@@ -229,8 +224,7 @@ fn an_echo_speaks_messagepack_to_those_who_do() {
 
 #[test]
 fn wrong_requests_are_told_so() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     for (path, body) in [
         ("/v1/embeddings", "{"),
         ("/v1/embeddings", r#"{"input":[]}"#),
@@ -277,8 +271,7 @@ fn wrong_requests_are_told_so() {
 
 #[test]
 fn health_and_options_answer_without_work() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     assert_eq!(client.get("GET", "/health").json(), json!({"status": "ok"}));
     let answer = client.get("HEAD", "/health");
     assert_eq!(

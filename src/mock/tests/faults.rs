@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, Ended, request};
+use super::client::{Answer, Client, Ended, request, server_and_client};
 use crate::mock::{Fault, MockServer, Rule};
 
 const BATCH: &str = r#"{"input":["a","b","c"],"model":"m"}"#;
@@ -13,16 +13,21 @@ const BASE64: &str = r#"{"input":["a","b","c"],"model":"m","encoding_format":"ba
 
 /// Asks for embeddings under a fault, on a connection of its own.
 fn ask(server: &MockServer, faults: &str, body: &str) -> (Client, Result<Answer, Ended>) {
+    ask_at("/v1/embeddings", server, faults, body)
+}
+
+fn ask_at(
+    path: &str,
+    server: &MockServer,
+    faults: &str,
+    body: &str,
+) -> (Client, Result<Answer, Ended>) {
     let mut client = Client::new(server);
     if faults.starts_with("hang") {
         client.patience(Duration::from_millis(300));
     }
-    client.send(request(
-        "POST",
-        "/v1/embeddings",
-        &format!("x-mock-fault: {faults}\r\n"),
-        body,
-    ));
+    let header = format!("x-mock-fault: {faults}\r\n");
+    client.send(request("POST", path, &header, body));
     let answer = client.answer();
     (client, answer)
 }
@@ -135,7 +140,8 @@ fn rows_are_wrong() {
 fn rows_of_rankings_are_wrong_too() {
     let server = MockServer::start().expect("a server");
     let ask = |path: &str, fault: &str, body: &str| {
-        Client::new(&server).post(path, &format!("x-mock-fault: {fault}\r\n"), body)
+        let (_, answer) = ask_at(path, &server, fault, body);
+        answer.expect("an answer")
     };
     for (fault, rows) in [("short_rows", 1), ("extra_rows", 3)] {
         let rerank = ask("/rerank", fault, r#"{"query":"q","texts":["a","b"]}"#).json();
@@ -216,13 +222,8 @@ fn streams_break_off() {
     let server = MockServer::start().expect("a server");
     let body = r#"{"messages":[],"stream":true,"max_tokens":10}"#;
     let stream = |faults: &str| {
-        let mut client = Client::new(&server);
-        if faults.starts_with("hang") {
-            client.patience(Duration::from_millis(300));
-        }
-        let header = format!("x-mock-fault: {faults}\r\n");
-        client.send(request("POST", "/v1/chat/completions", &header, body));
-        client.answer().expect("a head")
+        let (_, answer) = ask_at("/v1/chat/completions", &server, faults, body);
+        answer.expect("a head")
     };
     let sound = stream("");
     assert!(sound.whole);
@@ -261,8 +262,7 @@ fn rules_play_out_in_sequence_and_count_down() {
 
 #[test]
 fn rules_choose_by_header_body_share_and_load() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (server, mut client) = server_and_client();
     let mut status =
         |headers: &str, body: &str| client.post("/v1/embeddings", headers, body).status;
     server.inject(Rule::on("", Fault::status(401)).when_header("Authorization", "Bearer bad"));
@@ -281,8 +281,7 @@ fn rules_choose_by_header_body_share_and_load() {
 
 #[test]
 fn rules_are_set_over_http() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (server, mut client) = server_and_client();
     let rule = r#"{"path":"/v1/embeddings","times":1,"faults":"status=503;retry_after=2"}"#;
     assert_eq!(client.post("/mock/rules", "", rule).status, 200);
     let listed = client.post("/mock/rules", "", &format!("[{rule}]")).json();

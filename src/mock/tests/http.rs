@@ -1,19 +1,19 @@
 //! Requests in every form that HTTP/1 allows, and in some that it does not.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use super::client::{Client, Ended, request};
+use super::client::{Client, Ended, request, server_and_client};
 use crate::mock::{MockConfig, MockServer};
 
 #[test]
 fn requests_come_in_chunks_and_in_pieces() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     client
         .send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"k\":\r");
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::thread::sleep(Duration::from_millis(20));
     client.send("\n3;ext=1\r\n12}\r\n0\r\nx-trailer: 1\r\n");
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::thread::sleep(Duration::from_millis(20));
     client.send("\r\nGET /echo?next HTTP/1.1\r\n\r\n");
     assert_eq!(client.answer().expect("one").json()["body"]["k"], 12);
     assert_eq!(client.answer().expect("two").json()["query"], "next");
@@ -21,8 +21,7 @@ fn requests_come_in_chunks_and_in_pieces() {
 
 #[test]
 fn pipelined_requests_are_answered_in_turn() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let mut all = String::new();
     for n in 0..50 {
         let delay = if n % 10 == 0 {
@@ -43,8 +42,7 @@ fn pipelined_requests_are_answered_in_turn() {
 
 #[test]
 fn a_client_that_waits_for_continue_is_told_to() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     client.send("POST /echo HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
     assert_eq!(client.answer().expect("leave").status, 100);
     client.send("{}");
@@ -66,20 +64,18 @@ fn connections_close_when_asked() {
         let mut client = Client::new(&server);
         client.send(request);
         assert_eq!(client.answer().expect("an answer").status, 200);
-        client.patience(std::time::Duration::from_millis(50));
+        if keeps {
+            client.patience(Duration::from_millis(50));
+        }
         let wanted = if keeps { Ended::Silent } else { Ended::Closed };
-        assert_eq!(
-            client.answer().expect_err("no second answer"),
-            wanted,
-            "{request}"
-        );
+        let ended = client.answer().expect_err("no second answer");
+        assert_eq!(ended, wanted, "{request}");
     }
 }
 
 #[test]
 fn a_stream_to_an_old_client_ends_with_the_connection() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let body = r#"{"prompt":"a","stream":true}"#;
     let length = body.len();
     client.send(format!(
@@ -117,8 +113,7 @@ fn what_is_no_request_is_refused_and_counted() {
 
 #[test]
 fn large_bodies_go_both_ways() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let mut body = String::from("[");
     for n in 0..1_000_000 {
         write!(body, "{n:09},").expect("memory");

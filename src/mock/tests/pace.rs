@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, request};
+use super::client::{Client, request, server_and_client};
 use crate::mock::{Latency, MockConfig, MockServer};
 
 /// When each content token arrives, counted from just before the request is
@@ -29,8 +29,7 @@ fn arrivals(client: &mut Client, headers: &str, tokens: usize) -> Vec<Duration> 
 
 #[test]
 fn tokens_come_on_an_absolute_schedule() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (_server, mut client) = server_and_client();
     let pace = "x-mock-ttft-ms: 20\r\nx-mock-itl-ms: 2.5\r\n";
     let mut lateness: Vec<Duration> = Vec::new();
     for _ in 0..3 {

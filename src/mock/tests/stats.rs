@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, Ended, request};
+use super::client::{Client, Ended, request, server_and_client};
 use crate::mock::{Fault, MockServer, Rule, Stats};
 
 /// Waits until the counters say so; they follow a client's close within
@@ -21,8 +21,7 @@ fn until(server: &MockServer, holds: impl Fn(&Stats) -> bool) -> Stats {
 
 #[test]
 fn requests_are_counted_by_path_key_and_status() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (server, mut client) = server_and_client();
     client.post(
         "/v1/embeddings",
         "authorization: Bearer k1\r\n",
@@ -103,8 +102,7 @@ fn a_client_that_leaves_is_noticed_while_its_answer_is_due() {
 
 #[test]
 fn a_client_that_leaves_an_answer_unread_is_noticed() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
+    let (server, mut client) = server_and_client();
     client.send(request(
         "POST",
         "/embeddings",
@@ -138,9 +136,8 @@ fn what_a_fault_closes_is_dropped_not_aborted() {
 
 #[test]
 fn what_was_in_flight_at_a_reset_counts_no_more() {
-    let server = MockServer::start().expect("a server");
-    let mut client = Client::new(&server);
-    client.send(request("POST", "/echo", "x-mock-latency-ms: 50\r\n", ""));
+    let (server, mut client) = server_and_client();
+    client.send(request("POST", "/echo", "x-mock-latency-ms: 1000\r\n", ""));
     until(&server, |stats| stats.in_flight == 1);
     server.clear();
     assert_eq!(
