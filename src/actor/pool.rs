@@ -6,7 +6,7 @@ use super::messages::{
 };
 use crate::policy::route::least_loaded;
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::time::Duration;
 
 /// How a Worker is reached.
@@ -25,7 +25,7 @@ pub(super) struct WorkerPool {
     workers: Vec<WorkerSlot>,
     /// In flight a Worker, beside the slots so that routing sees one slice.
     loads: Vec<usize>,
-    assigned: HashMap<AttemptId, usize>,
+    assigned: FxHashMap<AttemptId, usize>,
     finished: Recipient<Finished>,
     ended: Recipient<Ended>,
     stopping: bool,
@@ -53,7 +53,7 @@ impl WorkerPool {
             workers: slots.collect(),
             loads: vec![0; workers],
             start,
-            assigned: HashMap::new(),
+            assigned: FxHashMap::default(),
             finished,
             ended,
             stopping: false,

@@ -10,8 +10,8 @@ use super::messages::{
     Abort, Assign, AttemptId, Finished, Flush, Outcome, Stop, Success, WorkerGone,
 };
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Drop for Obituary {
 /// Sends attempts over its own connections.
 pub(super) struct Worker {
     tools: Tools,
-    running: HashMap<AttemptId, AbortHandle>,
+    running: FxHashMap<AttemptId, AbortHandle>,
     outbox: Rc<Outbox>,
     finished: Recipient<Finished>,
     _obituary: Obituary,
@@ -51,7 +51,7 @@ impl Worker {
     ) -> Self {
         Self {
             tools,
-            running: HashMap::new(),
+            running: FxHashMap::default(),
             outbox: Rc::new(Outbox {
                 own,
                 ended: RefCell::default(),

@@ -11,8 +11,8 @@ use super::{
 use crate::error::Result as Checked;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -87,9 +87,9 @@ struct Inner {
     version: HttpVersion,
     connector: Connector,
     rules: Arc<Rules>,
-    sites: RefCell<HashMap<Target, Rc<Site>>>,
+    sites: RefCell<FxHashMap<Target, Rc<Site>>>,
     /// By the identity of the head, which each holds: its address is not given to another.
-    prepared: RefCell<HashMap<usize, Rc<Prepared>>>,
+    prepared: RefCell<FxHashMap<usize, Rc<Prepared>>>,
 }
 
 impl Transport for Http {
