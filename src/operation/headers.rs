@@ -1,14 +1,15 @@
-//! The headers of an answer, in one allocation.
+//! The headers of an answer, in one allocation, which answers with the same ones share.
 
 use crate::decode::Format;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The headers of an answer: names in lower case, values as text, in the order in which they came.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     /// `name NUL value LF` for each; neither can hold a NUL or an LF.
-    text: Box<str>,
+    text: Arc<str>,
 }
 
 impl Headers {
@@ -31,9 +32,7 @@ impl Headers {
             }
             text.push('\n');
         }
-        Self {
-            text: text.into_boxed_str(),
-        }
+        Self { text: text.into() }
     }
 
     /// All names and values. A name that came twice is here twice.

@@ -14,7 +14,7 @@ mod head;
 
 mod pool;
 
-pub(super) use head::{HeadReader, write_header, write_shared};
+pub(super) use head::{HeadReader, LastHead, write_header, write_shared};
 pub(super) use pool::Pool;
 
 use super::connect::Connector;
@@ -49,8 +49,8 @@ pub(super) async fn send(
         None => Connection::new(connector.open(site).await?.socket, now),
     };
     let is_head = request.head.method == Method::HEAD;
-    let (head, body) = written(prepared, request);
-    let answer = match connection.exchange(head, body).await {
+    connection.begin(|head| write(prepared, request, head));
+    let answer = match connection.exchange(&site.last_head).await {
         Ok(answer) => answer,
         Err(cause) => {
             // What took one idle connection (a restart, a NAT that forgot) took the others, and
@@ -79,29 +79,21 @@ pub(super) async fn send(
     })
 }
 
-/// A request as it is written: its head, and its body where that is large.
-fn written(prepared: &Prepared, request: Request) -> (Bytes, Bytes) {
-    /// For the headers of one request, and the length of its body.
-    const ROOM: usize = 256;
-    let Request {
-        head,
-        headers,
-        body,
-    } = request;
-    let length = body.as_ref().map(Bytes::len);
-    let copied = length.filter(|length| *length <= COPIED);
-    let shared = &prepared.written;
-    let mut bytes = Vec::with_capacity(shared.len() + ROOM + copied.unwrap_or_default());
-    bytes.extend_from_slice(shared);
-    for (name, value) in &headers {
-        write_header(&mut bytes, name, value);
+/// Writes a request's head, and its body behind it where that is small; gives the body otherwise.
+fn write(prepared: &Prepared, request: Request, into: &mut Vec<u8>) -> Bytes {
+    into.extend_from_slice(&prepared.written);
+    for (own, name) in &prepared.own {
+        into.extend_from_slice(name.as_str().as_bytes());
+        into.extend_from_slice(b": ");
+        request.own.write(*own, into);
+        into.extend_from_slice(b"\r\n");
     }
-    head::write_end(&mut bytes, &head.method, length);
-    let body = body.unwrap_or_default();
-    if copied.is_some() {
-        bytes.extend_from_slice(&body);
-        (bytes.into(), Bytes::new())
-    } else {
-        (bytes.into(), body)
+    let length = request.body.as_ref().map(Bytes::len);
+    head::write_end(into, &request.head.method, length);
+    let body = request.body.unwrap_or_default();
+    if body.len() > COPIED {
+        return body;
     }
+    into.extend_from_slice(&body);
+    Bytes::new()
 }

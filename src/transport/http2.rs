@@ -224,8 +224,12 @@ pub(super) async fn send(
     request: Request,
 ) -> Result<Response, TransportError> {
     let mut head = prepared.http2()?;
-    for (name, value) in request.headers {
-        add(head.headers_mut(), name, value);
+    for (own, name) in &prepared.own {
+        let mut value = Vec::with_capacity(64);
+        request.own.write(*own, &mut value);
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            head.headers_mut().insert(name, value);
+        }
     }
     if let Some(body) = &request.body {
         head.headers_mut().insert(CONTENT_LENGTH, body.len().into());

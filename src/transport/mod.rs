@@ -6,6 +6,8 @@ mod body;
 
 mod client;
 
+mod own;
+
 mod site;
 
 mod http1;
@@ -25,6 +27,7 @@ pub(crate) mod decompress;
 pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
+pub use own::OwnHeaders;
 pub use proxy::Proxy;
 pub use tls::TlsSettings;
 
@@ -116,8 +119,8 @@ impl fmt::Debug for Head {
 pub struct Request {
     /// What it shares with others. A transport may keep what it derives from this, by identity.
     pub head: Arc<Head>,
-    /// The headers of this request alone.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The headers of this attempt alone.
+    pub own: OwnHeaders,
     /// The body; `None` sends none.
     pub body: Option<Bytes>,
 }

@@ -1,12 +1,13 @@
 //! What a transport knows of one server, and of the requests that share a head.
 
-use super::http1::{self, Pool};
+use super::http1::{self, LastHead, Pool};
 use super::http2::{self, Sessions};
+use super::own::OwnHeader;
 use super::proxy::ProxyServer;
 use super::{Head, TransportError};
-use http::HeaderValue;
 use http::header::PROXY_AUTHORIZATION;
-use std::cell::OnceCell;
+use http::{HeaderName, HeaderValue};
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub(super) struct Site {
     pub(super) target: Target,
     pub(super) proxy: Option<Arc<ProxyServer>>,
     pub(super) http1: Rc<Pool>,
+    pub(super) last_head: RefCell<LastHead>,
     pub(super) http2: Sessions,
 }
 
@@ -65,6 +67,7 @@ impl Site {
             target,
             proxy,
             http1: Rc::default(),
+            last_head: RefCell::default(),
             http2: Sessions::default(),
         }
     }
@@ -76,6 +79,8 @@ pub(super) struct Prepared {
     pub(super) site: Rc<Site>,
     /// For HTTP/1.1: the head, up to the headers of one request.
     pub(super) written: Box<[u8]>,
+    /// Which headers of its own a request has.
+    pub(super) own: Box<[(OwnHeader, HeaderName)]>,
     http2: OnceCell<http::Request<()>>,
     head: Arc<Head>,
 }
@@ -95,6 +100,7 @@ impl Prepared {
         Self {
             site,
             written: written.into(),
+            own: OwnHeader::of(head).map(|own| (own, own.name())).collect(),
             http2: OnceCell::new(),
             head: Arc::clone(head),
         }

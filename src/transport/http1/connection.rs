@@ -1,10 +1,10 @@
 //! One connection: what is to be written to it, and what was read from it.
 
-use super::head::{AnswerHead, HeadReader};
+use super::head::{AnswerHead, HeadReader, LastHead};
 use crate::transport::TransportError;
 use crate::transport::socket::Socket;
-use bytes::buf::Chain;
 use bytes::{Buf, Bytes};
+use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,8 +19,11 @@ const ROOM: usize = 8 << 10;
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: Socket,
-    /// What is still to be written: a head, and a body that was too large to be copied behind it.
-    outgoing: Chain<Bytes, Bytes>,
+    /// What is to be written: a head, of which `written` bytes are; then a body, if it was too large
+    /// to be copied behind its head.
+    head: Vec<u8>,
+    written: usize,
+    body: Bytes,
     flushed: bool,
     /// Why the peer takes no more bytes. It may still have answered.
     deaf: Option<io::Error>,
@@ -35,7 +38,9 @@ impl Connection {
     pub(super) fn new(socket: Socket, now: Instant) -> Self {
         Self {
             socket,
-            outgoing: Bytes::new().chain(Bytes::new()),
+            head: Vec::new(),
+            written: 0,
+            body: Bytes::new(),
             flushed: true,
             deaf: None,
             read: Vec::with_capacity(ROOM),
@@ -53,17 +58,27 @@ impl Connection {
 
     /// Whether all was written, and nothing was read that belongs to no answer.
     pub(super) fn is_clean(&self) -> bool {
-        self.deaf.is_none() && !self.outgoing.has_remaining() && self.unread().is_empty()
+        self.deaf.is_none() && self.is_written() && self.unread().is_empty()
     }
 
-    /// Writes a request, and reads the head of its answer, which may come before all is written.
+    fn is_written(&self) -> bool {
+        self.written == self.head.len() && self.body.is_empty()
+    }
+
+    /// Sets a request up: `write` writes its head, and gives the body that it did not write.
+    pub(super) fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Bytes) {
+        self.head.clear();
+        self.written = 0;
+        self.body = write(&mut self.head);
+        self.flushed = false;
+    }
+
+    /// Writes the request, and reads the head of its answer, which may come before all is written.
+    /// `last` is the one that the server sent before.
     pub(super) async fn exchange(
         &mut self,
-        head: Bytes,
-        body: Bytes,
+        last: &RefCell<LastHead>,
     ) -> Result<AnswerHead, TransportError> {
-        self.outgoing = head.chain(body);
-        self.flushed = false;
         let mut reader = HeadReader::default();
         std::future::poll_fn(|cx| {
             loop {
@@ -71,7 +86,13 @@ impl Connection {
                 if ready!(self.poll_fill(cx))? == 0 {
                     return Poll::Ready(Err(self.ended_early()));
                 }
+                let known = last.borrow().recall(self.unread());
+                if let Some((head, length)) = known {
+                    self.consume(length);
+                    return Poll::Ready(Ok(head));
+                }
                 if let Some((head, length)) = reader.read(self.unread())? {
+                    last.borrow_mut().remember(&self.unread()[..length], &head);
                     self.consume(length);
                     return Poll::Ready(Ok(head));
                 }
@@ -83,12 +104,12 @@ impl Connection {
     /// Writes what the peer takes now. One that closed its side may have answered nevertheless.
     pub(super) fn write(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
         while self.deaf.is_none() && !self.flushed {
-            let written = if self.outgoing.has_remaining() {
-                self.poll_write_some(cx)
-            } else {
+            let written = if self.is_written() {
                 let flushed = Pin::new(&mut self.socket).poll_flush(cx);
                 self.flushed = flushed.is_ready();
                 flushed
+            } else {
+                self.poll_write_some(cx)
             };
             match written {
                 Poll::Pending => break,
@@ -102,12 +123,17 @@ impl Connection {
 
     fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut socket = Pin::new(&mut self.socket);
-        if self.outgoing.last_ref().has_remaining() {
-            return poll_write_buf(socket, cx, &mut self.outgoing).map_ok(drop);
+        let head = &self.head[self.written..];
+        let written = if self.body.is_empty() {
+            // A vectored write of one piece costs the kernel more than a plain one.
+            ready!(socket.as_mut().poll_write(cx, head))?
+        } else {
+            ready!(poll_write_buf(socket, cx, &mut head.chain(&mut self.body)))?
+        };
+        if written == 0 {
+            return Poll::Ready(Err(ErrorKind::WriteZero.into()));
         }
-        // A vectored write of one piece costs the kernel more than a plain one.
-        let written = ready!(socket.as_mut().poll_write(cx, self.outgoing.chunk()))?;
-        self.outgoing.advance(written);
+        self.written = self.head.len().min(self.written + written);
         Poll::Ready(Ok(()))
     }
 

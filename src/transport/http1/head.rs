@@ -48,7 +48,7 @@ pub(super) fn write_end(bytes: &mut Vec<u8>, method: &Method, body: Option<usize
 }
 
 /// The head of an answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::transport) struct AnswerHead {
     pub(in crate::transport) status: u16,
     pub(in crate::transport) headers: Headers,
@@ -68,6 +68,31 @@ pub(super) enum Framing {
     Chunked,
     /// With the connection.
     UntilClose,
+}
+
+/// The head that a server sent last. Many answers have the same one to the byte, and a comparison
+/// is faster than reading; besides, they then share one text in memory.
+#[derive(Debug, Default)]
+pub(in crate::transport) struct LastHead {
+    bytes: Vec<u8>,
+    head: Option<AnswerHead>,
+}
+
+impl LastHead {
+    /// The head that `bytes` begin with, and how long it is, if it is the same as the last.
+    pub(super) fn recall(&self, bytes: &[u8]) -> Option<(AnswerHead, usize)> {
+        let head = self.head.as_ref()?;
+        bytes
+            .starts_with(&self.bytes)
+            .then(|| (head.clone(), self.bytes.len()))
+    }
+
+    /// Remembers a head, which `bytes` are.
+    pub(super) fn remember(&mut self, bytes: &[u8], head: &AnswerHead) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.head = Some(head.clone());
+    }
 }
 
 /// Looks for the head of an answer in bytes that come in pieces.
