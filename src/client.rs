@@ -250,6 +250,19 @@ impl ClientBuilder {
         self
     }
 
+    /// Checks the base URL and the key, and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// When one is bad.
+    pub fn validate(&self) -> Result<()> {
+        self.base_url.as_ref().map_err(Error::clone)?;
+        match &self.api_key {
+            Some(Err(refused)) => Err(refused.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the settings and makes the client.
     ///
     /// # Errors

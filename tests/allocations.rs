@@ -92,4 +92,3 @@ fn a_request_makes_few_allocations() {
     assert!(embed < MOST_FOR_EMBED, "{embed}");
     assert!(post < MOST_FOR_POST, "{post}");
 }
-

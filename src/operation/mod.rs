@@ -29,7 +29,7 @@ mod headers;
 mod inputs;
 
 pub(crate) use answer::Collect;
-pub use answer::{Answer, RequestError, RequestRecord};
+pub use answer::{Answer, Parts, RequestError, RequestRecord};
 pub(crate) use call::Call;
 pub use classify::{Classifications, Classify};
 pub use embed::{Embed, EncodingFormat};
