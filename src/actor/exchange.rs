@@ -75,7 +75,8 @@ impl Exchange {
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
-        let _turn = self.tools.turns.wait(response.content_length).await;
+        let length = response.content_length.filter(|_| response.body.can_wait());
+        let _turn = self.tools.turns.wait(length).await;
         let mut buffer = self.tools.buffers.borrow_mut().take();
         let result = self.read(response, &mut buffer).await;
         self.tools.buffers.borrow_mut().give(buffer);

@@ -23,6 +23,11 @@ pub trait ReadBody {
         cx: &mut Context<'_>,
         into: &mut Vec<u8>,
     ) -> Poll<Result<usize, TransportError>>;
+
+    /// Whether what has not been read stays in the kernel, and holds up nothing but this body.
+    fn can_wait(&self) -> bool {
+        false
+    }
 }
 
 /// A body that is there.

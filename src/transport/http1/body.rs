@@ -141,4 +141,8 @@ impl ReadBody for Http1Body {
             return Poll::Ready(Ok(read));
         }
     }
+
+    fn can_wait(&self) -> bool {
+        true
+    }
 }
