@@ -62,25 +62,44 @@ impl Connector {
 
     /// Opens a connection over which a request to `site` can be sent.
     pub(super) async fn open(&self, site: &Site) -> Result<Opened, TransportError> {
-        self.open_in_time(self.connect(site, site.target.secure))
-            .await
+        // HTTP/1.1 alone is offered, as to proxies: a server that is several may choose anew.
+        let opening = self.connect(site, site.target.secure, &self.tls.proxies);
+        self.in_time(site, opening).await
     }
 
     /// The same for HTTP/2, of which a proxy passes on nothing: it is always asked for a tunnel.
-    pub(super) async fn open_for_http2(&self, site: &Site) -> Result<Opened, TransportError> {
-        self.open_in_time(self.connect(site, true)).await
-    }
-
-    async fn open_in_time(
+    /// What is begun over the connection is given as much time as is left.
+    pub(super) async fn open_for_http2<T>(
         &self,
-        opening: impl Future<Output = Result<Opened, TransportError>>,
-    ) -> Result<Opened, TransportError> {
-        let late = "connecting took too long (connect_timeout)".to_owned();
-        let opened = tokio::time::timeout(self.timeout, opening).await;
-        opened.unwrap_or(Err(TransportError::Connect(late)))
+        site: &Site,
+        begin: impl AsyncFnOnce(Opened) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
+        let opening = async {
+            let opened = self.connect(site, true, &self.tls.servers).await?;
+            begin(opened).await
+        };
+        self.in_time(site, opening).await
     }
 
-    async fn connect(&self, site: &Site, needs_tunnel: bool) -> Result<Opened, TransportError> {
+    async fn in_time<T>(
+        &self,
+        site: &Site,
+        opening: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        let opened = tokio::time::timeout(self.timeout, opening).await;
+        opened.unwrap_or_else(|_| {
+            let way = site.proxy.as_ref().map_or("", |_| " through the proxy");
+            let late = format!("connecting{way} took too long (connect_timeout)");
+            Err(TransportError::Connect(late))
+        })
+    }
+
+    async fn connect(
+        &self,
+        site: &Site,
+        needs_tunnel: bool,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Opened, TransportError> {
         let target = &site.target;
         let socket = match &site.proxy {
             None => Socket::Plain(self.dial(target).await?),
@@ -98,7 +117,7 @@ impl Connector {
                 speaks_http2: false,
             });
         }
-        let stream = secured(socket, target, &self.tls.servers).await?;
+        let stream = secured(socket, target, tls).await?;
         let agreed = stream.get_ref().1.alpn_protocol();
         Ok(Opened {
             speaks_http2: agreed == Some(b"h2"),
@@ -166,8 +185,9 @@ async fn tunnel(
     proxy: &ProxyServer,
     target: &Target,
 ) -> Result<(), TransportError> {
-    let failed =
-        |cause: io::Error| TransportError::Connect(format!("the proxy opened no tunnel: {cause}"));
+    let refused =
+        |why: String| TransportError::Connect(format!("the proxy opened no tunnel: {why}"));
+    let failed = |cause: io::Error| refused(cause.to_string());
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
     if let Some(value) = &proxy.authorization {
         request.extend_from_slice(b"proxy-authorization: ");
@@ -180,11 +200,10 @@ async fn tunnel(
     let mut reader = HeadReader::default();
     let mut answer = Vec::with_capacity(512);
     let status = loop {
-        if socket.read_buf(&mut answer).await.map_err(failed)? == 0 {
-            return Err(failed(ErrorKind::UnexpectedEof.into()));
-        }
-        // What follows the head would be the server's, which has not been spoken to.
-        if let Some((head, _)) = reader.read(&answer)? {
+        // Byte by byte: what follows the head is the server's, which may speak first.
+        answer.push(socket.read_u8().await.map_err(failed)?);
+        let read = reader.read(&answer);
+        if let Some((head, _)) = read.map_err(|cause| refused(cause.to_string()))? {
             break head.status;
         }
     };
@@ -192,9 +211,7 @@ async fn tunnel(
         return Ok(());
     }
     let status = StatusCode::from_u16(status).map_or(status.to_string(), |code| code.to_string());
-    Err(TransportError::Connect(format!(
-        "the proxy opened no tunnel: it answered {status}"
-    )))
+    Err(refused(format!("it answered {status}")))
 }
 
 async fn secured<S: Io>(

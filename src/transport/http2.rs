@@ -3,25 +3,27 @@
 //! A server has one connection a Worker; another is opened when all streams that it allows on one
 //! are in use. Dropping an exchange resets its stream and leaves the connection to the others.
 
-use super::connect::Connector;
+use super::connect::{Connector, Opened};
 use super::site::{Prepared, Site};
 use super::socket::Socket;
 use super::{Head, ReadBody, Request, Response, TransportError};
 use crate::operation::Headers;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::{self, LocalBoxFuture, Shared};
-use h2::client::SendRequest;
-use h2::{Ping, PingPong, RecvStream, SendStream};
+use futures_util::future::{self, LocalBoxFuture, Shared, WeakShared};
+use h2::client::{Connection, SendRequest};
+use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
+use http::Uri;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
+use http::uri::Authority;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -34,6 +36,9 @@ const CONNECTION_WINDOW: u32 = 64 << 20;
 const FRAME: u32 = 256 << 10;
 /// A longer head of an answer is refused.
 const LONGEST_HEAD: u32 = 128 << 10;
+/// So many streams that were given up are remembered, for what is still on its way to them: as
+/// many as an operation has in flight.
+const MOST_GIVEN_UP: usize = 1024;
 /// A connection is given no more streams after so long, so that a change of address is noticed.
 const LIFETIME: Duration = Duration::from_mins(10);
 /// While streams are open, the server is asked so often whether it is still there, and given so
@@ -44,13 +49,13 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(super) struct Sessions {
     open: RefCell<Vec<Rc<Session>>>,
-    /// A connection that is being opened, which all who want one wait for.
-    opening: RefCell<Option<Opening>>,
+    /// A connection that is being opened, which all who want one wait for. It ends with them.
+    opening: RefCell<Option<WeakShared<Open>>>,
     /// The server chose HTTP/1.1.
     refuses: Cell<bool>,
 }
 
-type Opening = Shared<LocalBoxFuture<'static, Result<(), TransportError>>>;
+type Open = LocalBoxFuture<'static, Result<(), TransportError>>;
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +69,7 @@ impl fmt::Debug for Sessions {
 pub(super) struct Session {
     sender: SendRequest<Bytes>,
     streams: Rc<Cell<usize>>,
-    /// Nothing more can be sent over it.
+    /// No more streams can be opened on it.
     closed: Rc<Cell<bool>>,
     born: Instant,
     driver: AbortHandle,
@@ -94,8 +99,8 @@ pub(super) async fn session(
         if sessions.refuses.get() {
             return Ok(None);
         }
-        if let Some(session) = sessions.with_room() {
-            return Ok(Some(Stream::of(session)));
+        if let Some(stream) = sessions.stream() {
+            return Ok(Some(stream));
         }
         let opening = sessions.opening(connector, site);
         opening.await?;
@@ -103,22 +108,26 @@ pub(super) async fn session(
 }
 
 impl Sessions {
-    fn with_room(&self) -> Option<Rc<Session>> {
+    /// A stream of a connection that has room for one.
+    fn stream(&self) -> Option<Stream> {
         let mut open = self.open.borrow_mut();
         open.retain(|session| {
             let aged = session.born.elapsed() >= LIFETIME && session.streams.get() == 0;
             !session.closed.get() && !aged
         });
-        open.iter().find(|session| session.has_room()).cloned()
+        let mut with_room = open.iter().filter(|session| session.has_room());
+        with_room.find_map(Stream::on)
     }
 
-    fn opening(&self, connector: &Connector, site: &Rc<Site>) -> Opening {
+    fn opening(&self, connector: &Connector, site: &Rc<Site>) -> Shared<Open> {
         let mut opening = self.opening.borrow_mut();
-        let connector = connector.clone();
-        let site = Rc::downgrade(site);
-        opening
-            .get_or_insert_with(|| open(connector, site).boxed_local().shared())
-            .clone()
+        if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {
+            return opening;
+        }
+        let begun = open(connector.clone(), Rc::downgrade(site));
+        let begun = begun.boxed_local().shared();
+        *opening = begun.downgrade();
+        begun
     }
 }
 
@@ -133,27 +142,36 @@ async fn open(connector: Connector, site: Weak<Site>) -> Result<(), TransportErr
 }
 
 async fn open_for(connector: &Connector, site: &Site) -> Result<(), TransportError> {
-    let opened = connector.open_for_http2(site).await?;
-    if site.target.secure && !opened.speaks_http2 {
-        site.http2.refuses.set(true);
-        return Ok(());
+    let opened = connector.open_for_http2(site, async |opened: Opened| {
+        let agreed = !site.target.secure || opened.speaks_http2;
+        Ok(if agreed {
+            Some(begin(opened.socket).await?)
+        } else {
+            None
+        })
+    });
+    match opened.await? {
+        Some(session) => site.http2.open.borrow_mut().push(Rc::new(session)),
+        None => site.http2.refuses.set(true),
     }
-    let session = begin(opened.socket).await?;
-    site.http2.open.borrow_mut().push(Rc::new(session));
     Ok(())
 }
 
 async fn begin(socket: Socket) -> Result<Session, TransportError> {
+    let failed = |cause: h2::Error| {
+        TransportError::Connect(format!("no HTTP/2 can be spoken: {}", described(&cause)))
+    };
     let handshake = h2::client::Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(0)
+        .max_concurrent_reset_streams(MOST_GIVEN_UP)
         .max_frame_size(FRAME)
         .max_header_list_size(LONGEST_HEAD)
         .enable_push(false)
         .handshake(socket);
-    let (sender, mut connection) = handshake
-        .await
-        .map_err(|cause| TransportError::Connect(format!("no HTTP/2: {cause}")))?;
+    let (sender, mut connection) = handshake.await.map_err(failed)?;
+    settled(&mut connection).await.map_err(failed)?;
     let streams = Rc::<Cell<usize>>::default();
     let closed = Rc::<Cell<bool>>::default();
     let pings = connection.ping_pong();
@@ -162,7 +180,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         async move {
             let lost = pin!(until_lost(pings, &streams));
             if let future::Either::Left((Err(cause), _)) = future::select(connection, lost).await {
-                log::debug!("an HTTP/2 connection ended: {cause}");
+                log::debug!("an HTTP/2 connection ended: {}", described(&cause));
             }
             closed.set(true);
         }
@@ -174,6 +192,21 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         born: Instant::now(),
         driver: driver.abort_handle(),
     })
+}
+
+/// Waits until the server has said how many streams it allows: what is sent before may be refused,
+/// and one that speaks no HTTP/2 says something else.
+async fn settled(connection: &mut Connection<Socket, Bytes>) -> Result<(), h2::Error> {
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.poll_unpin(cx) {
+            return Poll::Ready(ended.and(Err(Reason::NO_ERROR.into())));
+        }
+        if connection.max_concurrent_send_streams() == 0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await
 }
 
 /// Ends when the server no longer answers.
@@ -194,32 +227,44 @@ async fn until_lost(pings: Option<PingPong>, streams: &Cell<usize>) {
 }
 
 /// A place on a connection, held until the exchange has ended.
-pub(super) struct Stream(Rc<Session>);
+pub(super) struct Stream {
+    session: Rc<Session>,
+    sender: SendRequest<Bytes>,
+}
 
 impl Stream {
-    fn of(session: Rc<Session>) -> Self {
+    /// `None` where the server takes no more, which is known as soon as its GOAWAY has come.
+    fn on(session: &Rc<Session>) -> Option<Self> {
+        let mut sender = session.sender.clone();
+        let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Err(_)) = ready {
+            session.closed.set(true);
+            return None;
+        }
         session.streams.set(session.streams.get() + 1);
-        Self(session)
+        let session = Rc::clone(session);
+        Some(Self { session, sender })
     }
 
     /// The connection's own trouble, and not this exchange's: nobody else is to meet it.
     fn failed(&self, cause: &h2::Error) -> TransportError {
         if cause.is_go_away() || cause.is_io() {
-            self.0.closed.set(true);
+            self.session.closed.set(true);
         }
-        broken(cause)
+        TransportError::Broken(described(cause))
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.streams.set(self.0.streams.get() - 1);
+        let streams = &self.session.streams;
+        streams.set(streams.get() - 1);
     }
 }
 
 /// Makes one exchange.
 pub(super) async fn send(
-    stream: Stream,
+    mut stream: Stream,
     prepared: &Prepared,
     request: Request,
 ) -> Result<Response, TransportError> {
@@ -234,11 +279,8 @@ pub(super) async fn send(
     if let Some(body) = &request.body {
         head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
     }
-    let mut sender = stream.0.sender.clone();
-    std::future::poll_fn(|cx| sender.poll_ready(cx))
-        .await
-        .map_err(|cause| stream.failed(&cause))?;
-    let (answer, mut sending) = sender
+    let (answer, mut sending) = stream
+        .sender
         .send_request(head, request.body.is_none())
         .map_err(|cause| stream.failed(&cause))?;
     if let Some(body) = request.body {
@@ -252,6 +294,7 @@ pub(super) async fn send(
         .into_parts();
     let length = parts.headers.get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let content_length = length.filter(|_| !body.is_end_stream());
     let pairs = || {
         let headers = parts.headers.iter();
         headers.map(|(name, value)| (name.as_str(), value.as_bytes()))
@@ -259,10 +302,13 @@ pub(super) async fn send(
     Ok(Response {
         status: parts.status.as_u16(),
         headers: Headers::from_pairs(pairs),
-        content_length: length.filter(|_| !body.is_end_stream()),
+        content_length,
         body: Box::new(Http2Body {
             body,
-            _sending: sending,
+            received: 0,
+            announced: content_length,
+            sending,
+            refused: !parts.status.is_success(),
             stream,
         }),
     })
@@ -271,9 +317,17 @@ pub(super) async fn send(
 /// The part of a request that all with one head share.
 pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportError> {
     let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
+    let mut uri = Uri::try_from(&*head.url)
+        .map_err(|cause| bad(cause.into()))?
+        .into_parts();
+    // A caller may have set another name than the URL's.
+    if let Some((_, host)) = head.headers.iter().find(|(name, _)| *name == HOST) {
+        let host = Authority::try_from(host.as_bytes());
+        uri.authority = Some(host.map_err(|cause| bad(cause.into()))?);
+    }
     let mut request = http::Request::builder()
         .method(head.method.clone())
-        .uri(&*head.url)
+        .uri(Uri::from_parts(uri).map_err(|cause| bad(cause.into()))?)
         .version(http::Version::HTTP_2)
         .body(())
         .map_err(bad)?;
@@ -284,7 +338,7 @@ pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportErr
 }
 
 /// Adds a header, unless it concerns a connection, which HTTP/2 has no headers for (RFC 9113,
-/// section 8.2.2). The host is in the URL.
+/// section 8.2.2). The host is the authority that is asked.
 fn add(headers: &mut http::HeaderMap, name: HeaderName, value: HeaderValue) {
     let of_connection = [
         CONNECTION,
@@ -303,9 +357,34 @@ fn add(headers: &mut http::HeaderMap, name: HeaderName, value: HeaderValue) {
 /// The body of an answer.
 struct Http2Body {
     body: RecvStream,
+    received: u64,
+    announced: Option<u64>,
     /// An answer may come before its request has been sent whole.
-    _sending: SendStream<Bytes>,
+    sending: SendStream<Bytes>,
+    refused: bool,
     stream: Stream,
+}
+
+impl Drop for Http2Body {
+    fn drop(&mut self) {
+        // What a server has refused it may never read; what was sent whole, this changes nothing of.
+        if self.refused {
+            self.sending.send_reset(Reason::CANCEL);
+        }
+    }
+}
+
+impl Http2Body {
+    /// The end, where nothing but the announced length can tell whether it is one.
+    fn end(&self) -> Result<usize, TransportError> {
+        match self.announced {
+            Some(expected) if self.received < expected => Err(TransportError::Truncated {
+                received: self.received,
+                expected,
+            }),
+            _ => Ok(0),
+        }
+    }
 }
 
 impl ReadBody for Http2Body {
@@ -315,14 +394,17 @@ impl ReadBody for Http2Body {
         into: &mut Vec<u8>,
     ) -> Poll<Result<usize, TransportError>> {
         loop {
-            let Some(piece) = ready!(self.body.poll_data(cx)) else {
-                return Poll::Ready(Ok(0));
+            let piece = match ready!(self.body.poll_data(cx)) {
+                Some(Ok(piece)) => piece,
+                Some(Err(cause)) if is_no_failure(&cause) => return Poll::Ready(self.end()),
+                Some(Err(cause)) => return Poll::Ready(Err(self.stream.failed(&cause))),
+                None => return Poll::Ready(Ok(0)),
             };
-            let piece = piece.map_err(|cause| self.stream.failed(&cause))?;
             if piece.is_empty() {
                 continue;
             }
             into.extend_from_slice(&piece);
+            self.received += piece.len() as u64;
             let released = self.body.flow_control().release_capacity(piece.len());
             released.map_err(|cause| self.stream.failed(&cause))?;
             return Poll::Ready(Ok(piece.len()));
@@ -330,6 +412,24 @@ impl ReadBody for Http2Body {
     }
 }
 
-fn broken(cause: &h2::Error) -> TransportError {
-    TransportError::Broken(cause.to_string())
+/// A server that has answered, and wants no more of the request, resets its stream so (RFC 9113,
+/// section 8.1).
+fn is_no_failure(cause: &h2::Error) -> bool {
+    cause.is_reset() && cause.is_remote() && cause.reason() == Some(Reason::NO_ERROR)
 }
+
+/// What went wrong, without the words that a server may add to it: they may quote a key.
+fn described(cause: &h2::Error) -> String {
+    let Some(reason) = cause.reason() else {
+        return cause.to_string();
+    };
+    let what = match (cause.is_remote(), cause.is_reset()) {
+        (true, true) => "the server reset the stream",
+        (true, false) => "the server ended the connection",
+        (false, _) => "the connection broke",
+    };
+    format!("{what}: {reason}")
+}
+
+#[cfg(test)]
+mod tests;

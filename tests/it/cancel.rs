@@ -1,26 +1,21 @@
 //! Nothing that was given up stays open, and nothing hangs.
 
-use crate::support::{async_client_of, client_of, eventually, texts};
+use crate::support::{
+    async_client_of, best_of_five, client_of, eventually, eventually_closed, eventually_in_flight,
+    hanging_mock, one_each, texts,
+};
 use hedgerow::mock::{Fault, MockServer, Rule};
 use hedgerow::{CancellationToken, Embed, Preference};
 use std::time::{Duration, Instant};
 
 /// A server that never answers, and a call of 20 requests to it.
 fn hanging() -> (MockServer, Embed, CancellationToken) {
-    let server = MockServer::start().unwrap();
-    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
     let token = CancellationToken::new();
     let call = Embed::new(texts(20), "m").preference(Preference {
-        batch_size: 1,
         cancel_token: Some(token.clone()),
-        ..Preference::default()
+        ..one_each()
     });
-    (server, call, token)
-}
-
-/// The shortest of a few tries: the machine may be busy with other tests during any of them.
-fn best_of_five(mut attempt: impl FnMut() -> Duration) -> Duration {
-    (0..5).map(|_| attempt()).min().unwrap()
+    (hanging_mock(), call, token)
 }
 
 const SOON: Duration = Duration::from_millis(50);
@@ -37,13 +32,13 @@ fn one_token_ends_all_operations_that_have_it_and_those_to_come() {
             std::thread::spawn(move || client.embed(call))
         })
         .collect();
-    eventually("all hang", || server.stats().in_flight == 60);
+    eventually_in_flight(&server, 60);
     token.cancel();
     for caller in callers {
         assert!(caller.join().unwrap().unwrap_err().is_cancelled());
     }
     assert!(client.embed(call).unwrap_err().is_cancelled());
-    eventually("all is closed", || server.stats().connections_open == 0);
+    eventually_closed(&server);
 }
 
 #[test]
@@ -52,14 +47,11 @@ fn a_dropped_future_aborts_its_requests() {
         let (server, call, _) = hanging();
         let client = async_client_of(&server.url());
         let pending = client.embed(call);
-        eventually("20 requests hang", || server.stats().in_flight == 20);
-        let start = Instant::now();
+        eventually_in_flight(&server, 20);
         drop(pending);
-        eventually("all sockets are closed", || {
-            server.stats().connections_open == 0
-        });
+        let took = eventually_closed(&server);
         assert_eq!(server.stats().aborted, 20);
-        start.elapsed()
+        took
     });
     assert!(took < SOON, "{took:?}");
 }
@@ -71,7 +63,7 @@ fn a_hedge_s_loser_is_closed() {
     let client = client_of(&server.url());
     let call = Embed::new(texts(1), "m").preference(Preference {
         hedge_delay: Some(Duration::from_millis(50).into()),
-        ..Preference::default()
+        ..one_each()
     });
     client.embed(call).unwrap();
     eventually("the loser is closed", || server.stats().aborted == 1);
@@ -96,7 +88,7 @@ fn an_attempt_s_timeout_covers_connect_head_and_body() {
         assert!(error.is_timeout(), "{error}");
         assert!(start.elapsed() >= Duration::from_millis(300));
         assert_eq!(server.stats().requests, 2);
-        eventually("all is closed", || server.stats().connections_open == 0);
+        eventually_closed(&server);
     }
 }
 
@@ -105,13 +97,12 @@ fn the_total_timeout_ends_the_operation_and_closes_its_sockets() {
     let (server, call, _) = hanging();
     let client = client_of(&server.url());
     let call = call.preference(Preference {
-        batch_size: 1,
         total_timeout: Some(Duration::from_millis(200)),
-        ..Preference::default()
+        ..one_each()
     });
     let start = Instant::now();
     let error = client.embed(call).unwrap_err();
     assert!(error.is_timeout(), "{error}");
     assert!(start.elapsed() >= Duration::from_millis(195));
-    eventually("all is closed", || server.stats().connections_open == 0);
+    eventually_closed(&server);
 }

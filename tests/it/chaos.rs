@@ -2,13 +2,14 @@
 //!
 //! Everything follows from a seed, which is printed; `HEDGEROW_SEED=n` runs that one again.
 
-use crate::support::fake::{Answer, MS, Script, client_with_workers, count, row_of};
-use hedgerow::transport::TransportError;
+use crate::support::fake::{Answer, MS, Network};
+use hedgerow::mock::embedding_of;
+use hedgerow::transport::{Request, TransportError};
 use hedgerow::{CancellationToken, Client, Embed, Embeddings, Error, HedgeDelay};
 use hedgerow::{OnError, Preference, Result};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,14 +23,14 @@ fn seed() -> u64 {
 }
 
 /// A network on which three requests of four go well.
-fn network(seed: u64) -> Script {
+fn network(seed: u64) -> impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync {
     let dice = Mutex::new(StdRng::seed_from_u64(seed));
-    Arc::new(move |_, _| {
+    move |_, _| {
         let mut dice = dice.lock().unwrap();
         let usual = dice.random_range(1..40) * MS;
         match dice.random_range(0..1000) {
-            0..750 => (usual, Answer::Row),
-            750..800 => (20 * usual, Answer::Row),
+            0..750 => (usual, Answer::Right),
+            750..800 => (20 * usual, Answer::Right),
             800..850 => (usual, Answer::Status(500, &[])),
             850..860 => (usual, Answer::Status(503, &[])),
             860..865 => (usual, Answer::Status(429, &[("retry-after-ms", "120")])),
@@ -42,10 +43,10 @@ fn network(seed: u64) -> Script {
                 MS,
                 Answer::Broken(TransportError::Connect("refused".into())),
             ),
-            950..970 => (Duration::from_hours(1), Answer::Row),
+            950..970 => (Duration::from_hours(1), Answer::Right),
             _ => (usual, Answer::Panic),
         }
-    })
+    }
 }
 
 /// One operation: what is asked, and what is done to it meanwhile.
@@ -174,7 +175,7 @@ fn check_rows(texts: &[String], embeddings: &Embeddings) {
         for input in request.inputs.clone() {
             let row = embeddings.row(input);
             if request.attempts > 0 {
-                assert_eq!(row, row_of(&texts[input]));
+                assert_eq!(row, embedding_of(&texts[input], 2));
             } else {
                 assert!(row.iter().all(|value| value.is_nan()));
             }
@@ -194,14 +195,14 @@ fn is_expected(error: &Error, preference: &Preference) -> bool {
 #[actix_rt::test]
 async fn every_request_ends_once_and_nothing_stays_open_whatever_happens() {
     let seed = seed();
-    tokio::time::pause();
     let tasks = || {
         tokio::runtime::Handle::current()
             .metrics()
             .num_alive_tasks()
     };
     let before = tasks();
-    let (client, open) = client_with_workers(3, network(seed));
+    let network = Network::with_workers(3, network(seed));
+    let client = &network.client;
     let mut dice = StdRng::seed_from_u64(seed);
     let operations: Vec<_> = (0..OPERATIONS)
         .map(|number| actix_rt::spawn(run(client.clone(), plan(number, &mut dice))))
@@ -214,7 +215,7 @@ async fn every_request_ends_once_and_nothing_stays_open_whatever_happens() {
     assert!(metrics.retries > 0 && metrics.hedges > 0 && metrics.hedges_won > 0);
     // What was aborted is gone within a moment; shutting down leaves no task behind.
     tokio::time::sleep(MS).await;
-    assert_eq!(count(&open), 0, "exchanges are still under way");
+    assert_eq!(network.open(), 0, "exchanges are still under way");
     client.system().shutdown().await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(tasks(), before, "tasks are left");

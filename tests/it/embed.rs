@@ -1,45 +1,35 @@
 //! Texts in, matrix out.
 
-use crate::support::{client_of, mock_and_client, texts};
-use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule, embedding_of};
-use hedgerow::{Embed, EncodingFormat, Preference};
+use crate::support::expected::assert_rows;
+use crate::support::{
+    batches_of, client_of, mock_and_client, one_by_one, one_each, slow_mock, texts,
+};
+use hedgerow::mock::{Fault, Latency, Rule};
+use hedgerow::{Embed, Embeddings, EncodingFormat, Preference};
 use std::time::Duration;
 
-fn batches_of(batch_size: usize) -> Preference {
-    Preference {
-        batch_size,
-        ..Preference::default()
-    }
-}
-
-/// Each row must be the vector of the text at its place.
-fn assert_rows(embeddings: &hedgerow::Embeddings, texts: &[String], dimensions: usize) {
-    assert_eq!(embeddings.len(), texts.len());
+/// Each row must be the vector of the text at its place, of this length.
+fn assert_matrix(embeddings: &Embeddings, texts: &[String], dimensions: usize) {
+    assert_rows(embeddings, texts, &[]);
     assert_eq!(embeddings.dimensions(), dimensions);
     assert_eq!(embeddings.as_slice().len(), texts.len() * dimensions);
-    for (index, (text, row)) in texts.iter().zip(embeddings.iter()).enumerate() {
-        assert_eq!(row, embedding_of(text, dimensions), "row {index}");
-        assert_eq!(row, embeddings.row(index));
-    }
+    let each = (0..texts.len()).map(|index| embeddings.row(index));
+    assert!(embeddings.iter().eq(each));
 }
 
 #[test]
 fn rows_are_in_input_order_although_answers_come_in_any() {
-    let server = MockServer::start_with(MockConfig {
-        latency: Latency::LogNormal {
-            median: Duration::from_millis(3),
-            sigma: 1.0,
-        },
-        ..MockConfig::default()
-    })
-    .unwrap();
+    let server = slow_mock(Latency::LogNormal {
+        median: Duration::from_millis(3),
+        sigma: 1.0,
+    });
     let client = client_of(&server.url());
     let texts = texts(1000);
     let call = Embed::new(texts.clone(), "m")
         .dimensions(16)
         .preference(batches_of(7));
     let embeddings = client.embed(call).unwrap();
-    assert_rows(&embeddings, &texts, 16);
+    assert_matrix(&embeddings, &texts, 16);
     assert_eq!(embeddings.requests().len(), 1000usize.div_ceil(7));
     assert_eq!(server.stats().requests, 1000u64.div_ceil(7));
 }
@@ -52,7 +42,7 @@ fn the_lines_of_a_book_become_its_matrix() {
     assert!(lines.len() > 5000);
     let call = Embed::new(lines.clone(), "m").dimensions(32);
     let embeddings = client.embed(call).unwrap();
-    assert_rows(&embeddings, &lines, 32);
+    assert_matrix(&embeddings, &lines, 32);
     assert_eq!(server.stats().requests, lines.len().div_ceil(128) as u64);
 }
 
@@ -71,7 +61,7 @@ fn floats_and_base64_give_the_same_matrix() {
         if let Some(format) = format {
             call = call.encoding_format(format);
         }
-        assert_rows(&client.embed(call).unwrap(), &texts, 24);
+        assert_matrix(&client.embed(call).unwrap(), &texts, 24);
     }
     assert_eq!(server.stats().requests, 3 * 3);
 }
@@ -89,7 +79,7 @@ fn text_of_every_kind_survives_the_way() {
     .map(str::to_owned)
     .collect();
     let embeddings = client.embed(Embed::new(texts.clone(), "m")).unwrap();
-    assert_rows(&embeddings, &texts, embeddings.dimensions());
+    assert_rows(&embeddings, &texts, &[]);
 }
 
 #[test]
@@ -103,28 +93,21 @@ fn a_limit_on_characters_counts_characters_and_not_bytes() {
     };
     let call = Embed::new(texts.clone(), "m").preference(preference);
     let embeddings = client.embed(call).unwrap();
-    assert_rows(&embeddings, &texts, embeddings.dimensions());
+    assert_rows(&embeddings, &texts, &[]);
     assert_eq!(server.stats().requests, 5);
 }
 
 #[test]
 fn the_window_is_kept() {
-    let server = MockServer::start_with(MockConfig {
-        latency: Latency::Fixed(Duration::from_millis(5)),
-        ..MockConfig::default()
-    })
-    .unwrap();
-    let client = client_of(&server.url());
-    let preference = Preference {
-        batch_size: 1,
+    // Long enough for nine to meet, on a busy machine too.
+    let server = slow_mock(Latency::Fixed(Duration::from_millis(100)));
+    let call = Embed::new(texts(90), "m").preference(Preference {
         max_concurrent_requests: 9,
-        ..Preference::default()
-    };
-    let call = Embed::new(texts(200), "m").preference(preference);
-    client.embed(call).unwrap();
+        ..one_each()
+    });
+    client_of(&server.url()).embed(call).unwrap();
     let stats = server.stats();
-    assert_eq!(stats.requests, 200);
-    assert_eq!(stats.peak_in_flight, 9);
+    assert_eq!((stats.requests, stats.peak_in_flight), (90, 9));
 }
 
 #[test]
@@ -161,15 +144,12 @@ fn an_endpoint_that_refuses_base64_is_remembered() {
     server.inject(Rule::on("/v1/embeddings", Fault::RefuseBase64));
     let texts = texts(4);
     // One at a time, so that the first refusal is known before the second request.
-    let preference = Preference {
-        batch_size: 1,
-        max_concurrent_requests: 1,
+    let call = Embed::new(texts.clone(), "m").preference(Preference {
         max_retries: 0,
-        ..Preference::default()
-    };
-    let call = Embed::new(texts.clone(), "m").preference(preference);
+        ..one_by_one()
+    });
     let embeddings = client.embed(call.clone()).unwrap();
-    assert_rows(&embeddings, &texts, embeddings.dimensions());
+    assert_rows(&embeddings, &texts, &[]);
     assert_eq!(server.stats().per_status.get(&400), Some(&1));
     client.embed(call.clone()).unwrap();
     assert_eq!(server.stats().per_status.get(&400), Some(&1));
@@ -211,7 +191,7 @@ fn requests_that_disagree_on_dimensions_are_an_error() {
     );
     let call = Embed::new(texts(4), "m")
         .encoding_format(EncodingFormat::Float)
-        .preference(batches_of(1));
+        .preference(one_each());
     let error = client.embed(call).unwrap_err();
     assert!(
         error.is_answer() && error.to_string().contains("dimensions"),

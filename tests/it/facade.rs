@@ -1,12 +1,13 @@
 //! The ways in.
 
 use crate::support::{
-    async_client_of, client_of, eventually, eventually_async, mock_and_client, one_each, texts,
+    async_client_of, client_of, eventually_async, eventually_in_flight, hanging_mock,
+    mock_and_client, one_by_one, one_each, texts,
 };
 use actix::Actor;
+use futures_executor::block_on;
 use hedgerow::mock::{Fault, MockServer, Rule};
-use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Pending, Preference, System};
-use std::future::Future;
+use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Pending, System};
 use std::time::Duration;
 
 fn is_sent_and_shared<T: Send + Sync + Clone + 'static>() {}
@@ -21,34 +22,13 @@ fn clients_cross_threads() {
     is_sent::<Pending<Embeddings>>();
 }
 
-/// Polls a future on a runtime that is not tokio's.
-fn on_a_foreign_runtime<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(std::thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
-    let mut context = std::task::Context::from_waker(&waker);
-    let mut future = std::pin::pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(value) => return value,
-            std::task::Poll::Pending => std::thread::park(),
-        }
-    }
-}
-
 #[test]
 fn the_async_client_works_on_any_runtime() {
     let server = MockServer::start().unwrap();
     let client = async_client_of(&server.url());
     let call = || Embed::new(texts(300), "m");
-    assert_eq!(
-        on_a_foreign_runtime(client.embed(call())).unwrap().len(),
-        300
-    );
+    // One that is not tokio's.
+    assert_eq!(block_on(client.embed(call())).unwrap().len(), 300);
     let many = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     assert_eq!(many.block_on(client.embed(call())).unwrap().len(), 300);
     let actix = actix_rt::System::new();
@@ -133,8 +113,7 @@ async fn an_actix_program_sends_the_message_itself() {
 
 #[actix_rt::test]
 async fn a_message_whose_sender_stops_waiting_is_aborted() {
-    let server = MockServer::start().unwrap();
-    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
+    let server = hanging_mock();
     let client = async_client_of(&server.url()).start();
     let call = Embed::new(texts(20), "m").preference(one_each());
     let waiting = tokio::time::timeout(Duration::from_millis(200), client.send(call)).await;
@@ -171,31 +150,23 @@ fn a_thread_can_wait_in_steps() {
     let call = || Embed::new(texts(20), "m").preference(one_each());
     let mut waiting = client.begin_embed(call()).unwrap();
     assert!(waiting.wait_for(STEP).is_none());
-    eventually("20 requests hang", || server.stats().in_flight == 20);
+    eventually_in_flight(&server, 20);
     waiting.cancel();
     assert!(waiting.wait().unwrap_err().is_cancelled());
-    eventually("all is closed", || server.stats().in_flight == 0);
+    eventually_in_flight(&server, 0);
 
     let waiting = client.begin_embed(call()).unwrap();
-    eventually("20 requests hang", || server.stats().in_flight == 20);
+    eventually_in_flight(&server, 20);
     drop(waiting);
-    eventually("all is closed", || server.stats().in_flight == 0);
+    eventually_in_flight(&server, 0);
 }
 
 #[test]
 fn progress_is_told_while_a_call_is_under_way() {
     let server = MockServer::start().unwrap();
     let client = async_client_of(&server.url());
-    let preference = Preference {
-        batch_size: 1,
-        max_concurrent_requests: 1,
-        ..Preference::default()
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let mut pending = client.embed(Embed::new(texts(500), "m").preference(preference));
+    block_on(async {
+        let mut pending = client.embed(Embed::new(texts(500), "m").preference(one_by_one()));
         let mut seen = vec![0];
         while let Some(progress) = pending.progress().await {
             assert_eq!(progress.total, 500);

@@ -3,28 +3,20 @@
 
 mod posts;
 
-use crate::support::hostile::{Hostile, Next};
-use crate::support::{async_client_of, client_of, mock_and_client, texts};
-use actix::Actor;
-use hedgerow::mock::{
-    Encoding, Fault, Latency, MockConfig, MockServer, Rule, embedding_of, labels_of, score_of,
+use crate::support::expected::{QUERY, assert_classes, assert_echoes, assert_ranks, assert_rows};
+use crate::support::hostile::Hostile;
+use crate::support::{
+    async_client_of, batches_of, client_of, mock_and_client, refusing, slow_mock, texts,
 };
+use actix::Actor;
+use hedgerow::mock::{Encoding, Fault, Latency, MockServer, Rule};
 use hedgerow::{
-    BatchPost, BlockingClient, Classifications, Classify, Embed, Embeddings, Error, ExtraHeaders,
-    OnError, PostAnswers, Preference, Ranking, Rerank, TruncationDirection,
+    BatchPost, BlockingClient, Classifications, Classify, Embed, Error, ExtraHeaders, OnError,
+    PostAnswers, Preference, Ranking, Rerank, TruncationDirection,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-const QUERY: &str = "which \"one\"?";
-
-fn batches_of(batch_size: usize) -> Preference {
-    Preference {
-        batch_size,
-        ..Preference::default()
-    }
-}
 
 fn with_headers(headers: impl Into<ExtraHeaders>) -> Preference {
     Preference {
@@ -51,77 +43,25 @@ fn post(count: usize, preference: &Preference) -> BatchPost {
         .preference(preference.clone())
 }
 
-/// Each answer must be that of the text at its place; those of `failed` are left out.
-fn assert_rows(answer: &Embeddings, failed: &[usize]) {
-    for (index, text) in texts(answer.len()).iter().enumerate() {
-        if failed.contains(&index) {
-            assert!(answer.row(index).iter().all(|value| value.is_nan()));
-        } else {
-            assert_eq!(answer.row(index), embedding_of(text, answer.dimensions()));
-        }
-    }
-}
-
-fn assert_ranks(answer: &Ranking, count: usize, failed: &[usize]) {
-    let expected = texts(count).into_iter().enumerate();
-    let mut expected = expected.filter(|(index, _)| !failed.contains(index));
-    for rank in answer.iter() {
-        let (index, text) = expected.next().expect("no more ranks than texts");
-        assert_eq!(rank.index, index);
-        assert_eq!(rank.score.to_string(), score_of(QUERY, &text).to_string());
-    }
-    assert!(expected.next().is_none());
-}
-
-fn assert_classes(answer: &Classifications, failed: &[usize]) {
-    for (index, (text, classes)) in texts(answer.len()).iter().zip(answer.iter()).enumerate() {
-        let found: Vec<(&str, String)> = classes
-            .iter()
-            .map(|class| (class.label.as_str(), class.score.to_string()))
-            .collect();
-        let expected = labels_of(text).map(|(label, score)| (label, score.to_string()));
-        let expected = expected.into_iter().filter(|_| !failed.contains(&index));
-        assert_eq!(found, expected.collect::<Vec<_>>());
-    }
-}
-
-fn assert_echoes(answer: &PostAnswers, failed: &[usize]) {
-    for (index, (text, answer)) in texts(answer.len()).iter().zip(answer.iter()).enumerate() {
-        assert_eq!(answer.is_none(), failed.contains(&index));
-        if let Some(answer) = answer {
-            assert_eq!(answer.json::<Value>().unwrap()["body"], json!(text));
-        }
-    }
-}
-
 /// Carries out each of the four operations, which must succeed.
 fn all_succeed(client: &BlockingClient, count: usize, preference: &Preference) {
+    let texts = texts(count);
     let embeddings = client.embed(embed(count, preference)).unwrap();
-    assert_eq!(embeddings.len(), count);
-    assert_rows(&embeddings, &[]);
-    assert_ranks(
-        &client.rerank(rerank(count, preference)).unwrap(),
-        count,
-        &[],
-    );
+    assert_rows(&embeddings, &texts, &[]);
+    let ranking = client.rerank(rerank(count, preference)).unwrap();
+    assert_ranks(&ranking, &texts, &[]);
     let classes = client.classify(classify(count, preference)).unwrap();
-    assert_eq!(classes.len(), count);
-    assert_classes(&classes, &[]);
+    assert_classes(&classes, &texts, &[]);
     let echoes = client.post(post(count, preference)).unwrap();
-    assert_eq!(echoes.len(), count);
-    assert_echoes(&echoes, &[]);
+    assert_echoes(&echoes, &texts, &[]);
 }
 
 #[test]
 fn answers_are_in_input_order_although_they_come_in_any() {
-    let server = MockServer::start_with(MockConfig {
-        latency: Latency::LogNormal {
-            median: Duration::from_millis(2),
-            sigma: 1.0,
-        },
-        ..MockConfig::default()
-    })
-    .unwrap();
+    let server = slow_mock(Latency::LogNormal {
+        median: Duration::from_millis(2),
+        sigma: 1.0,
+    });
     all_succeed(&client_of(&server.url()), 300, &batches_of(7));
     let stats = server.stats();
     for (path, requests) in [("/rerank", 43), ("/predict", 43), ("/echo", 300)] {
@@ -167,8 +107,7 @@ fn recorder(answer: &'static str) -> (Hostile, Arc<Mutex<Vec<Value>>>) {
     let server = Hostile::start(move |visit| {
         let body = serde_json::from_slice(&visit.body).expect("a request in JSON");
         seen.lock().unwrap().push(body);
-        visit.answer("200 OK", "content-type: application/json\r\n", answer);
-        Next::Keep
+        visit.answer("200 OK", "content-type: application/json\r\n", answer)
     });
     (server, bodies)
 }
@@ -223,11 +162,11 @@ fn wrong_counts_and_indices_are_asked_for_once_more_and_then_an_error() {
     type Carry = fn(&BlockingClient) -> Result<(), Error>;
     let ranking: Carry = |client| {
         let answer = client.rerank(rerank(3, &Preference::default()));
-        answer.map(|answer| assert_ranks(&answer, 3, &[]))
+        answer.map(|answer| assert_ranks(&answer, &texts(3), &[]))
     };
     let classification: Carry = |client| {
         let answer = client.classify(classify(3, &Preference::default()));
-        answer.map(|answer| assert_classes(&answer, &[]))
+        answer.map(|answer| assert_classes(&answer, &texts(3), &[]))
     };
     for (path, carry, fault) in [
         ("/rerank", ranking, Fault::ShortRows),
@@ -283,8 +222,7 @@ fn embeddings_may_come_as_binary_and_a_content_type_in_any_case() {
     let body = b"\x81\xa4data\x91\x81\xa9embedding\xc4\x08\0\0\x80\x3f\0\0\0\xc0";
     let server = Hostile::start(move |visit| {
         let head = "Content-Type: Application/MsgPack; version=5\r\n";
-        visit.answer("200 OK", head, body);
-        Next::Keep
+        visit.answer("200 OK", head, body)
     });
     let embeddings = client_of(&server.url())
         .embed(Embed::new("a", "m"))
@@ -311,32 +249,24 @@ fn compressed_answers_are_read() {
     }
 }
 
-/// A server that refuses every request with "text number 5" in it.
-fn mock_that_refuses_five() -> (MockServer, BlockingClient) {
-    let (server, client) = mock_and_client();
-    server.inject(Rule::on("/", Fault::status(422)).when_body_contains("text number 5"));
-    (server, client)
-}
-
 #[test]
 fn what_fails_is_left_out_of_an_answer_that_is_returned() {
-    let (_server, client) = mock_that_refuses_five();
+    let (server, client) = mock_and_client();
+    server.inject(refusing(5));
     let preference = Preference {
         on_error: OnError::Return,
         ..batches_of(2)
     };
     // The request of texts 4 and 5; a post carries one.
     let embeddings = client.embed(embed(9, &preference)).unwrap();
-    assert_rows(&embeddings, &[4, 5]);
+    assert_rows(&embeddings, &texts(9), &[4, 5]);
     let ranking = client.rerank(rerank(9, &preference)).unwrap();
-    assert_ranks(&ranking, 9, &[4, 5]);
+    assert_ranks(&ranking, &texts(9), &[4, 5]);
     assert_eq!(ranking.sorted().len(), 7);
     let classes = client.classify(classify(9, &preference)).unwrap();
-    assert_eq!(classes.len(), 9);
-    assert_classes(&classes, &[4, 5]);
+    assert_classes(&classes, &texts(9), &[4, 5]);
     let echoes = client.post(post(9, &preference)).unwrap();
-    assert_eq!(echoes.len(), 9);
-    assert_echoes(&echoes, &[5]);
+    assert_echoes(&echoes, &texts(9), &[5]);
     for (errors, inputs) in [
         (embeddings.errors(), 4..6),
         (ranking.errors(), 4..6),
@@ -351,7 +281,8 @@ fn what_fails_is_left_out_of_an_answer_that_is_returned() {
 
 #[test]
 fn an_error_carries_what_had_finished() {
-    let (_server, client) = mock_that_refuses_five();
+    let (server, client) = mock_and_client();
+    server.inject(refusing(5));
     // One at a time, so that what precedes the failure has finished.
     let preference = Preference {
         max_concurrent_requests: 1,
@@ -359,14 +290,14 @@ fn an_error_carries_what_had_finished() {
     };
     let error = client.rerank(rerank(9, &preference)).unwrap_err();
     let partial: &Ranking = error.partial().unwrap();
-    assert_ranks(partial, 9, &[4, 5, 6, 7, 8]);
+    assert_ranks(partial, &texts(9), &[4, 5, 6, 7, 8]);
     let error = client.classify(classify(9, &preference)).unwrap_err();
     let partial: &Classifications = error.partial().unwrap();
-    assert_classes(partial, &[4, 5, 6, 7, 8]);
+    assert_classes(partial, &texts(9), &[4, 5, 6, 7, 8]);
     let error = client.post(post(9, &preference)).unwrap_err();
     assert_eq!(error.status(), Some(422));
     let partial: PostAnswers = error.into_partial().unwrap();
-    assert_echoes(&partial, &[5, 6, 7, 8]);
+    assert_echoes(&partial, &texts(9), &[5, 6, 7, 8]);
     assert_eq!(partial.errors()[0].inputs, 5..6);
 }
 
@@ -404,23 +335,20 @@ fn a_base_url_that_ends_in_a_version_serves_every_operation() {
 async fn the_operations_are_messages_and_futures_too() {
     let server = MockServer::start().unwrap();
     let client = async_client_of(&server.url());
-    let preference = Preference::default();
-    assert_ranks(
-        &client.rerank(rerank(3, &preference)).await.unwrap(),
-        3,
-        &[],
-    );
-    assert_classes(
-        &client.classify(classify(3, &preference)).await.unwrap(),
-        &[],
-    );
-    assert_echoes(&client.post(post(3, &preference)).await.unwrap(), &[]);
+    let (texts, preference) = (texts(3), Preference::default());
+    let ranking = client.rerank(rerank(3, &preference)).await.unwrap();
+    assert_ranks(&ranking, &texts, &[]);
+    let classes = client.classify(classify(3, &preference)).await.unwrap();
+    assert_classes(&classes, &texts, &[]);
+    let echoes = client.post(post(3, &preference)).await.unwrap();
+    assert_echoes(&echoes, &texts, &[]);
+
     let actor = client.start();
     let ranking = actor.send(rerank(3, &preference)).await.unwrap();
-    assert_ranks(&ranking.unwrap(), 3, &[]);
+    assert_ranks(&ranking.unwrap(), &texts, &[]);
     let classes = actor.send(classify(3, &preference)).await.unwrap();
-    assert_classes(&classes.unwrap(), &[]);
+    assert_classes(&classes.unwrap(), &texts, &[]);
     let recipient: actix::Recipient<BatchPost> = actor.recipient();
     let echoes = recipient.send(post(3, &preference)).await.unwrap();
-    assert_echoes(&echoes.unwrap(), &[]);
+    assert_echoes(&echoes.unwrap(), &texts, &[]);
 }

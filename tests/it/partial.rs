@@ -1,13 +1,17 @@
 //! What had finished is never lost.
 
-use crate::support::{mock_and_client, one_each, texts};
-use hedgerow::mock::{Fault, Rule, embedding_of};
+use crate::support::expected::assert_rows;
+use crate::support::{
+    async_client_of, eventually, mock_and_client, one_by_one, one_each, refusing, texts,
+};
+use futures_executor::block_on;
+use hedgerow::mock::{Fault, MockServer, Rule};
 use hedgerow::{CancellationToken, Embed, Embeddings, OnError, Preference};
 use std::time::Duration;
 
-/// Fails for good on the inputs whose text ends so.
-fn refusing(text: &str) -> Rule {
-    Rule::on("/v1/embeddings", Fault::status(422)).when_body_contains(format!("{text}\""))
+/// Never answers the third of [`texts`].
+fn hanging_at_two() -> Rule {
+    Rule::on("/v1/embeddings", Fault::Hang).when_body_contains("number 2\"")
 }
 
 fn returning() -> Preference {
@@ -17,25 +21,15 @@ fn returning() -> Preference {
     }
 }
 
-fn assert_row(embeddings: &Embeddings, index: usize) {
-    let expected = embedding_of(&texts(index + 1)[index], embeddings.dimensions());
-    assert_eq!(embeddings.row(index), expected, "row {index}");
-}
-
 #[test]
 fn an_error_carries_what_had_finished() {
     let (server, client) = mock_and_client();
-    server.inject(refusing("number 5"));
-    let call = Embed::new(texts(10), "m").preference(Preference {
-        max_concurrent_requests: 1,
-        ..one_each()
-    });
+    server.inject(refusing(5));
+    let call = Embed::new(texts(10), "m").preference(one_by_one());
     let error = client.embed(call).unwrap_err();
     assert_eq!(error.status(), Some(422));
     let partial: &Embeddings = error.partial().expect("what had finished");
-    assert_eq!(partial.len(), 10);
-    (0..5).for_each(|index| assert_row(partial, index));
-    assert!((5..10).all(|index| partial.row(index).iter().all(|value| value.is_nan())));
+    assert_rows(partial, &texts(10), &[5, 6, 7, 8, 9]);
     assert!(!partial.is_complete());
     let [failed] = partial.errors() else {
         panic!("one request failed: {:?}", partial.errors());
@@ -51,9 +45,8 @@ fn an_error_carries_what_had_finished() {
 #[test]
 fn a_call_that_returns_errors_gives_all_that_succeeded() {
     let (server, client) = mock_and_client();
-    for failing in ["number 3", "number 7"] {
-        server.inject(refusing(failing));
-    }
+    server.inject(refusing(3));
+    server.inject(refusing(7));
     let call = Embed::new(texts(10), "m").preference(returning());
     let embeddings = client.embed(call).unwrap();
     let mut failed: Vec<_> = embeddings
@@ -63,13 +56,7 @@ fn a_call_that_returns_errors_gives_all_that_succeeded() {
         .collect();
     failed.sort_unstable();
     assert_eq!(failed, [(3, Some(422)), (7, Some(422))]);
-    for index in 0..10 {
-        if index == 3 || index == 7 {
-            assert!(embeddings.row(index).iter().all(|value| value.is_nan()));
-        } else {
-            assert_row(&embeddings, index);
-        }
-    }
+    assert_rows(&embeddings, &texts(10), &[3, 7]);
     let ids: Vec<_> = embeddings
         .errors()
         .iter()
@@ -92,19 +79,16 @@ fn a_call_that_returns_errors_may_have_nothing_else() {
 #[test]
 fn the_total_timeout_loses_nothing_either() {
     let (server, client) = mock_and_client();
-    let hang = Rule::on("/v1/embeddings", Fault::Hang).when_body_contains("number 2\"");
-    server.inject(hang);
+    server.inject(hanging_at_two());
     let preference = Preference {
-        total_timeout: Some(Duration::from_millis(400)),
+        total_timeout: Some(Duration::from_secs(1)),
         ..one_each()
     };
     let call = Embed::new(texts(4), "m").preference(preference.clone());
     let error = client.embed(call.clone()).unwrap_err();
     assert!(error.is_timeout());
     let partial: &Embeddings = error.partial().expect("what had finished");
-    for index in [0, 1, 3] {
-        assert_row(partial, index);
-    }
+    assert_rows(partial, &texts(4), &[2]);
 
     let returned = client.embed(call.preference(Preference {
         on_error: OnError::Return,
@@ -115,33 +99,27 @@ fn the_total_timeout_loses_nothing_either() {
         panic!("one request hung: {:?}", embeddings.errors());
     };
     assert!(failed.inputs == (2..3) && failed.error.is_timeout());
-    for index in [0, 1, 3] {
-        assert_row(&embeddings, index);
-    }
+    assert_rows(&embeddings, &texts(4), &[2]);
 }
 
 #[test]
 fn a_cancelled_call_carries_what_had_finished() {
-    let (server, client) = mock_and_client();
-    let hang = Rule::on("/v1/embeddings", Fault::Hang).when_body_contains("number 2\"");
-    server.inject(hang);
+    let server = MockServer::start().unwrap();
+    server.inject(hanging_at_two());
     let token = CancellationToken::new();
     let call = Embed::new(texts(3), "m").preference(Preference {
         cancel_token: Some(token.clone()),
         ..returning()
     });
-    let caller = std::thread::spawn(move || client.embed(call));
-    crate::support::eventually("two are answered and one hangs", || {
-        let stats = server.stats();
-        stats.answered == 2 && stats.in_flight == 1
+    let pending = async_client_of(&server.url()).embed(call);
+    eventually("two of three are done", || {
+        block_on(pending.progress()).is_some_and(|progress| progress.done == 2)
     });
-    // The answers are on their way through the client for a moment yet.
-    std::thread::sleep(Duration::from_millis(50));
     token.cancel();
-    let error = caller.join().unwrap().unwrap_err();
+    let error = block_on(pending).unwrap_err();
     assert!(error.is_cancelled());
     let partial: &Embeddings = error.partial().expect("what had finished");
-    (0..2).for_each(|index| assert_row(partial, index));
+    assert_rows(partial, &texts(3), &[2]);
 }
 
 #[test]

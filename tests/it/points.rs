@@ -2,8 +2,12 @@
 //!
 //! Points 3 (Ctrl-C) and 13 (fork) are of the bindings. What a test counts, the server counted.
 
-use crate::support::{client_of, eventually, mock_and_client, one_each, texts};
-use hedgerow::mock::{Fault, MockServer, Rule, embedding_of, score_of};
+use crate::support::expected::{QUERY, assert_ranks, assert_rows};
+use crate::support::{
+    batches_of, best_of_five, client_of, eventually, eventually_closed, eventually_in_flight,
+    hanging_mock, mock_and_client, one_by_one, one_each, refusing, texts,
+};
+use hedgerow::mock::{Fault, Rule};
 use hedgerow::{
     ApiKey, CancellationToken, Embed, Embeddings, EncodingFormat, OnError, Preference, Rerank,
 };
@@ -19,18 +23,13 @@ fn with_token(token: &CancellationToken) -> Preference {
 }
 
 fn assert_right(embeddings: &Embeddings, count: usize) {
-    assert_eq!(embeddings.len(), count);
-    for (text, row) in texts(count).iter().zip(embeddings.iter()) {
-        assert_eq!(row, embedding_of(text, embeddings.dimensions()));
-    }
+    assert_rows(embeddings, &texts(count), &[]);
 }
 
 #[test]
 fn point_1_cancel_closes_the_sockets_of_every_operation_with_the_token_within_50_ms() {
-    // The best of five tries: the machine may be busy with other tests during any of them.
-    let took = (0..5).map(|_| {
-        let server = MockServer::start().unwrap();
-        server.inject(Rule::on(EMBEDDINGS, Fault::Hang));
+    let took = best_of_five(|| {
+        let server = hanging_mock();
         let client = client_of(&server.url());
         let token = CancellationToken::new();
         let callers: Vec<_> = (0..2)
@@ -40,11 +39,9 @@ fn point_1_cancel_closes_the_sockets_of_every_operation_with_the_token_within_50
                 std::thread::spawn(move || client.embed(call))
             })
             .collect();
-        eventually("20 requests hang", || server.stats().in_flight == 20);
-        let start = Instant::now();
+        eventually_in_flight(&server, 20);
         token.cancel();
-        eventually("all is closed", || server.stats().connections_open == 0);
-        let took = start.elapsed();
+        let took = eventually_closed(&server);
         for caller in callers {
             let error = caller.join().unwrap().unwrap_err();
             assert!(error.is_cancelled() && error.to_string().contains("cancelled"));
@@ -52,8 +49,7 @@ fn point_1_cancel_closes_the_sockets_of_every_operation_with_the_token_within_50
         assert_eq!(server.stats().aborted, 20);
         took
     });
-    let best = took.min().unwrap();
-    assert!(best < Duration::from_millis(50), "{best:?}");
+    assert!(took < Duration::from_millis(50), "{took:?}");
 }
 
 #[test]
@@ -143,13 +139,8 @@ fn point_6_an_operation_may_have_a_key_of_its_own() {
 #[test]
 fn point_7_one_failed_batch_does_not_throw_away_the_others() {
     let (server, client) = mock_and_client();
-    let refuse = Rule::on(EMBEDDINGS, Fault::status(422)).when_body_contains("number 7\"");
-    server.inject(refuse);
-    let preference = Preference {
-        max_concurrent_requests: 1,
-        ..one_each()
-    };
-    let call = Embed::new(texts(10), "m").preference(preference.clone());
+    server.inject(refusing(7));
+    let call = Embed::new(texts(10), "m").preference(one_by_one());
     let error = client.embed(call.clone()).unwrap_err();
     let partial: &Embeddings = error.partial().expect("what had finished");
     let done = |embeddings: &Embeddings| {
@@ -160,7 +151,7 @@ fn point_7_one_failed_batch_does_not_throw_away_the_others() {
 
     let returned = client.embed(call.preference(Preference {
         on_error: OnError::Return,
-        ..preference
+        ..one_by_one()
     }));
     let embeddings = returned.unwrap();
     assert_eq!((done(&embeddings), embeddings.errors().len()), (9, 1));
@@ -258,10 +249,7 @@ fn point_12_a_sleeping_retry_holds_no_slot() {
         body: None,
     };
     server.inject(Rule::on(EMBEDDINGS, fault).times(1));
-    let call = Embed::new(texts(50), "m").preference(Preference {
-        max_concurrent_requests: 1,
-        ..one_each()
-    });
+    let call = Embed::new(texts(50), "m").preference(one_by_one());
     let embeddings = client.embed(call).unwrap();
     assert_right(&embeddings, 50);
     // The others did not wait for the one that slept.
@@ -273,17 +261,10 @@ fn point_12_a_sleeping_retry_holds_no_slot() {
 #[test]
 fn point_14_a_ranking_over_many_batches_stays_in_input_order_and_sorts_best_first() {
     let (server, client) = mock_and_client();
-    let call = Rerank::new("which", texts(50)).preference(Preference {
-        batch_size: 7,
-        ..Preference::default()
-    });
+    let call = Rerank::new(QUERY, texts(50)).preference(batches_of(7));
     let ranking = client.rerank(call).unwrap();
     assert_eq!(server.stats().requests, 8);
-    let indices: Vec<usize> = ranking.iter().map(|rank| rank.index).collect();
-    assert!(indices.iter().copied().eq(0..50));
-    for (rank, text) in ranking.iter().zip(texts(50)) {
-        assert!((rank.score - f64::from(score_of("which", &text))).abs() < 1e-6);
-    }
+    assert_ranks(&ranking, &texts(50), &[]);
     let sorted = ranking.sorted();
     assert!(sorted.len() == 50 && sorted.is_sorted_by(|one, other| one.score >= other.score));
 }

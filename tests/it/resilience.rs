@@ -1,7 +1,7 @@
 //! Pauses, attempts and twins, in simulated time: the clock stands still but for what is awaited.
 
-use crate::support::fake::{Answer, MS, client, count, script};
-use crate::support::{one_each, texts};
+use crate::support::fake::{Answer, MS, Network, REQUEST_ID, own_header};
+use crate::support::{one_by_one, one_each, texts};
 use hedgerow::transport::TransportError;
 use hedgerow::{Embed, HedgeDelay, Preference};
 use std::sync::{Arc, Mutex};
@@ -10,65 +10,47 @@ use tokio::time::Instant;
 
 #[actix_rt::test]
 async fn refusals_are_retried_up_to_the_limit() {
-    tokio::time::pause();
-    let (script, asked) = script(|_, _| (MS, Answer::Status(500, &[])));
-    let client = client(script);
+    let network = Network::new(|_, _| (MS, Answer::Status(500, &[])));
     let preference = Preference {
         max_retries: 3,
         ..one_each()
     };
-    let error = client
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .await
-        .unwrap_err();
+    let error = network.embed(1, preference).await.unwrap_err();
     assert_eq!(error.status(), Some(500));
-    assert_eq!(count(&asked), 4);
+    assert_eq!(network.asked(), 4);
     assert!(error.to_string().contains("500 Internal Server Error"));
     assert!(error.request_id().is_some_and(|id| id.ends_with("-0-3")));
 }
 
 #[actix_rt::test]
 async fn other_refusals_are_final() {
-    tokio::time::pause();
-    let (script, asked) = script(|_, _| (MS, Answer::Status(403, &[])));
-    let error = client(script)
-        .embed(Embed::new(texts(1), "m"))
-        .await
-        .unwrap_err();
+    let network = Network::new(|_, _| (MS, Answer::Status(403, &[])));
+    let error = network.embed(1, one_each()).await.unwrap_err();
     assert!(error.to_string().contains("403 Forbidden"), "{error}");
-    assert_eq!(count(&asked), 1);
+    assert_eq!(network.asked(), 1);
 }
 
 #[actix_rt::test]
 async fn the_pause_that_a_server_asks_for_is_kept() {
-    tokio::time::pause();
-    let (script, _) = script(|number, _| match number {
+    let network = Network::new(|number, _| match number {
         0 => (MS, Answer::Status(429, &[("Retry-After", "7")])),
-        _ => (MS, Answer::Row),
+        _ => (MS, Answer::Right),
     });
     let start = Instant::now();
-    client(script)
-        .embed(Embed::new(texts(1), "m"))
-        .await
-        .unwrap();
+    network.embed(1, one_each()).await.unwrap();
     let took = start.elapsed();
     assert!(took >= 7000 * MS && took < 7100 * MS, "{took:?}");
 }
 
 #[actix_rt::test]
 async fn a_sleeping_retry_holds_no_place_in_the_window() {
-    tokio::time::pause();
     // The first request sleeps for an hour; the other nine pass through a window of one.
-    let (script, _) = script(|number, _| match number {
+    let network = Network::new(|number, _| match number {
         0 => (MS, Answer::Status(500, &[("retry-after", "3600")])),
-        _ => (MS, Answer::Row),
+        _ => (MS, Answer::Right),
     });
-    let client = client(script);
-    let preference = Preference {
-        max_concurrent_requests: 1,
-        ..one_each()
-    };
-    let pending = client.embed(Embed::new(texts(10), "m").preference(preference));
+    let call = Embed::new(texts(10), "m").preference(one_by_one());
+    let pending = network.client.embed(call);
     tokio::time::sleep(60_000 * MS).await;
     let progress = pending.progress().await.unwrap();
     assert_eq!((progress.done, progress.total), (9, 10));
@@ -77,40 +59,34 @@ async fn a_sleeping_retry_holds_no_place_in_the_window() {
 
 #[actix_rt::test]
 async fn the_first_network_failure_is_free() {
-    tokio::time::pause();
-    let (script, asked) = script(|number, _| match number {
+    let network = Network::new(|number, _| match number {
         0 => (MS, Answer::Broken(TransportError::Broken("reset".into()))),
-        _ => (MS, Answer::Row),
+        _ => (MS, Answer::Right),
     });
     let preference = Preference {
         max_retries: 0,
         ..one_each()
     };
-    client(script)
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .await
-        .unwrap();
-    assert_eq!(count(&asked), 2);
+    network.embed(1, preference).await.unwrap();
+    assert_eq!(network.asked(), 2);
 }
 
 #[actix_rt::test]
 async fn network_failures_spend_the_operation_s_budget() {
-    tokio::time::pause();
-    let (script, asked) =
-        script(|_, _| (MS, Answer::Broken(TransportError::Broken("reset".into()))));
-    let error = client(script)
-        .embed(Embed::new(texts(100), "m").preference(one_each()))
-        .await
-        .unwrap_err();
+    let network = Network::new(|_, _| (MS, Answer::Broken(TransportError::Broken("reset".into()))));
+    let error = network.embed(100, one_each()).await.unwrap_err();
     assert!(error.is_network());
     // 100 first attempts, 100 free ones, and at most the budget of 1 + 5 % of 100.
-    assert!((100..=206).contains(&count(&asked)), "{}", count(&asked));
+    assert!(
+        (100..=206).contains(&network.asked()),
+        "{}",
+        network.asked()
+    );
 }
 
 #[actix_rt::test]
 async fn a_dead_host_fails_in_under_five_seconds() {
-    tokio::time::pause();
-    let (script, _) = script(|_, _| {
+    let network = Network::new(|_, _| {
         (
             MS,
             Answer::Broken(TransportError::Connect("refused".into())),
@@ -122,44 +98,35 @@ async fn a_dead_host_fails_in_under_five_seconds() {
         max_retries: 6,
         ..one_each()
     };
-    let error = client(script)
-        .embed(Embed::new(texts(500), "m").preference(preference))
-        .await
-        .unwrap_err();
+    let error = network.embed(500, preference).await.unwrap_err();
     assert!(error.is_connect() && error.to_string().contains("(Connect)"));
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[actix_rt::test]
 async fn a_slow_request_gets_a_twin_and_the_first_success_wins() {
-    tokio::time::pause();
-    let (script, asked) = script(|number, _| match number {
-        0 => (10_000 * MS, Answer::Row),
-        _ => (20 * MS, Answer::Row),
+    let network = Network::new(|number, _| match number {
+        0 => (10_000 * MS, Answer::Right),
+        _ => (20 * MS, Answer::Right),
     });
-    let client = client(script);
     let preference = Preference {
         hedge_delay: Some((100 * MS).into()),
         ..one_each()
     };
     let start = Instant::now();
-    let embeddings = client
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .await
-        .unwrap();
+    let embeddings = network.embed(1, preference).await.unwrap();
     let took = start.elapsed();
     assert!(took >= 120 * MS && took < 130 * MS, "{took:?}");
-    assert_eq!(count(&asked), 2);
+    assert_eq!(network.asked(), 2);
     assert_eq!(embeddings.requests()[0].attempts, 2);
-    let metrics = client.metrics().await.unwrap();
+    let metrics = network.client.metrics().await.unwrap();
     assert_eq!((metrics.hedges, metrics.hedges_won), (1, 1));
 }
 
 #[actix_rt::test]
 async fn of_a_hedged_pair_an_error_waits_for_its_twin() {
-    tokio::time::pause();
-    let (script, asked) = script(|number, _| match number {
-        0 => (500 * MS, Answer::Row),
+    let network = Network::new(|number, _| match number {
+        0 => (500 * MS, Answer::Right),
         _ => (10 * MS, Answer::Status(500, &[])),
     });
     let preference = Preference {
@@ -167,39 +134,33 @@ async fn of_a_hedged_pair_an_error_waits_for_its_twin() {
         max_retries: 0,
         ..one_each()
     };
-    client(script)
-        .embed(Embed::new(texts(1), "m").preference(preference))
+    network
+        .embed(1, preference)
         .await
         .expect("the slow attempt succeeds");
-    assert_eq!(count(&asked), 2);
+    assert_eq!(network.asked(), 2);
 }
 
 #[actix_rt::test]
 async fn hedges_stay_within_their_budget() {
-    tokio::time::pause();
-    let (script, asked) = script(|_, _| (1000 * MS, Answer::Row));
-    let client = client(script);
+    let network = Network::new(|_, _| (1000 * MS, Answer::Right));
     let preference = Preference {
         hedge_delay: Some((100 * MS).into()),
         hedge_budget_pct: 0.10,
         ..one_each()
     };
-    client
-        .embed(Embed::new(texts(200), "m").preference(preference))
-        .await
-        .unwrap();
-    assert_eq!(client.metrics().await.unwrap().hedges, 21);
-    assert_eq!(count(&asked), 221);
+    network.embed(200, preference).await.unwrap();
+    assert_eq!(network.client.metrics().await.unwrap().hedges, 21);
+    assert_eq!(network.asked(), 221);
 }
 
 /// The longest of 1,000 operations of which one in a hundred meets a slow server (a second in
 /// place of 10 ms), and the requests that it took: of 1,000, the longest but one is the p99.9.
 async fn tail(hedge_delay: Option<HedgeDelay>) -> (Duration, u64) {
-    let (script, asked) = script(|number, _| {
+    let network = Network::new(|number, _| {
         let time = if number % 100 == 57 { 1000 } else { 10 };
-        (time * MS, Answer::Row)
+        (time * MS, Answer::Right)
     });
-    let client = client(script);
     let preference = Preference {
         hedge_delay,
         ..one_each()
@@ -207,17 +168,15 @@ async fn tail(hedge_delay: Option<HedgeDelay>) -> (Duration, u64) {
     let mut times = Vec::new();
     for _ in 0..1000 {
         let start = Instant::now();
-        let call = Embed::new(texts(1), "m").preference(preference.clone());
-        client.embed(call).await.unwrap();
+        network.embed(1, preference.clone()).await.unwrap();
         times.push(start.elapsed());
     }
     times.sort_unstable();
-    (times[998], count(&asked))
+    (times[998], network.asked())
 }
 
 #[actix_rt::test]
 async fn the_tail_of_slow_servers_is_cut_ten_times_for_few_requests_more() {
-    tokio::time::pause();
     let (plain, requests) = tail(None).await;
     assert_eq!(requests, 1000);
     let (hedged, requests) = tail(Some((50 * MS).into())).await;
@@ -227,57 +186,47 @@ async fn the_tail_of_slow_servers_is_cut_ten_times_for_few_requests_more() {
 
 #[actix_rt::test]
 async fn a_quantile_of_the_operation_s_own_requests_sets_the_hedge_delay() {
-    tokio::time::pause();
     // 10 ms to 19 ms, and every fiftieth two seconds; the p95 is 19 ms.
-    let (script, asked) = script(|number, _| {
+    let network = Network::new(|number, _| {
         let time = if number % 50 == 30 {
             2000
         } else {
             10 + u32::try_from(number % 10).unwrap()
         };
-        (time * MS, Answer::Row)
+        (time * MS, Answer::Right)
     });
-    let client = client(script);
     let preference = Preference {
         hedge_delay: Some(HedgeDelay::Quantile(0.95)),
         max_concurrent_requests: 4,
         ..one_each()
     };
     let start = Instant::now();
-    client
-        .embed(Embed::new(texts(1000), "m").preference(preference))
-        .await
-        .unwrap();
+    network.embed(1000, preference).await.unwrap();
     assert!(start.elapsed() < 5000 * MS, "{:?}", start.elapsed());
-    let hedges = client.metrics().await.unwrap().hedges;
+    let hedges = network.client.metrics().await.unwrap().hedges;
     assert!((20..=101).contains(&hedges), "{hedges}");
     // A twin may be called off before it is sent.
-    assert!((1001..=1000 + hedges).contains(&count(&asked)));
+    assert!((1001..=1000 + hedges).contains(&network.asked()));
 }
 
 #[actix_rt::test]
 async fn a_timeout_is_retried_and_then_told() {
-    tokio::time::pause();
-    let (script, asked) = script(|_, _| (10_000 * MS, Answer::Row));
+    let network = Network::new(|_, _| (10_000 * MS, Answer::Right));
     let preference = Preference {
         timeout: 1000 * MS,
         max_retries: 1,
         ..one_each()
     };
-    let error = client(script)
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .await
-        .unwrap_err();
+    let error = network.embed(1, preference).await.unwrap_err();
     assert!(error.is_timeout());
     let text = error.to_string();
     assert!(text.contains("local") && text.contains("1 s"), "{text}");
-    assert_eq!(count(&asked), 2);
+    assert_eq!(network.asked(), 2);
 }
 
 #[actix_rt::test]
 async fn the_deadline_of_an_operation_holds_over_pauses_and_attempts() {
-    tokio::time::pause();
-    let (script, _) = script(|_, _| (400 * MS, Answer::Status(500, &[])));
+    let network = Network::new(|_, _| (400 * MS, Answer::Status(500, &[])));
     let start = Instant::now();
     let preference = Preference {
         total_timeout: Some(2000 * MS),
@@ -285,10 +234,7 @@ async fn the_deadline_of_an_operation_holds_over_pauses_and_attempts() {
         max_retries: 6,
         ..one_each()
     };
-    let error = client(script)
-        .embed(Embed::new(texts(3), "m").preference(preference))
-        .await
-        .unwrap_err();
+    let error = network.embed(3, preference).await.unwrap_err();
     assert!(
         error.is_timeout() && error.to_string().contains("total_timeout_s"),
         "{error}"
@@ -298,21 +244,17 @@ async fn the_deadline_of_an_operation_holds_over_pauses_and_attempts() {
 
 #[actix_rt::test]
 async fn each_attempt_tells_the_server_its_id_and_what_time_is_left() {
-    tokio::time::pause();
     let seen: Arc<Mutex<Vec<(String, u64)>>> = Arc::default();
     let keep = Arc::clone(&seen);
-    let (script, _) = script(move |number, request| {
-        let header = |name: &str| {
-            let found = request.headers.iter().find(|(found, _)| found == name);
-            found.unwrap().1.to_str().unwrap().to_owned()
-        };
-        assert!(header("request-deadline-ms").parse::<u64>().unwrap() > 1_700_000_000_000);
-        let left = header("request-timeout-ms").parse().unwrap();
-        let id = header("x-baseten-customer-request-id");
+    let network = Network::new(move |number, request| {
+        let milliseconds = |name| own_header(request, name).parse::<u64>().unwrap();
+        assert!(milliseconds("request-deadline-ms") > 1_700_000_000_000);
+        let left = milliseconds("request-timeout-ms");
+        let id = own_header(request, REQUEST_ID);
         keep.lock().unwrap().push((id, left));
         match number {
             0 => (2000 * MS, Answer::Status(500, &[])),
-            _ => (MS, Answer::Row),
+            _ => (MS, Answer::Right),
         }
     });
     let preference = Preference {
@@ -320,10 +262,7 @@ async fn each_attempt_tells_the_server_its_id_and_what_time_is_left() {
         total_timeout: Some(8000 * MS),
         ..one_each()
     };
-    client(script)
-        .embed(Embed::new(texts(1), "m").preference(preference))
-        .await
-        .unwrap();
+    network.embed(1, preference).await.unwrap();
     let seen = seen.lock().unwrap();
     let [(first, whole), (second, rest)] = seen.as_slice() else {
         panic!("two attempts: {seen:?}");

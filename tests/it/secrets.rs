@@ -147,8 +147,7 @@ fn quoted(visit: &Visit<'_>) -> String {
 fn echoed(visit: &mut Visit<'_>, status: &str, body: &str) -> Next {
     let quoted = quoted(visit);
     let headers = format!("x-echo: {quoted}\r\nset-cookie: {quoted}\r\n");
-    visit.answer(status, &headers, body.replace("SECRETS", &quoted));
-    Next::Keep
+    visit.answer(status, &headers, body.replace("SECRETS", &quoted))
 }
 
 /// What a server can do with a key: each of these quotes it wherever it can.
@@ -177,12 +176,10 @@ const MISDEEDS: [(&str, Act); 9] = [
     }),
     ("an unknown coding", |visit| {
         let headers = format!("content-encoding: {}\r\n", quoted(visit));
-        visit.answer("200 OK", &headers, "");
-        Next::Keep
+        visit.answer("200 OK", &headers, "")
     }),
     ("a bad head", |visit| {
-        visit.write(format!("HTTP/1.1 {}\r\n\r\n", quoted(visit)));
-        Next::Close
+        visit.end_with(format!("HTTP/1.1 {}\r\n\r\n", quoted(visit)))
     }),
 ];
 
@@ -197,8 +194,7 @@ fn cut_within_the_key(visit: &mut Visit<'_>) -> Next {
         "200 OK",
         "",
         format!("{opening}{padding}{key} and more\"}}"),
-    );
-    Next::Keep
+    )
 }
 
 fn every_misdeed(prints: &mut Prints) {
@@ -224,10 +220,7 @@ fn every_misdeed(prints: &mut Prints) {
 }
 
 fn every_broken_connection(prints: &mut Prints) {
-    let never = Hostile::start(|visit| {
-        visit.wait_for_close();
-        Next::Close
-    });
+    let never = Hostile::start(|visit| visit.stall_after(""));
     let closing = Hostile::start(|_| Next::Close);
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let silent = silent.local_addr().expect("a bound listener");

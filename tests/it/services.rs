@@ -1,8 +1,10 @@
 //! The examples that embed in services, and the one of plain threads: as their callers see them.
 
 use crate::support::program::{Running, example};
-use crate::support::{eventually, texts};
-use hedgerow::mock::{Fault, MockServer, Rule, embedding_of};
+use crate::support::{
+    eventually, eventually_closed, eventually_in_flight, hanging_mock, slow_mock, texts,
+};
+use hedgerow::mock::{Fault, Latency, MockServer, Rule, embedding_of};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Lines, Read, Write};
@@ -145,9 +147,7 @@ fn a_service_with_its_own_mock_embeds() {
 fn many_callers_of_a_service_are_served_at_once() {
     const CALLERS: usize = 24;
     for name in SERVICES {
-        let upstream = MockServer::start().unwrap();
-        let slow = Fault::Delay(Duration::from_millis(300));
-        upstream.inject(Rule::on("/v1/embeddings", slow));
+        let upstream = slow_mock(Latency::Fixed(Duration::from_millis(300)));
         let service = Service::asking(name, &upstream, &[]);
         let together = Barrier::new(CALLERS);
         std::thread::scope(|scope| {
@@ -225,37 +225,28 @@ fn an_upstream_that_fails_is_a_bad_gateway() {
 #[test]
 fn an_upstream_that_is_too_slow_is_a_gateway_timeout() {
     for name in SERVICES {
-        let upstream = hanging();
+        let upstream = hanging_mock();
         let service = Service::asking(name, &upstream, &["--timeout", "1"]);
         let (status, body) = service.ask(ONE_TEXT);
         assert_eq!(status, 504, "{name}: {body}");
-        eventually("its request is closed", || upstream.stats().in_flight == 0);
+        eventually_in_flight(&upstream, 0);
     }
-}
-
-/// A server that never answers.
-fn hanging() -> MockServer {
-    let upstream = MockServer::start().unwrap();
-    upstream.inject(Rule::on("/v1/embeddings", Fault::Hang));
-    upstream
 }
 
 #[test]
 fn a_caller_that_hangs_up_ends_its_requests_upstream_and_no_other_s() {
     for name in SERVICES {
-        let upstream = hanging();
+        let upstream = hanging_mock();
         let service = Service::asking(name, &upstream, &[]);
         let leaves = service.send(&json!({ "texts": texts(300) }).to_string());
-        eventually("its requests are under way", || {
-            upstream.stats().in_flight == 3
-        });
+        eventually_in_flight(&upstream, 3);
         let stays = service.send(ONE_TEXT);
-        eventually("another's too", || upstream.stats().in_flight == 4);
+        eventually_in_flight(&upstream, 4);
         drop(leaves);
         eventually("its requests are aborted", || upstream.stats().aborted == 3);
         assert_eq!(upstream.stats().in_flight, 1, "{name}");
         drop(stays);
-        eventually("all is closed", || upstream.stats().connections_open == 0);
+        eventually_closed(&upstream);
 
         service.signal("-TERM");
         let (status, said) = service.end();
@@ -269,14 +260,12 @@ fn a_caller_that_hangs_up_ends_its_requests_upstream_and_no_other_s() {
 fn a_service_that_is_told_to_stop_ends_what_is_under_way_and_then_itself() {
     for name in SERVICES {
         for signal in ["-INT", "-TERM"] {
-            let upstream = MockServer::start().unwrap();
-            let slow = Fault::Delay(Duration::from_millis(500));
-            upstream.inject(Rule::on("/v1/embeddings", slow));
+            let upstream = slow_mock(Latency::Fixed(Duration::from_millis(500)));
             let service = Service::asking(name, &upstream, &["--grace", "60"]);
             // A connection without a request holds nothing up.
             let _idle = TcpStream::connect(&service.address).unwrap();
             let caller = service.send(&json!({ "texts": texts(2) }).to_string());
-            eventually("a call is under way", || upstream.stats().in_flight == 1);
+            eventually_in_flight(&upstream, 1);
             service.signal(signal);
             check(&texts(2), &answer(caller));
             let (status, said) = service.end();
@@ -289,16 +278,16 @@ fn a_service_that_is_told_to_stop_ends_what_is_under_way_and_then_itself() {
 #[test]
 fn what_outlasts_the_grace_of_a_stopping_service_is_unavailable() {
     for name in SERVICES {
-        let upstream = hanging();
+        let upstream = hanging_mock();
         let service = Service::asking(name, &upstream, &["--grace", "0"]);
         let caller = service.send(ONE_TEXT);
-        eventually("a call is under way", || upstream.stats().in_flight == 1);
+        eventually_in_flight(&upstream, 1);
         service.signal("-INT");
         let (status, body) = answer(caller);
         assert_eq!(status, 503, "{name}: {body}");
         assert!(error_of(&body).contains("shut down"), "{name}: {body}");
         assert_eq!(service.end().0.code(), Some(0), "{name}");
-        eventually("all is closed", || upstream.stats().connections_open == 0);
+        eventually_closed(&upstream);
     }
 }
 
@@ -413,7 +402,7 @@ fn the_first_failure_of_a_thread_ends_the_calls_of_all() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("401"), "{said}");
-    eventually("all is closed", || upstream.stats().connections_open == 0);
+    eventually_closed(&upstream);
 }
 
 #[test]

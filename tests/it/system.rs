@@ -1,23 +1,22 @@
 //! Starting, stopping, and Workers that die.
 
-use crate::support::fake::{self, Answer};
-use crate::support::{eventually, one_each, texts};
-use hedgerow::mock::{Fault, MockServer, Rule};
-use hedgerow::{BlockingClient, Client, Embed, Placement, System};
-use std::sync::Arc;
-use std::time::Duration;
+use crate::support::fake::{Answer, MS, Network};
+use crate::support::{
+    client_on, eventually_closed, eventually_in_flight, hanging_mock, one_each, slow_mock, texts,
+};
+use hedgerow::mock::{Latency, MockServer};
+use hedgerow::{Client, Embed, Placement, System};
 
-fn client_on(system: System, server: &MockServer) -> BlockingClient {
-    let client = Client::builder(server.url()).system(system).build();
-    BlockingClient::new(client.unwrap())
+/// A system of so many Workers.
+fn system_of(workers: usize) -> System {
+    System::builder().workers(workers).start().unwrap()
 }
 
 #[test]
 fn shutdown_answers_every_caller_and_closes_every_socket() {
-    let server = MockServer::start().unwrap();
-    server.inject(Rule::on("/v1/embeddings", Fault::Hang));
-    let system = System::builder().workers(2).start().unwrap();
-    let client = client_on(system.clone(), &server);
+    let server = hanging_mock();
+    let system = system_of(2);
+    let client = client_on(&server.url(), system.clone());
     let callers: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
@@ -26,14 +25,12 @@ fn shutdown_answers_every_caller_and_closes_every_socket() {
             })
         })
         .collect();
-    eventually("all requests hang", || server.stats().in_flight == 40);
+    eventually_in_flight(&server, 40);
     system.shutdown_blocking().unwrap();
     for caller in callers {
         assert!(caller.join().unwrap().unwrap_err().is_closed());
     }
-    eventually("all sockets are closed", || {
-        server.stats().connections_open == 0
-    });
+    eventually_closed(&server);
     // Nothing hangs afterwards either.
     assert!(
         client
@@ -48,22 +45,20 @@ fn shutdown_answers_every_caller_and_closes_every_socket() {
 #[test]
 fn a_system_ends_with_its_last_handle() {
     let server = MockServer::start().unwrap();
-    let client = client_on(System::builder().workers(2).start().unwrap(), &server);
+    let client = client_on(&server.url(), system_of(2));
     client
         .embed(Embed::new(texts(50), "m").preference(one_each()))
         .unwrap();
     assert!(server.stats().connections_open > 0);
     drop(client);
-    eventually("its connections are closed", || {
-        server.stats().connections_open == 0
-    });
+    eventually_closed(&server);
 }
 
 #[test]
 fn several_systems_live_side_by_side() {
     let server = MockServer::start().unwrap();
     let clients: Vec<_> = (1..=3)
-        .map(|workers| client_on(System::builder().workers(workers).start().unwrap(), &server))
+        .map(|workers| client_on(&server.url(), system_of(workers)))
         .collect();
     let threads: Vec<_> = clients
         .into_iter()
@@ -85,9 +80,9 @@ fn several_systems_live_side_by_side() {
 #[test]
 fn two_clients_share_a_system_and_its_connections() {
     let server = MockServer::start().unwrap();
-    let system = System::builder().workers(1).start().unwrap();
+    let system = system_of(1);
     for _ in 0..2 {
-        let client = client_on(system.clone(), &server);
+        let client = client_on(&server.url(), system.clone());
         client.embed(Embed::new(texts(1), "m")).unwrap();
     }
     assert_eq!(server.stats().connections_total, 1);
@@ -95,12 +90,8 @@ fn two_clients_share_a_system_and_its_connections() {
 
 #[test]
 fn work_is_spread_over_workers() {
-    let server = MockServer::start().unwrap();
-    server.inject(Rule::on(
-        "/v1/embeddings",
-        Fault::Delay(Duration::from_millis(1)),
-    ));
-    let client = client_on(System::builder().workers(3).start().unwrap(), &server);
+    let server = slow_mock(Latency::Fixed(MS));
+    let client = client_on(&server.url(), system_of(3));
     let call = Embed::new(texts(400), "m").preference(one_each());
     client.embed(call).unwrap();
     let metrics = client.metrics().unwrap();
@@ -111,17 +102,11 @@ fn work_is_spread_over_workers() {
 
 #[actix_rt::test]
 async fn an_attempt_that_panics_harms_no_other() {
-    tokio::time::pause();
-    let client = fake::client(Arc::new(|number, _| {
-        let answer = if number == 2 {
-            Answer::Panic
-        } else {
-            Answer::Row
-        };
-        (Duration::from_secs(1), answer)
-    }));
-    let call = Embed::new(texts(8), "m").preference(one_each());
-    let embeddings = client.embed(call).await.unwrap();
+    let network = Network::new(|number, _| match number {
+        2 => (1000 * MS, Answer::Panic),
+        _ => (1000 * MS, Answer::Right),
+    });
+    let embeddings = network.embed(8, one_each()).await.unwrap();
     let again = embeddings
         .requests()
         .iter()
@@ -131,9 +116,8 @@ async fn an_attempt_that_panics_harms_no_other() {
 
 #[actix_rt::test]
 async fn a_request_that_panics_each_time_ends_in_an_error() {
-    tokio::time::pause();
-    let client = fake::client(Arc::new(|_, _| (Duration::ZERO, Answer::Panic)));
-    let error = client.embed(Embed::new(texts(1), "m")).await.unwrap_err();
+    let network = Network::new(|_, _| (MS, Answer::Panic));
+    let error = network.embed(1, one_each()).await.unwrap_err();
     assert!(error.to_string().contains("worker"), "{error}");
 }
 

@@ -1,9 +1,9 @@
 //! Certificates: who is trusted, for which name, and what happens where there is no TLS.
 
 use crate::support::hostile::{Hostile, Next, assert_right};
-use crate::support::{client_of, texts};
-use hedgerow::transport::{Http1Settings, TlsSettings};
-use hedgerow::{BlockingClient, Client, Embed, Embeddings, Error, Preference, System};
+use crate::support::{client_of, client_on, texts};
+use hedgerow::transport::{HttpSettings, TlsSettings};
+use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference, System};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
@@ -58,7 +58,14 @@ struct Front {
 }
 
 impl Front {
-    fn of(server: &Hostile, config: ServerConfig) -> Self {
+    /// It presents a certificate for `names`, by an authority of its own.
+    fn of(server: &Hostile, names: &[&str]) -> (Self, Authority) {
+        let authority = Authority::new();
+        let front = Self::presenting(server, authority.server_config(names));
+        (front, authority)
+    }
+
+    fn presenting(server: &Hostile, config: ServerConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -84,6 +91,10 @@ impl Front {
             _runtime: runtime,
         }
     }
+
+    fn url(&self, host: &str) -> String {
+        format!("https://{host}:{}", self.port)
+    }
 }
 
 fn preference() -> Preference {
@@ -100,21 +111,18 @@ fn ask(client: &BlockingClient) -> Result<Embeddings, Error> {
 
 /// A client that trusts `authority` and no other.
 fn trusting(url: &str, authority: &Authority) -> BlockingClient {
-    let http = Http1Settings {
+    let http = HttpSettings {
         tls: TlsSettings {
             ca_certificates: Some(authority.pem().into()),
         },
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
     with_settings(url, http)
 }
 
-fn with_settings(url: &str, http: Http1Settings) -> BlockingClient {
+fn with_settings(url: &str, http: HttpSettings) -> BlockingClient {
     let system = System::builder().workers(1).http(http).start();
-    let client = Client::builder(url)
-        .system(system.expect("a system"))
-        .build();
-    BlockingClient::new(client.expect("a client"))
+    client_on(url, system.expect("a system"))
 }
 
 fn assert_refused(result: Result<Embeddings, Error>, why: &str) {
@@ -125,14 +133,10 @@ fn assert_refused(result: Result<Embeddings, Error>, why: &str) {
 
 #[test]
 fn a_server_of_a_trusted_authority_is_spoken_to_by_name_and_by_address() {
-    let authority = Authority::new();
     let server = Hostile::honest();
-    let front = Front::of(
-        &server,
-        authority.server_config(&["localhost", "127.0.0.1"]),
-    );
+    let (front, authority) = Front::of(&server, &["localhost", "127.0.0.1"]);
     for host in ["localhost", "127.0.0.1"] {
-        let client = trusting(&format!("https://{host}:{}", front.port), &authority);
+        let client = trusting(&front.url(host), &authority);
         for _ in 0..3 {
             assert_right(&ask(&client).expect("trusted"), 0, 1);
         }
@@ -152,15 +156,13 @@ fn a_server_of_a_trusted_authority_is_spoken_to_by_name_and_by_address() {
 
 #[test]
 fn the_same_traps_are_closed_over_tls() {
-    let authority = Authority::new();
     let server = Hostile::start(|visit| match visit.number {
         // Informational, and without a length.
         0 => {
             let body = visit.rows();
-            visit.write(format!(
+            visit.end_with(format!(
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{body}"
-            ));
-            Next::Close
+            ))
         }
         // Cut, and the connection aborted.
         1 => {
@@ -169,8 +171,8 @@ fn the_same_traps_are_closed_over_tls() {
         }
         _ => visit.right(),
     });
-    let front = Front::of(&server, authority.server_config(&["localhost"]));
-    let client = trusting(&format!("https://localhost:{}", front.port), &authority);
+    let (front, authority) = Front::of(&server, &["localhost"]);
+    let client = trusting(&front.url("localhost"), &authority);
     let first = ask(&client).expect("read to its end");
     assert_right(&first, 0, 1);
     assert_eq!(first.requests()[0].attempts, 1);
@@ -183,8 +185,8 @@ fn the_same_traps_are_closed_over_tls() {
 #[test]
 fn a_server_of_an_unknown_authority_is_refused() {
     let server = Hostile::honest();
-    let front = Front::of(&server, Authority::new().server_config(&["localhost"]));
-    let url = format!("https://localhost:{}", front.port);
+    let (front, _) = Front::of(&server, &["localhost"]);
+    let url = front.url("localhost");
     assert_refused(ask(&client_of(&url)), "certificate");
     assert_refused(ask(&trusting(&url, &Authority::new())), "certificate");
     assert_eq!(server.requests(), 0, "a key may have been sent");
@@ -192,11 +194,10 @@ fn a_server_of_an_unknown_authority_is_refused() {
 
 #[test]
 fn a_certificate_for_another_name_is_refused() {
-    let authority = Authority::new();
     let server = Hostile::honest();
-    let front = Front::of(&server, authority.server_config(&["other.test"]));
+    let (front, authority) = Front::of(&server, &["other.test"]);
     for host in ["localhost", "127.0.0.1"] {
-        let client = trusting(&format!("https://{host}:{}", front.port), &authority);
+        let client = trusting(&front.url(host), &authority);
         assert_refused(ask(&client), "not valid for name");
     }
     assert_eq!(server.requests(), 0, "a key may have been sent");
@@ -204,18 +205,14 @@ fn a_certificate_for_another_name_is_refused() {
 
 #[test]
 fn one_client_speaks_to_both_schemes_of_one_port_number() {
-    let authority = Authority::new();
     let server = Hostile::honest();
-    let front = Front::of(&server, authority.server_config(&["localhost"]));
-    let url = format!("localhost:{}", front.port);
-    let secure = trusting(&format!("https://{url}"), &authority);
+    let (front, authority) = Front::of(&server, &["localhost"]);
+    let secure = trusting(&front.url("localhost"), &authority);
     assert_right(&ask(&secure).expect("trusted"), 0, 1);
     // Over the kept connection of the other scheme this would be answered.
     let system = secure.as_async().system().clone();
-    let plain = Client::builder(format!("http://{url}"))
-        .system(system)
-        .build();
-    let error = ask(&BlockingClient::new(plain.expect("a client"))).expect_err("not plain");
+    let plain = client_on(&format!("http://localhost:{}", front.port), system);
+    let error = ask(&plain).expect_err("not plain");
     assert!(error.is_network(), "{error}");
     assert_eq!(server.requests(), 1);
 }
@@ -234,7 +231,7 @@ fn https_to_a_plain_server_is_a_connect_error_at_once() {
     let start = Instant::now();
     let error = ask(&client_of(&format!("https://{address}"))).expect_err("no TLS there");
     assert!(error.is_connect(), "{error}");
-    let quickly = Http1Settings::default().connect_timeout;
+    let quickly = HttpSettings::default().connect_timeout;
     assert!(start.elapsed() < quickly, "{:?}", start.elapsed());
     answering.join().expect("no panic").expect("a client came");
 }
@@ -244,15 +241,15 @@ fn a_handshake_that_stalls_is_a_connect_error_after_connect_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = silent.local_addr().expect("a bound listener");
     let connect_timeout = Duration::from_millis(300);
-    let http = Http1Settings {
+    let http = HttpSettings {
         connect_timeout,
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
     let start = Instant::now();
     let result = ask(&with_settings(&format!("https://{address}"), http));
     assert_refused(result, "connect_timeout");
     let took = start.elapsed();
-    let default = Http1Settings::default().connect_timeout;
+    let default = HttpSettings::default().connect_timeout;
     assert!(took >= connect_timeout && took < default, "{took:?}");
 }
 
@@ -282,10 +279,9 @@ fn ssl_cert_file_names_who_is_trusted() {
         assert_right(&found, 0, 1);
         return;
     }
-    let authority = Authority::new();
     let server = Hostile::honest();
-    let front = Front::of(&server, authority.server_config(&["localhost"]));
-    let url = format!("https://localhost:{}", front.port);
+    let (front, authority) = Front::of(&server, &["localhost"]);
+    let url = front.url("localhost");
     assert_refused(ask(&client_of(&url)), "certificate");
 
     let name = format!("hedgerow-test-{}.pem", std::process::id());

@@ -1,8 +1,7 @@
 //! Posts: methods, bodies, headers, paths, and answers of every kind.
 
-use super::batches_of;
 use crate::support::hostile::{Hostile, Next};
-use crate::support::{client_of, mock_and_client, texts};
+use crate::support::{batches_of, client_of, mock_and_client, texts};
 use bytes::Bytes;
 use hedgerow::mock::{Fault, MockServer, Rule};
 use hedgerow::{BatchPost, BlockingClient, Method, Payload, PostAnswer, Preference};
@@ -105,6 +104,27 @@ fn an_answer_without_a_body_is_an_empty_object() {
     };
     server.inject(Rule::on("/echo", empty));
     assert_eq!(echo(&client, one("/echo")), json!({}));
+}
+
+#[test]
+fn an_answer_without_a_body_may_name_a_coding() {
+    for coding in ["gzip", "zstd", "br", "deflate", "gzip, br"] {
+        let server = Hostile::start(move |visit| {
+            // The first answer tells of a body that another method would get, the second of none.
+            let head = match visit.number {
+                0 => "HTTP/1.1 200 OK\r\ncontent-length: 500",
+                _ => "HTTP/1.1 204 No Content",
+            };
+            visit.write(format!("{head}\r\ncontent-encoding: {coding}\r\n\r\n"));
+            Next::Keep
+        });
+        let client = client_of(&server.url());
+        for method in [Method::Head, Method::Post] {
+            let found = echo(&client, one("/x").method(method));
+            assert_eq!(found, json!({}), "{method} {coding}");
+        }
+        assert_eq!((server.connections(), server.requests()), (1, 2));
+    }
 }
 
 #[test]
@@ -230,8 +250,7 @@ fn what_is_neither_json_nor_message_pack_stays_bytes() {
             ),
             _ => ("", b"[1, 2]"),
         };
-        visit.answer("200 OK", head, body);
-        Next::Keep
+        visit.answer("200 OK", head, body)
     });
     let client = client_of(&server.url());
     let text = answer(&client, one("/a"));

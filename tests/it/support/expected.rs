@@ -11,12 +11,13 @@ pub(crate) const QUERY: &str = "which \"one\"?";
 
 pub(crate) fn assert_rows(found: &Matrix, texts: &[String], failed: &[usize]) {
     assert_eq!(found.len(), texts.len());
-    for (index, (text, row)) in texts.iter().zip(found.iter()).enumerate() {
+    for (index, text) in texts.iter().enumerate() {
+        let row = found.row(index);
         if failed.contains(&index) {
             assert!(row.iter().all(|value| value.is_nan()), "row {index}");
         } else {
-            let expected = embedding_of(text, found.dimensions());
-            assert_eq!(row, expected, "row {index}");
+            assert!(!row.is_empty(), "row {index}");
+            assert_eq!(row, embedding_of(text, row.len()), "row {index}");
         }
     }
 }

@@ -1,22 +1,30 @@
-//! A network that is simulated: answers come after a chosen time, on a clock that can be paused.
+//! A network that is simulated: answers come after a chosen time, on a clock that stands still but
+//! for what is awaited.
 
+use super::texts;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use futures_util::{FutureExt, StreamExt};
-use hedgerow::transport::{Request, Response, Transport, TransportError, TransportFactory};
-use hedgerow::{Client, Headers, Placement, System};
-use std::cell::Cell;
+use hedgerow::mock::{embedding_of, labels_of, score_of};
+use hedgerow::transport::{
+    ReadBody, Request, Response, Transport, TransportError, TransportFactory,
+};
+use hedgerow::{Client, Embed, Embeddings, Headers, Placement, Preference, Result, System};
+use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What the server does with one request.
 pub(crate) enum Answer {
-    /// A row for each input of the request: [`row_of`] it.
-    Row,
-    /// A body of JSON.
-    Json(&'static str),
+    /// What the mock server would answer.
+    Right,
+    /// The same without its last row.
+    Short,
+    /// The head, half of the body, and then the connection breaks.
+    Cut,
     /// A status without a body, and headers.
     Status(u16, &'static [(&'static str, &'static str)]),
     /// The exchange fails.
@@ -25,64 +33,149 @@ pub(crate) enum Answer {
     Panic,
 }
 
-/// Decides what the `n`-th request (from 0) gets, and after how long.
-pub(crate) type Script = Arc<dyn Fn(u64, &Request) -> (Duration, Answer) + Send + Sync>;
+/// What happens on the network.
+pub(crate) trait Script: Send + Sync + 'static {
+    /// What the `number`-th request (from 0) gets, and after how long.
+    fn answer(&self, number: u64, request: &Request) -> (Duration, Answer);
+
+    /// The exchange with this request id has ended, or was dropped.
+    fn ended(&self, _request_id: &str) {}
+}
+
+impl<F> Script for F
+where
+    F: Fn(u64, &Request) -> (Duration, Answer) + Send + Sync + 'static,
+{
+    fn answer(&self, number: u64, request: &Request) -> (Duration, Answer) {
+        self(number, request)
+    }
+}
 
 /// A millisecond.
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-/// A script, and the count of requests that it was asked for.
-pub(crate) fn script(
-    answer: impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync + 'static,
-) -> (Script, Arc<AtomicU64>) {
-    let asked = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&asked);
-    let script = move |number, request: &Request| {
-        counter.fetch_add(1, Ordering::Relaxed);
-        answer(number, request)
-    };
-    (Arc::new(script), asked)
+/// A client whose whole system runs on this thread, over the simulated network.
+pub(crate) struct Network {
+    pub(crate) client: Client,
+    counts: Arc<Counts>,
 }
 
-pub(crate) fn count(asked: &AtomicU64) -> u64 {
-    asked.load(Ordering::Relaxed)
+#[derive(Default)]
+struct Counts {
+    asked: AtomicU64,
+    open: AtomicU64,
+}
+
+impl Network {
+    /// With one Worker. The clock is paused while the network lives.
+    pub(crate) fn new(
+        script: impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_workers(1, script)
+    }
+
+    /// With more Workers.
+    pub(crate) fn with_workers(workers: usize, script: impl Script) -> Self {
+        tokio::time::pause();
+        let script: Arc<dyn Script> = Arc::new(script);
+        let counts = Arc::<Counts>::default();
+        let counted = Arc::clone(&counts);
+        let factory: TransportFactory = Arc::new(move || {
+            Rc::new(Fake {
+                script: Arc::clone(&script),
+                counts: Arc::clone(&counted),
+            })
+        });
+        let system = System::builder()
+            .placement(Placement::Current(workers))
+            .transport(factory)
+            .start()
+            .expect("a system on this arbiter");
+        let client = Client::builder("http://fake").system(system).build();
+        Self {
+            client: client.expect("a client"),
+            counts,
+        }
+    }
+
+    /// Embeds so many texts.
+    pub(crate) async fn embed(&self, count: usize, preference: Preference) -> Result<Embeddings> {
+        let call = Embed::new(texts(count), "m").preference(preference);
+        self.client.embed(call).await
+    }
+
+    /// Requests that were sent so far.
+    pub(crate) fn asked(&self) -> u64 {
+        self.counts.asked.load(Relaxed)
+    }
+
+    /// Exchanges that are under way.
+    pub(crate) fn open(&self) -> u64 {
+        self.counts.open.load(Relaxed)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        tokio::time::resume();
+    }
+}
+
+/// The header by which servers know an attempt.
+pub(crate) const REQUEST_ID: &str = "x-baseten-customer-request-id";
+
+/// The value of a header that each attempt has of its own.
+pub(crate) fn own_header(request: &Request, name: &str) -> String {
+    let mut all = request.own.iter(&request.head);
+    let found = all.find(|(found, _)| found == name);
+    found.expect("the header is sent").1
 }
 
 struct Fake {
-    script: Script,
-    asked: Rc<Cell<u64>>,
-    open: Arc<AtomicU64>,
+    script: Arc<dyn Script>,
+    counts: Arc<Counts>,
 }
 
-/// Counts the exchanges under way; what is dropped is counted off.
-struct Open(Arc<AtomicU64>);
+/// An exchange under way: from its request until its body is read, or until it is dropped.
+struct Open {
+    script: Arc<dyn Script>,
+    counts: Arc<Counts>,
+    request_id: String,
+}
 
-impl Open {
-    fn new(count: &Arc<AtomicU64>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
+impl Fake {
+    fn open(&self, request: &Request) -> Open {
+        self.counts.open.fetch_add(1, Relaxed);
+        Open {
+            script: Arc::clone(&self.script),
+            counts: Arc::clone(&self.counts),
+            request_id: own_header(request, REQUEST_ID),
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.counts.open.fetch_sub(1, Relaxed);
+        self.script.ended(&self.request_id);
     }
 }
 
 impl Transport for Fake {
-    fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>> {
-        let number = self.asked.get();
-        self.asked.set(number + 1);
-        let (delay, answer) = (self.script)(number, &request);
-        let open = Open::new(&self.open);
+    fn send(
+        &self,
+        request: Request,
+    ) -> LocalBoxFuture<'static, std::result::Result<Response, TransportError>> {
+        let number = self.counts.asked.fetch_add(1, Relaxed);
+        let (delay, answer) = self.script.answer(number, &request);
+        let open = self.open(&request);
         async move {
-            let _open = open;
             tokio::time::sleep(delay).await;
             match answer {
-                Answer::Row => Ok(rows(&request)),
-                Answer::Json(body) => Ok(response(200, &[], Bytes::from_static(body.as_bytes()))),
-                Answer::Status(status, headers) => Ok(response(status, headers, Bytes::new())),
+                Answer::Right => Ok(whole(200, &[], &right(&request, 0), open)),
+                Answer::Short => Ok(whole(200, &[], &right(&request, 1), open)),
+                Answer::Cut => Ok(cut(&right(&request, 0), open)),
+                Answer::Status(status, headers) => Ok(whole(status, headers, "", open)),
                 Answer::Broken(error) => Err(error),
                 Answer::Panic => panic!("a planned panic"),
             }
@@ -91,59 +184,95 @@ impl Transport for Fake {
     }
 }
 
-/// The embedding of a text on this network: two numbers that no other text has.
-pub(crate) fn row_of(text: &str) -> [f32; 2] {
-    let sum = text.bytes().fold(0u16, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(byte.into())
-    });
-    [f32::from(sum), -1.0]
+/// The right answer, less so many rows at its end.
+fn right(request: &Request, less: usize) -> String {
+    let body = request.body.as_deref().unwrap_or(b"null");
+    let asked: Value = serde_json::from_slice(body).expect("what this crate sends is JSON");
+    let list = |name: &str| {
+        let inputs = asked[name].as_array().expect("a list of inputs");
+        let kept = &inputs[..inputs.len() - less];
+        kept.iter().enumerate()
+    };
+    let (_, path) = request.head.url.rsplit_once('/').expect("a path");
+    let answer: Value = match path {
+        "embeddings" => {
+            let row = |(index, input): (usize, &Value)| json!({"index": index, "embedding": embedding_of(text(input), 2)});
+            json!({"data": list("input").map(row).collect::<Value>(), "model": "fake"})
+        }
+        "rerank" => {
+            let query = text(&asked["query"]);
+            let row = |(index, input): (usize, &Value)| json!({"index": index, "score": as_written(score_of(query, text(input)))});
+            list("texts").map(row).rev().collect()
+        }
+        "predict" => {
+            let class =
+                |(label, score): (&str, f32)| json!({"label": label, "score": as_written(score)});
+            let classes = |(_, input): (usize, &Value)| {
+                Value::from_iter(labels_of(text(&input[0])).map(class))
+            };
+            list("inputs").map(classes).collect()
+        }
+        _ => json!({"method": request.head.method.as_str(), "body": asked}),
+    };
+    answer.to_string()
 }
 
-fn rows(request: &Request) -> Response {
-    #[derive(serde::Deserialize)]
-    struct Asked {
-        input: Vec<String>,
-    }
-    let body = request.body.as_deref().unwrap_or_default();
-    let asked: Asked = serde_json::from_slice(body).expect("what this crate sends is JSON");
-    let row = |(index, text): (usize, &String)| serde_json::json!({"index": index, "embedding": row_of(text)});
-    let data: Vec<_> = asked.input.iter().enumerate().map(row).collect();
-    let body = serde_json::json!({"data": data, "model": "fake"}).to_string();
-    response(200, &[], body.into())
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
 }
 
-fn response(status: u16, headers: &[(&str, &str)], body: Bytes) -> Response {
-    let headers: Headers = headers.iter().copied().collect();
-    let body = futures_util::stream::once(async { Ok(body) }).boxed_local();
+/// The number whose text is that of `score`, and not that of its next `f64`.
+fn as_written(score: f32) -> f64 {
+    score.to_string().parse().expect("a number")
+}
+
+fn whole(status: u16, headers: &[(&str, &str)], body: &str, open: Open) -> Response {
+    let pieces = vec![Ok(Bytes::copy_from_slice(body.as_bytes()))];
+    response(status, headers.iter().copied().collect(), pieces, open)
+}
+
+fn cut(body: &str, open: Open) -> Response {
+    let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
+    let end = TransportError::Truncated {
+        received: half.len() as u64,
+        expected: body.len() as u64,
+    };
+    response(200, Headers::default(), vec![Ok(half), Err(end)], open)
+}
+
+fn response(
+    status: u16,
+    headers: Headers,
+    pieces: Vec<std::result::Result<Bytes, TransportError>>,
+    open: Open,
+) -> Response {
     Response {
         status,
         headers,
         content_length: None,
-        body,
+        body: Box::new(Pieces {
+            pieces: pieces.into_iter(),
+            _open: open,
+        }),
     }
 }
 
-/// A client whose whole system, of one Worker, runs on this thread, over the simulated network.
-pub(crate) fn client(script: Script) -> Client {
-    client_with_workers(1, script).0
+/// A body in pieces, the last of which may be a break.
+struct Pieces {
+    pieces: std::vec::IntoIter<std::result::Result<Bytes, TransportError>>,
+    _open: Open,
 }
 
-/// The same with more Workers, and the count of exchanges under way.
-pub(crate) fn client_with_workers(workers: usize, script: Script) -> (Client, Arc<AtomicU64>) {
-    let open = Arc::new(AtomicU64::new(0));
-    let counted = Arc::clone(&open);
-    let factory: TransportFactory = Arc::new(move || {
-        Rc::new(Fake {
-            script: Arc::clone(&script),
-            asked: Rc::default(),
-            open: Arc::clone(&counted),
-        })
-    });
-    let system = System::builder()
-        .placement(Placement::Current(workers))
-        .transport(factory)
-        .start()
-        .expect("a system on this arbiter");
-    let client = Client::builder("http://fake").system(system).build();
-    (client.expect("a client"), open)
+impl ReadBody for Pieces {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<std::result::Result<usize, TransportError>> {
+        let piece = self.pieces.next().unwrap_or(Ok(Bytes::new()));
+        Poll::Ready(piece.map(|piece| {
+            into.extend_from_slice(&piece);
+            piece.len()
+        }))
+    }
 }

@@ -309,19 +309,32 @@ impl Visit<'_> {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
+    /// Writes bytes as they are, and closes.
+    pub(crate) fn end_with(&mut self, bytes: impl AsRef<[u8]>) -> Next {
+        self.write(bytes);
+        Next::Close
+    }
+
+    /// Writes bytes as they are, and nothing more; the client has to close.
+    pub(crate) fn stall_after(&mut self, bytes: impl AsRef<[u8]>) -> Next {
+        self.write(bytes);
+        self.wait_for_close();
+        Next::Close
+    }
+
     /// Writes a whole answer with its length.
-    pub(crate) fn answer(&mut self, status: &str, headers: &str, body: impl AsRef<[u8]>) {
+    pub(crate) fn answer(&mut self, status: &str, headers: &str, body: impl AsRef<[u8]>) -> Next {
         let body = body.as_ref();
         let length = body.len();
         let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n");
         self.write([head.as_bytes(), body].concat());
+        Next::Keep
     }
 
     /// Answers as it should be answered.
     pub(crate) fn right(&mut self) -> Next {
         let body = self.rows();
-        self.answer("200 OK", "content-type: application/json\r\n", body);
-        Next::Keep
+        self.answer("200 OK", "content-type: application/json\r\n", body)
     }
 
     /// The right body: for "text number 7" the row `[7, 1]`, and likewise for the others.

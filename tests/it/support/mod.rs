@@ -6,6 +6,12 @@ pub(crate) mod hostile;
 
 pub(crate) mod fake;
 
+pub(crate) mod h2_server;
+
+pub(crate) mod tls_front;
+
+pub(crate) mod tinyproxy;
+
 pub(crate) mod program;
 
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
@@ -14,21 +20,18 @@ use std::time::{Duration, Instant};
 
 /// A mock server and a blocking client of it, whose system has one Worker.
 pub(crate) fn mock_and_client() -> (MockServer, BlockingClient) {
-    mock_of(MockConfig::default())
-}
-
-/// The same, where each answer takes a time.
-pub(crate) fn slow_mock_and_client(latency: Latency) -> (MockServer, BlockingClient) {
-    mock_of(MockConfig {
-        latency,
-        ..MockConfig::default()
-    })
-}
-
-fn mock_of(config: MockConfig) -> (MockServer, BlockingClient) {
-    let server = MockServer::start_with(config).expect("the mock server starts");
+    let server = MockServer::start().expect("the mock server starts");
     let client = client_of(&server.url());
     (server, client)
+}
+
+/// A mock server whose answers take a time.
+pub(crate) fn slow_mock(latency: Latency) -> MockServer {
+    let config = MockConfig {
+        latency,
+        ..MockConfig::default()
+    };
+    MockServer::start_with(config).expect("the mock server starts")
 }
 
 /// A mock server that never answers.
@@ -95,14 +98,26 @@ pub(crate) fn one_by_one() -> Preference {
     }
 }
 
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// Waits until `condition` holds, and says how long it took; panics after ten seconds.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(LOOK_EVERY);
     }
     start.elapsed()
+}
+
+/// The same, and does not hold up what else runs on this thread.
+pub(crate) async fn eventually_async(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// Waits until so many requests are under way at the server.

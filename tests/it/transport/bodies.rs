@@ -7,10 +7,9 @@ use std::io::Write;
 fn cut_of_its_length(visit: &mut Visit<'_>) -> Next {
     let body = visit.rows();
     let (length, half) = (body.len(), &body[..body.len() / 2]);
-    visit.write(format!(
+    visit.end_with(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{half}"
-    ));
-    Next::Close
+    ))
 }
 
 fn cut_by_an_rst(visit: &mut Visit<'_>) -> Next {
@@ -23,8 +22,7 @@ fn cut_within_a_chunk(visit: &mut Visit<'_>) -> Next {
     let body = visit.rows();
     let (length, half) = (body.len(), &body[..body.len() / 2]);
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    visit.write(format!("{head}{length:x}\r\n{half}"));
-    Next::Close
+    visit.end_with(format!("{head}{length:x}\r\n{half}"))
 }
 
 /// Half of the JSON in a chunk of its own, and no last chunk.
@@ -32,8 +30,7 @@ fn cut_between_chunks(visit: &mut Visit<'_>) -> Next {
     let body = visit.rows();
     let half = &body[..body.len() / 2];
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    visit.write(format!("{head}{:x}\r\n{half}\r\n", half.len()));
-    Next::Close
+    visit.end_with(format!("{head}{:x}\r\n{half}\r\n", half.len()))
 }
 
 /// A whole message whose body is half of a compressed one.
@@ -47,18 +44,15 @@ fn cut_before_it_was_sent(visit: &mut Visit<'_>) -> Next {
         "200 OK",
         "content-encoding: gzip\r\n",
         &whole[..whole.len() / 2],
-    );
-    Next::Keep
+    )
 }
 
 fn no_json(visit: &mut Visit<'_>) -> Next {
-    visit.answer("200 OK", "", "<html>we are restarting</html>");
-    Next::Keep
+    visit.answer("200 OK", "", "<html>we are restarting</html>")
 }
 
 fn nothing(visit: &mut Visit<'_>) -> Next {
-    visit.answer("200 OK", "", "");
-    Next::Keep
+    visit.answer("200 OK", "", "")
 }
 
 #[test]
@@ -104,8 +98,7 @@ fn a_body_that_is_no_json_is_retried() {
 #[test]
 fn json_of_another_shape_is_an_error_at_once() {
     let server = Hostile::start(|visit| {
-        visit.answer("200 OK", "", r#"{"error": {"message": "no such model"}}"#);
-        Next::Keep
+        visit.answer("200 OK", "", r#"{"error": {"message": "no such model"}}"#)
     });
     let error = ask_once(&server, &preference()).expect_err("no rows");
     assert!(error.is_answer(), "{error}");

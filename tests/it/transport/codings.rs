@@ -1,8 +1,7 @@
 //! `content-encoding`: what is asked for, and what comes.
 
-use super::{ask, ask_once, no_retries};
-use crate::support::client_of;
-use crate::support::hostile::{Hostile, Next, assert_right, header};
+use super::{ask_once, is_broken, is_right, is_told, no_retries};
+use crate::support::hostile::{Hostile, header};
 use flate2::Compression;
 use std::io::Write;
 
@@ -42,16 +41,12 @@ fn compressing(headers: &'static str, codings: &'static [&'static str]) -> Hosti
         let plain = visit.rows().into_bytes();
         let apply = |body: Vec<u8>, coding: &&str| compressed(coding, &body);
         let body = codings.iter().fold(plain, apply);
-        visit.answer("200 OK", headers, body);
-        Next::Keep
+        visit.answer("200 OK", headers, body)
     })
 }
 
 fn is_understood(headers: &'static str, codings: &'static [&'static str]) {
-    let server = compressing(headers, codings);
-    let found = ask_once(&server, &no_retries()).expect(headers);
-    assert_right(&found, 0, 1);
-    assert_eq!(server.requests(), 1, "{headers}");
+    is_right(&compressing(headers, codings), 1);
 }
 
 #[test]
@@ -92,29 +87,19 @@ fn the_codings_are_asked_for_in_each_request() {
 
 #[test]
 fn an_unknown_coding_is_an_error_that_names_it() {
-    let server = Hostile::start(|visit| {
-        visit.answer("200 OK", "content-encoding: snappy\r\n", "whatever");
-        Next::Keep
-    });
-    let error = ask_once(&server, &no_retries()).expect_err("not readable");
-    assert!(error.is_network(), "{error}");
-    assert!(error.to_string().contains("snappy"), "{error}");
+    let server =
+        Hostile::start(|visit| visit.answer("200 OK", "content-encoding: snappy\r\n", "whatever"));
+    let text = is_broken(&server).to_string();
+    assert!(text.contains("snappy"), "{text}");
 }
 
 #[test]
 fn a_compressed_refusal_is_readable() {
     let server = Hostile::start(|visit| {
         let body = compressed("zstd", b"no such model");
-        visit.answer("404 Not Found", "content-encoding: zstd\r\n", body);
-        Next::Keep
+        visit.answer("404 Not Found", "content-encoding: zstd\r\n", body)
     });
-    let client = client_of(&server.url());
-    let error = ask(&client, &no_retries()).expect_err("a refusal");
-    assert_eq!(
-        (error.status(), error.body()),
-        (Some(404), Some("no such model"))
-    );
-    assert_eq!(server.requests(), 1);
+    is_told(&server, 404, "no such model");
 }
 
 #[test]
@@ -122,11 +107,9 @@ fn of_a_large_compressed_refusal_the_beginning_is_told() {
     let server = Hostile::start(|visit| {
         let text = "a line of an explanation\n".repeat(20_000);
         let body = compressed("gzip", text.as_bytes());
-        visit.answer("400 Bad Request", "content-encoding: gzip\r\n", body);
-        Next::Keep
+        visit.answer("400 Bad Request", "content-encoding: gzip\r\n", body)
     });
-    let client = client_of(&server.url());
-    let error = ask(&client, &no_retries()).expect_err("a refusal");
+    let error = ask_once(&server, &no_retries()).expect_err("a refusal");
     let body = error.body().unwrap();
     assert!(body.starts_with("a line of an explanation\n") && body.len() == 64 << 10);
 }

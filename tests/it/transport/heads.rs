@@ -1,6 +1,6 @@
 //! Heads: odd ones that are understood, and bad ones that are refused.
 
-use super::{ask, ask_once, is_a_network_error, is_retried, no_retries, preference};
+use super::{ask_once, is_a_network_error, is_broken, is_retried, is_right, is_told, no_retries};
 use crate::support::hostile::{Act, Hostile, Next, Visit, assert_right};
 use crate::support::{client_of, eventually, texts};
 use hedgerow::{Embed, Preference};
@@ -19,35 +19,19 @@ fn a_body_that_ends_with_its_connection_is_read() {
         let server = Hostile::start(move |visit| {
             let body = visit.rows();
             visit.write(head);
-            visit.write(body);
-            Next::Close
+            visit.end_with(body)
         });
-        let client = client_of(&server.url());
-        for round in 1..=3 {
-            let found = ask(&client, &no_retries()).expect(head);
-            assert_right(&found, 0, 1);
-            assert_eq!(
-                (server.connections(), server.requests()),
-                (round, round),
-                "{head}"
-            );
-        }
+        is_right(&server, 3);
+        assert_eq!(server.connections(), 3, "{head}");
     }
 }
 
 #[test]
 fn a_refusal_that_ends_with_its_connection_keeps_its_status() {
     let server = Hostile::start(|visit| {
-        visit.write("HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\nno such key");
-        Next::Close
+        visit.end_with("HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\nno such key")
     });
-    let error = ask_once(&server, &preference()).expect_err("a refusal");
-    assert_eq!(
-        (error.status(), error.body()),
-        (Some(401), Some("no such key")),
-        "{error}"
-    );
-    assert_eq!(server.requests(), 1);
+    is_told(&server, 401, "no such key");
 }
 
 #[test]
@@ -61,16 +45,8 @@ fn informational_answers_are_passed_over() {
             visit.write(before);
             visit.right()
         });
-        let client = client_of(&server.url());
-        for _ in 0..3 {
-            let found = ask(&client, &no_retries()).expect(before);
-            assert_right(&found, 0, 1);
-        }
-        assert_eq!(
-            (server.connections(), server.requests()),
-            (1, 3),
-            "{before}"
-        );
+        is_right(&server, 3);
+        assert_eq!(server.connections(), 1, "{before}");
     }
 }
 
@@ -106,11 +82,8 @@ fn a_head_in_single_bytes_is_read() {
         visit.write(body);
         Next::Keep
     });
-    let client = client_of(&server.url());
-    for _ in 0..3 {
-        assert_right(&ask(&client, &no_retries()).expect("slow and right"), 0, 1);
-    }
-    assert_eq!((server.connections(), server.requests()), (1, 3));
+    is_right(&server, 3);
+    assert_eq!(server.connections(), 1);
 }
 
 /// So many headers, with values of such a length.
@@ -122,8 +95,7 @@ fn headers(count: usize, length: usize) -> String {
 /// Answers with `line` among the headers of an answer that is right but for it.
 fn with_line(visit: &mut Visit<'_>, line: &str) -> Next {
     let body = visit.rows();
-    visit.answer("200 OK", line, body);
-    Next::Keep
+    visit.answer("200 OK", line, body)
 }
 
 #[test]
@@ -149,22 +121,10 @@ fn heads_that_are_no_http_are_network_errors() {
         |visit| with_line(visit, "bad name: 1\r\n"),
         |visit| with_line(visit, "x-nul: \0\r\n"),
         |visit| with_line(visit, "content-length: 7\r\n"),
-        |visit| {
-            visit.write("HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n{}");
-            Next::Close
-        },
-        |visit| {
-            visit.write("{\"data\": []}\r\n\r\n");
-            Next::Close
-        },
-        |visit| {
-            visit.write([0, 159, 146, 150, 13, 10, 13, 10]);
-            Next::Close
-        },
-        |visit| {
-            visit.write("SSH-2.0-OpenSSH_9.6\r\n");
-            Next::Close
-        },
+        |visit| visit.end_with("HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n{}"),
+        |visit| visit.end_with("{\"data\": []}\r\n\r\n"),
+        |visit| visit.end_with([0, 159, 146, 150, 13, 10, 13, 10]),
+        |visit| visit.end_with("SSH-2.0-OpenSSH_9.6\r\n"),
     ];
     for script in scripts {
         is_retried(script);
@@ -199,12 +159,9 @@ fn a_head_without_end_is_given_up_and_not_kept_in_memory() {
         for _ in 0..1000 {
             visit.write(&line);
         }
-        visit.wait_for_close();
-        Next::Close
+        visit.stall_after("")
     });
-    let error = ask_once(&server, &no_retries()).expect_err("no end");
-    assert!(error.is_network(), "{error}");
-    assert_eq!(server.requests(), 2);
+    is_broken(&server);
     eventually("the client closes", || server.open() == 0);
 }
 
@@ -214,9 +171,7 @@ fn a_header_of_100_kb_is_read() {
         let long = format!("x-long: {}\r\n", "v".repeat(100 << 10));
         with_line(visit, &long)
     });
-    let found = ask_once(&server, &no_retries()).expect("long and right");
-    assert_right(&found, 0, 1);
-    assert_eq!(server.requests(), 1);
+    is_right(&server, 1);
 }
 
 #[test]

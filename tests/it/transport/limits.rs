@@ -1,18 +1,22 @@
 //! How large an answer may be.
 
 use super::codings::compressed;
-use super::{ask, ask_once, no_retries, preference};
-use crate::support::hostile::{Hostile, Next};
-use hedgerow::{BlockingClient, Client, Error, System};
-use std::sync::Arc;
+use super::{ask, ask_once, is_broken, no_retries, preference};
+use crate::support::client_on;
+use crate::support::hostile::{Hostile, Next, Visit};
+use hedgerow::{BlockingClient, Error, System};
 
 const LIMIT: usize = 1 << 20;
 
 fn limited_client(server: &Hostile) -> BlockingClient {
     let system = System::builder().workers(1).max_response_bytes(LIMIT);
-    let system = system.start().expect("a system");
-    let client = Client::builder(server.url()).system(system).build();
-    BlockingClient::new(client.expect("a client"))
+    client_on(&server.url(), system.start().expect("a system"))
+}
+
+/// What `server` answers is larger than [`LIMIT`].
+fn is_too_large(server: &Hostile) {
+    let error = ask(&limited_client(server), &preference()).expect_err("too large");
+    assert_refused(server, &error, LIMIT);
 }
 
 /// Asserts that a limit ended the call at once: what is too large now will be so again.
@@ -24,6 +28,17 @@ fn assert_refused(server: &Hostile, error: &Error, limit: usize) {
     assert_eq!(server.requests(), 1, "{text}");
 }
 
+const CHUNK: usize = 64 << 10;
+
+/// Writes so many chunks, and no last one.
+fn chunks_without_end(visit: &mut Visit<'_>, count: usize) -> Next {
+    let chunk = format!("{CHUNK:x}\r\n{}\r\n", "x".repeat(CHUNK));
+    for _ in 0..count {
+        visit.write(&chunk);
+    }
+    visit.stall_after("")
+}
+
 /// An answer of one row, whose embedding is `start`, so much of `unit`, and `end`.
 fn one_large_row(start: &str, unit: &str, end: &str) -> Vec<u8> {
     const SIZE: usize = 60 << 20;
@@ -32,11 +47,7 @@ fn one_large_row(start: &str, unit: &str, end: &str) -> Vec<u8> {
 }
 
 fn assert_large_answer_works(body: Vec<u8>, dimensions: usize, first: f32) {
-    let body = Arc::new(body);
-    let server = Hostile::start(move |visit| {
-        visit.answer("200 OK", "", body.as_slice());
-        Next::Keep
-    });
+    let server = Hostile::start(move |visit| visit.answer("200 OK", "", &body));
     let found = ask_once(&server, &no_retries()).expect("60 MB are fine");
     assert_eq!((found.len(), found.dimensions()), (1, dimensions));
     let row = found.row(0);
@@ -65,30 +76,21 @@ fn an_answer_of_60_mb_of_base64_works() {
 #[test]
 fn an_announced_length_above_the_limit_is_refused_unread() {
     let server = Hostile::start(|visit| {
-        visit.write(format!(
+        visit.stall_after(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
             LIMIT + 1
-        ));
-        visit.wait_for_close();
-        Next::Close
+        ))
     });
-    let error = ask(&limited_client(&server), &preference()).expect_err("too large");
-    assert_refused(&server, &error, LIMIT);
+    is_too_large(&server);
 }
 
 #[test]
 fn a_body_that_outgrows_the_limit_is_refused() {
     let server = Hostile::start(|visit| {
         visit.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-        let piece = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
-        for _ in 0..=LIMIT / 0x1_0000 {
-            visit.write(&piece);
-        }
-        visit.wait_for_close();
-        Next::Close
+        chunks_without_end(visit, LIMIT / CHUNK + 1)
     });
-    let error = ask(&limited_client(&server), &preference()).expect_err("too large");
-    assert_refused(&server, &error, LIMIT);
+    is_too_large(&server);
 }
 
 #[test]
@@ -96,8 +98,7 @@ fn a_body_of_exactly_the_limit_is_read() {
     let server = Hostile::start(|visit| {
         let mut body = visit.rows();
         body.push_str(&" ".repeat(LIMIT - body.len()));
-        visit.answer("200 OK", "", body);
-        Next::Keep
+        visit.answer("200 OK", "", body)
     });
     ask(&limited_client(&server), &no_retries()).expect("not a byte too much");
     assert_eq!(server.requests(), 1);
@@ -109,8 +110,7 @@ fn a_small_body_that_unfolds_past_the_limit_is_refused() {
         let bomb = compressed(coding, &vec![b' '; 16 << 20]);
         assert!(bomb.len() < LIMIT, "a bomb of {coding} is small");
         let server = Hostile::start(move |visit| {
-            visit.answer("200 OK", &format!("content-encoding: {coding}\r\n"), &bomb);
-            Next::Keep
+            visit.answer("200 OK", &format!("content-encoding: {coding}\r\n"), &bomb)
         });
         let error = ask(&limited_client(&server), &preference()).expect_err("too large");
         assert_refused(&server, &error, LIMIT);
@@ -121,36 +121,25 @@ fn a_small_body_that_unfolds_past_the_limit_is_refused() {
 fn an_absurd_length_is_refused_without_memory() {
     // The first is above the default limit, the second above what a u64 holds.
     let server = Hostile::start(|visit| {
-        visit.write("HTTP/1.1 200 OK\r\ncontent-length: 10000000000000000000\r\n\r\nabc");
-        visit.wait_for_close();
-        Next::Close
+        visit.stall_after("HTTP/1.1 200 OK\r\ncontent-length: 10000000000000000000\r\n\r\nabc")
     });
     let error = ask_once(&server, &preference()).expect_err("10 EB");
     assert_refused(&server, &error, 1 << 30);
 
     let server = Hostile::start(|visit| {
-        visit.write("HTTP/1.1 200 OK\r\ncontent-length: 100000000000000000000\r\n\r\nabc");
-        Next::Close
+        visit.end_with("HTTP/1.1 200 OK\r\ncontent-length: 100000000000000000000\r\n\r\nabc")
     });
-    let error = ask_once(&server, &no_retries()).expect_err("100 EB");
-    assert!(error.is_network(), "{error}");
-    assert_eq!(server.requests(), 2);
+    is_broken(&server);
 }
 
 #[test]
 fn a_body_far_short_of_a_large_length_is_cut() {
     // Below the limit of 1 GiB, and never sent: the attempt ends with the connection.
     let server = Hostile::start(|visit| {
-        visit.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nabc");
-        Next::Close
+        visit.end_with("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\nabc")
     });
-    let error = ask_once(&server, &no_retries()).expect_err("cut");
-    assert!(error.is_network(), "{error}");
-    assert!(
-        error.to_string().contains("3 of 1000000000 bytes"),
-        "{error}"
-    );
-    assert_eq!(server.requests(), 2);
+    let text = is_broken(&server).to_string();
+    assert!(text.contains("3 of 1000000000 bytes"), "{text}");
 }
 
 #[test]
@@ -158,12 +147,7 @@ fn a_refusal_without_end_is_read_as_far_as_it_is_told() {
     const TOLD: usize = 64 << 10;
     let server = Hostile::start(|visit| {
         visit.write("HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n");
-        let piece = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
-        for _ in 0..100 {
-            visit.write(&piece);
-        }
-        visit.wait_for_close();
-        Next::Close
+        chunks_without_end(visit, 100)
     });
     let error = ask_once(&server, &preference()).expect_err("refused");
     assert_eq!(error.status(), Some(403), "{:.100}", error.to_string());

@@ -41,6 +41,24 @@ fn ask_once(server: &Hostile, preference: &Preference) -> Result<Embeddings, Err
     ask(&client_of(&server.url()), preference)
 }
 
+/// A new client of `server` asks so many times, and each first attempt is answered rightly.
+fn is_right(server: &Hostile, times: usize) {
+    let client = client_of(&server.url());
+    for _ in 0..times {
+        let found = ask(&client, &no_retries()).expect("an answer that can be read");
+        assert_right(&found, 0, 1);
+    }
+    assert_eq!(server.requests(), times);
+}
+
+/// The refusal of `server` is told as it came, and at once.
+fn is_told(server: &Hostile, status: u16, body: &str) {
+    let error = ask_once(server, &preference()).expect_err("a refusal");
+    let told = (error.status(), error.body());
+    assert_eq!(told, (Some(status), Some(body)), "{error}");
+    assert_eq!(server.requests(), 1);
+}
+
 /// The server misbehaves as `wrong` does, once: the caller must not notice.
 fn is_retried(wrong: Act) {
     let server = Hostile::in_turn(vec![wrong, right]);
@@ -48,6 +66,15 @@ fn is_retried(wrong: Act) {
     assert_right(&found, 0, 1);
     assert_eq!(found.requests()[0].attempts, 2);
     assert_eq!(server.requests(), 2);
+}
+
+/// What `server` answers is an error of the network, also when it is asked again, as it is once
+/// where no retries are allowed.
+fn is_broken(server: &Hostile) -> Error {
+    let error = ask_once(server, &no_retries()).expect_err("no attempt succeeds");
+    assert!(error.is_network(), "{error}");
+    assert_eq!(server.requests(), 2, "{error}");
+    error
 }
 
 /// The server misbehaves as `wrong` does, always: a typed error after the retries that are

@@ -2,8 +2,9 @@
 
 use super::no_retries;
 use crate::support::hostile::{Act, Hostile, Next, Visit};
-use crate::support::{async_client_of, client_of, eventually, texts};
-use hedgerow::{Client, Embed, Error, Preference};
+use crate::support::{async_client_of, client_of, client_on, eventually, texts};
+use hedgerow::transport::HttpSettings;
+use hedgerow::{Embed, Error, Preference, System};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
@@ -38,20 +39,15 @@ fn times_out_and_closes(script: Act) {
 }
 
 fn no_head(visit: &mut Visit<'_>) -> Next {
-    visit.wait_for_close();
-    Next::Close
+    visit.stall_after("")
 }
 
 fn half_a_body(visit: &mut Visit<'_>) -> Next {
-    visit.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":[");
-    visit.wait_for_close();
-    Next::Close
+    visit.stall_after("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":[")
 }
 
 fn half_a_refusal(visit: &mut Visit<'_>) -> Next {
-    visit.write("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 1000\r\n\r\noops");
-    visit.wait_for_close();
-    Next::Close
+    visit.stall_after("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 1000\r\n\r\noops")
 }
 
 #[test]
@@ -67,20 +63,12 @@ fn a_head_and_half_a_body_times_out() {
 
 #[test]
 fn half_a_head_times_out() {
-    times_out_and_closes(|visit| {
-        visit.write("HTTP/1.1 200 OK\r\ncontent-le");
-        visit.wait_for_close();
-        Next::Close
-    });
+    times_out_and_closes(|visit| visit.stall_after("HTTP/1.1 200 OK\r\ncontent-le"));
 }
 
 #[test]
 fn an_informational_answer_and_nothing_after_it_times_out() {
-    times_out_and_closes(|visit| {
-        visit.write("HTTP/1.1 100 Continue\r\n\r\n");
-        visit.wait_for_close();
-        Next::Close
-    });
+    times_out_and_closes(|visit| visit.stall_after("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
 #[test]
@@ -128,22 +116,16 @@ fn a_server_that_never_accepts_times_out() {
 
 #[test]
 fn a_connection_that_does_not_come_about_is_a_connect_error_after_connect_timeout() {
-    use hedgerow::transport::Http1Settings;
     let Some(full) = FullBacklog::new() else {
         return;
     };
     let url = format!("http://{}", full.address);
-    let http = Http1Settings {
+    let http = HttpSettings {
         connect_timeout: TIMEOUT,
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
-    let system = hedgerow::System::builder()
-        .workers(1)
-        .http(http)
-        .start()
-        .expect("a system");
-    let client = Client::builder(&url).system(system).build();
-    let client = hedgerow::BlockingClient::new(client.expect("a client"));
+    let system = System::builder().workers(1).http(http).start();
+    let client = client_on(&url, system.expect("a system"));
     let start = Instant::now();
     let error = super::ask(&client, &no_retries()).expect_err("no connection");
     assert!(error.is_connect(), "{error}");
