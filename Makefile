@@ -1,15 +1,33 @@
 # Two commands: `make demo` shows the thing at work, `make test` runs all there is.
-.PHONY: demo test lint bench compare
+.PHONY: demo test test-python test-node lint bench compare
 
 demo:
 	cargo run --quiet --release --features mock --example demo
 
 # Documentation examples and the demo are tests as well: each is run.
-test: lint
+test: lint test-python test-node
 	cargo build --features cli --examples
 	cargo test --features cli --lib --bins --tests --benches
 	cargo test --features cli --doc
 	cargo test --package hedgerow-compare
+
+# The Python package, as a user would install it, in a fresh venv.
+PYTHON ?= python3
+VENV = target/python
+test-python:
+	cargo build --features cli --bin batchbench
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check ./bindings/python \
+		--requirement bindings/python/tests/requirements.txt
+	BATCHBENCH="$${CARGO_TARGET_DIR:-target}/debug/batchbench" \
+		$(VENV)/bin/python -m pytest bindings/python
+
+# The Node package, as its README builds it.
+test-node:
+	cargo build --features cli --bin batchbench
+	cd bindings/node && npm ci --no-audit --no-fund && npm run build
+	target=$$(realpath "$${CARGO_TARGET_DIR:-target}") && cd bindings/node && \
+		BATCHBENCH="$$target/debug/batchbench" npm test
 
 lint:
 	cargo fmt --all --check

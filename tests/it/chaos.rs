@@ -1,19 +1,31 @@
-//! Thousands of operations at once, under faults, hedges, cancels, deadlines and panics.
+//! Thousands of operations of every kind at once, under faults, hedges, cancels, deadlines and
+//! panics: on a simulated network, and over sockets.
 //!
-//! Everything follows from a seed, which is printed; `HEDGEROW_SEED=n` runs that one again.
+//! What is asked and what goes wrong follows from a seed, which is printed; `HEDGEROW_SEED=n` runs
+//! that one again. Pauses and their order are the system's own dice, so that a rare failure may
+//! want a few runs of its seed.
 
-use crate::support::fake::{Answer, MS, Network};
-use hedgerow::mock::embedding_of;
-use hedgerow::transport::{Request, TransportError};
-use hedgerow::{CancellationToken, Client, Embed, Embeddings, Error, HedgeDelay};
-use hedgerow::{OnError, Preference, Result};
+// What is asked, and what is done to it meanwhile.
+mod plan;
+
+// Carries out a plan, and checks what its caller is told.
+mod run;
+
+// The simulated network: what goes wrong there, and what it saw of each operation.
+mod weather;
+
+use crate::support::fake::{MS, Network};
+use crate::support::{async_client_on, eventually_async};
+use hedgerow::mock::{Encoding, Fault, Latency, MockConfig, MockServer, Rule};
+use hedgerow::{Client, Embed, MetricsSnapshot, System};
+use plan::{Plan, Ranges};
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
-use std::sync::Mutex;
+use run::Told;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
-
-const OPERATIONS: usize = 3000;
+use weather::Weather;
 
 fn seed() -> u64 {
     let given = std::env::var("HEDGEROW_SEED").ok();
@@ -22,174 +34,76 @@ fn seed() -> u64 {
     seed
 }
 
-/// A network on which three requests of four go well.
-fn network(seed: u64) -> impl Fn(u64, &Request) -> (Duration, Answer) + Send + Sync {
-    let dice = Mutex::new(StdRng::seed_from_u64(seed));
-    move |_, _| {
-        let mut dice = dice.lock().unwrap();
-        let usual = dice.random_range(1..40) * MS;
-        match dice.random_range(0..1000) {
-            0..750 => (usual, Answer::Right),
-            750..800 => (20 * usual, Answer::Right),
-            800..850 => (usual, Answer::Status(500, &[])),
-            850..860 => (usual, Answer::Status(503, &[])),
-            860..865 => (usual, Answer::Status(429, &[("retry-after-ms", "120")])),
-            865..870 => (usual, Answer::Status(400, &[])),
-            870..930 => (
-                usual,
-                Answer::Broken(TransportError::Broken("reset".into())),
-            ),
-            930..950 => (
-                MS,
-                Answer::Broken(TransportError::Connect("refused".into())),
-            ),
-            950..970 => (Duration::from_hours(1), Answer::Right),
-            _ => (usual, Answer::Panic),
-        }
-    }
+fn plans(count: usize, seed: u64, ranges: &Ranges) -> Vec<Rc<Plan>> {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let plan = |number| Rc::new(Plan::draw(number, ranges, &mut dice));
+    (0..count).map(plan).collect()
 }
 
-/// One operation: what is asked, and what is done to it meanwhile.
-struct Plan {
-    texts: Vec<String>,
-    preference: Preference,
-    starts: Duration,
-    /// Its token is cancelled after so long.
-    cancelled: Option<Duration>,
-    /// Its future is dropped after so long.
-    dropped: Option<Duration>,
-}
-
-fn plan(number: usize, dice: &mut StdRng) -> Plan {
-    let inputs = dice.random_range(1..60);
-    let timeout = dice.random_range(200..5000) * MS;
-    let hedge_delay = match dice.random_range(0..4) {
-        0 => Some(HedgeDelay::Quantile(0.9)),
-        1 => Some((50 * MS).into()),
-        _ => None,
+/// Carries out all `plans` at once, each within `longest`, and then ends the system. Gives for
+/// each plan what its caller was told, whose sum must be what the system counted.
+async fn run_all(client: &Client, plans: &[Rc<Plan>], longest: Duration) -> Vec<Told> {
+    let run = |plan: &Rc<Plan>| {
+        let run = run::run(client.clone(), Rc::clone(plan));
+        actix_rt::spawn(tokio::time::timeout(longest, run))
     };
-    let total_timeout = dice
-        .random_bool(0.3)
-        .then(|| timeout + dice.random_range(0..2000) * MS);
-    let on_error = if dice.random() {
-        OnError::Return
-    } else {
-        OnError::Raise
+    let runs: Vec<_> = plans.iter().map(run).collect();
+    let mut told = Vec::new();
+    for run in runs {
+        let ended = run.await.expect("its checks hold");
+        told.push(ended.expect("it ends"));
+    }
+    let counted = settled(client).await;
+    let sum = |count: fn(&Told) -> usize| told.iter().map(count).sum::<usize>() as u64;
+    // Of what was dropped nobody was told, and it may not have begun.
+    let agree = |counted, told, unknown| {
+        assert!(
+            (told..=told + unknown).contains(&counted),
+            "{counted}, {told} + {unknown}"
+        );
     };
-    let mut sometimes = |chance| {
-        dice.random_bool(chance)
-            .then(|| dice.random_range(0..400) * MS)
-    };
-    let (cancelled, dropped) = (sometimes(0.05), sometimes(0.05));
-    Plan {
-        texts: (0..inputs)
-            .map(|input| format!("{number}/{input}"))
-            .collect(),
-        preference: Preference {
-            batch_size: dice.random_range(1..16),
-            max_concurrent_requests: dice.random_range(1..8),
-            timeout,
-            total_timeout,
-            hedge_delay,
-            max_retries: dice.random_range(0..=6),
-            retry_budget_pct: dice.random_range(0.0..3.0),
-            initial_backoff: 50 * MS,
-            cancel_token: cancelled.map(|_| CancellationToken::new()),
-            on_error,
-            ..Preference::default()
-        },
-        starts: dice.random_range(0..3000) * MS,
-        cancelled,
-        dropped,
-    }
+    let unknown = sum(|told| told.unknown);
+    agree(
+        counted.requests_succeeded,
+        sum(|told| told.succeeded),
+        unknown,
+    );
+    agree(counted.requests_failed, sum(|told| told.failed), unknown);
+    let dropped = sum(|told| (told.unknown > 0).into());
+    agree(counted.operations, plans.len() as u64 - dropped, dropped);
+    // Each of the ways was gone.
+    let hedges = (counted.hedges_won, counted.hedges);
+    assert!(
+        0 < hedges.0 && hedges.0 < hedges.1 && counted.retries > 0,
+        "{counted:?}"
+    );
+
+    client.system().shutdown().await;
+    // Those who wait are told before the threads end.
+    eventually_async("the mailbox is closed", || {
+        format!("{:?}", client.system()).contains("running: false")
+    })
+    .await;
+    let after = client.embed(Embed::new(["late"], "m")).await;
+    assert!(after.unwrap_err().is_closed());
+    told
 }
 
-/// Runs one operation, and checks what it gave.
-async fn run(client: Client, plan: Plan) {
-    tokio::time::sleep(plan.starts).await;
-    let start = Instant::now();
-    let Plan {
-        texts,
-        preference,
-        cancelled,
-        dropped,
-        ..
-    } = plan;
-    let call = Embed::new(texts.clone(), "m").preference(preference.clone());
-    let pending = client.embed(call);
-    if let (Some(after), Some(token)) = (cancelled, preference.cancel_token.clone()) {
-        actix_rt::spawn(async move {
-            tokio::time::sleep(after).await;
-            token.cancel();
-        });
-    }
-    let result = match dropped {
-        Some(after) => match tokio::time::timeout(after, pending).await {
-            Ok(result) => result,
-            Err(_) => return,
-        },
-        None => pending.await,
-    };
-    if let Some(total) = preference.total_timeout {
-        assert!(start.elapsed() <= total + 5 * MS, "{:?}", start.elapsed());
-    }
-    check(&texts, &preference, &result);
-}
-
-fn check(texts: &[String], preference: &Preference, result: &Result<Embeddings>) {
-    match result {
-        Ok(embeddings) => {
-            check_rows(texts, embeddings);
-            assert_eq!(embeddings.is_complete(), embeddings.errors().is_empty());
-            assert!(embeddings.is_complete() || preference.on_error == OnError::Return);
-            // Each request ended exactly once: in success, or in one error.
-            let mut failed: Vec<_> = embeddings
-                .errors()
-                .iter()
-                .map(|it| it.inputs.start)
-                .collect();
-            failed.sort_unstable();
-            let unsuccessful = embeddings.requests().iter().filter(|it| it.attempts == 0);
-            assert!(
-                failed
-                    .iter()
-                    .copied()
-                    .eq(unsuccessful.map(|it| it.inputs.start))
-            );
+/// What the system counted, once each attempt that was started has ended, as it must: an abort
+/// takes a moment.
+async fn settled(client: &Client) -> MetricsSnapshot {
+    let mut patience = 1000;
+    loop {
+        let counted = client.metrics().await.expect("it runs");
+        let ended = counted.samples + counted.attempts_failed + counted.attempts_aborted;
+        assert!(ended <= counted.attempts, "{counted:?}");
+        if ended == counted.attempts {
+            return counted;
         }
-        Err(error) => {
-            assert!(is_expected(error, preference), "{error}");
-            let partial: &Embeddings = error.partial().expect("it had begun");
-            check_rows(texts, partial);
-        }
+        patience -= 1;
+        assert!(patience > 0, "attempts are still under way: {counted:?}");
+        tokio::time::sleep(MS).await;
     }
-}
-
-/// A row for each text: its own where its request succeeded, else NaN.
-fn check_rows(texts: &[String], embeddings: &Embeddings) {
-    assert_eq!(embeddings.len(), texts.len());
-    let mut next = 0;
-    for request in embeddings.requests() {
-        assert_eq!(request.inputs.start, next, "requests are in input order");
-        next = request.inputs.end;
-        for input in request.inputs.clone() {
-            let row = embeddings.row(input);
-            if request.attempts > 0 {
-                assert_eq!(row, embedding_of(&texts[input], 2));
-            } else {
-                assert!(row.iter().all(|value| value.is_nan()));
-            }
-        }
-    }
-}
-
-fn is_expected(error: &Error, preference: &Preference) -> bool {
-    if error.is_cancelled() {
-        return preference.cancel_token.is_some();
-    }
-    let fault = error.status().is_some() || error.is_network() || error.is_connect();
-    let panicked = error.to_string().contains("worker");
-    preference.on_error == OnError::Raise && (fault || panicked || error.is_timeout())
 }
 
 #[actix_rt::test]
@@ -201,22 +115,84 @@ async fn every_request_ends_once_and_nothing_stays_open_whatever_happens() {
             .num_alive_tasks()
     };
     let before = tasks();
-    let network = Network::with_workers(3, network(seed));
-    let client = &network.client;
-    let mut dice = StdRng::seed_from_u64(seed);
-    let operations: Vec<_> = (0..OPERATIONS)
-        .map(|number| actix_rt::spawn(run(client.clone(), plan(number, &mut dice))))
-        .collect();
-    for operation in operations {
-        operation.await.expect("its checks hold");
-    }
-    let metrics = client.metrics().await.unwrap();
-    assert_eq!(metrics.operations, OPERATIONS as u64);
-    assert!(metrics.retries > 0 && metrics.hedges > 0 && metrics.hedges_won > 0);
-    // What was aborted is gone within a moment; shutting down leaves no task behind.
-    tokio::time::sleep(MS).await;
+    let plans = plans(
+        3000,
+        seed,
+        &Ranges {
+            starts: 3000 * MS,
+            timeout: 200..5000,
+            retries: 6,
+        },
+    );
+    let weather = Arc::new(Weather::new(seed));
+    let network = Network::with_workers(3, Arc::clone(&weather));
+
+    let told = run_all(&network.client, &plans, Duration::from_hours(1)).await;
+
     assert_eq!(network.open(), 0, "exchanges are still under way");
-    client.system().shutdown().await;
+    // Timers that are not needed any more may be left to run out.
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(tasks(), before, "tasks are left");
+    weather.assert_kept_their_limits(plans.iter().map(Rc::as_ref).zip(&told));
+}
+
+/// A server on which much goes wrong.
+fn stormy(seed: u64) -> MockServer {
+    let server = MockServer::start_with(MockConfig {
+        seed,
+        latency: Latency::LogNormal {
+            median: 3 * MS,
+            sigma: 1.0,
+        },
+        ..MockConfig::default()
+    });
+    let server = server.expect("the mock server starts");
+    let too_much = Fault::Status {
+        code: 429,
+        retry_after: Some("0".into()),
+        body: None,
+    };
+    for (share, fault) in [
+        (0.03, Fault::status(500)),
+        (0.002, too_much),
+        (0.002, Fault::status(400)),
+        (0.02, Fault::Reset),
+        (0.02, Fault::CloseBeforeAnswer),
+        (0.02, Fault::CloseWithoutNotice),
+        (0.02, Fault::CutBody { after: None }),
+        (0.01, Fault::BadJson),
+        (0.01, Fault::ShortRows),
+        (0.005, Fault::Hang),
+        (0.005, Fault::HangBody),
+        (0.05, Fault::Delay(100 * MS)),
+        (0.2, Fault::Chunked),
+        (0.2, Fault::Encoding(Encoding::Gzip)),
+    ] {
+        server.inject(Rule::on("/", fault).share(share));
+    }
+    server
+}
+
+#[actix_rt::test]
+async fn the_same_holds_over_sockets_and_threads() {
+    let seed = seed();
+    let plans = plans(
+        600,
+        seed,
+        &Ranges {
+            starts: 1000 * MS,
+            timeout: 300..1000,
+            retries: 3,
+        },
+    );
+    let server = stormy(seed);
+    let system = System::builder().workers(3).start().expect("a system");
+
+    let client = async_client_on(&server.url(), system);
+    run_all(&client, &plans, Duration::from_mins(1)).await;
+
+    eventually_async("all is closed", || server.stats().connections_open == 0).await;
+    let seen = server.stats();
+    let ended = seen.answered + seen.aborted + seen.dropped;
+    assert_eq!((seen.in_flight, seen.requests), (0, ended), "{seen:?}");
 }

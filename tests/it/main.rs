@@ -39,7 +39,7 @@ mod stream;
 // Timeouts, deadlines, tokens, dropped futures: nothing hangs, nothing stays open.
 mod cancel;
 
-// Thousands of operations under everything at once, from a seed.
+// Thousands of operations of every kind under everything at once, from a seed.
 mod chaos;
 
 // The ways in: async on any runtime, threads, actix messages.

@@ -5,16 +5,14 @@ use super::texts;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use hedgerow::mock::{embedding_of, labels_of, score_of};
-use hedgerow::transport::{
-    ReadBody, Request, Response, Transport, TransportError, TransportFactory,
-};
+use hedgerow::transport::{Request, Response, Transport, TransportError, TransportFactory};
 use hedgerow::{Client, Embed, Embeddings, Headers, Placement, Preference, Result, System};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What the server does with one request.
@@ -125,10 +123,10 @@ impl Drop for Network {
 pub(crate) const REQUEST_ID: &str = "x-baseten-customer-request-id";
 
 /// The value of a header that each attempt has of its own.
-pub(crate) fn own_header(request: &Request, name: &str) -> String {
-    let mut all = request.own.iter(&request.head);
-    let found = all.find(|(found, _)| found == name);
-    found.expect("the header is sent").1
+pub(crate) fn own_header<'a>(request: &'a Request, name: &str) -> &'a str {
+    let found = request.headers.iter().find(|(found, _)| found == name);
+    let (_, value) = found.expect("the header is sent");
+    value.to_str().expect("text")
 }
 
 struct Fake {
@@ -149,7 +147,7 @@ impl Fake {
         Open {
             script: Arc::clone(&self.script),
             counts: Arc::clone(&self.counts),
-            request_id: own_header(request, REQUEST_ID),
+            request_id: own_header(request, REQUEST_ID).to_owned(),
         }
     }
 }
@@ -190,31 +188,33 @@ fn right(request: &Request, less: usize) -> String {
     let asked: Value = serde_json::from_slice(body).expect("what this crate sends is JSON");
     let list = |name: &str| {
         let inputs = asked[name].as_array().expect("a list of inputs");
-        let kept = &inputs[..inputs.len() - less];
-        kept.iter().enumerate()
+        inputs[..inputs.len() - less].iter().enumerate()
     };
     let (_, path) = request.head.url.rsplit_once('/').expect("a path");
     let answer: Value = match path {
-        "embeddings" => {
-            let row = |(index, input): (usize, &Value)| json!({"index": index, "embedding": embedding_of(text(input), 2)});
-            json!({"data": list("input").map(row).collect::<Value>(), "model": "fake"})
-        }
+        "embeddings" => json!({"data": list("input").map(row).collect::<Value>(), "model": "fake"}),
         "rerank" => {
-            let query = text(&asked["query"]);
-            let row = |(index, input): (usize, &Value)| json!({"index": index, "score": as_written(score_of(query, text(input)))});
-            list("texts").map(row).rev().collect()
+            let rank = |(index, input)| rank(index, &asked["query"], input);
+            list("texts").map(rank).rev().collect()
         }
-        "predict" => {
-            let class =
-                |(label, score): (&str, f32)| json!({"label": label, "score": as_written(score)});
-            let classes = |(_, input): (usize, &Value)| {
-                Value::from_iter(labels_of(text(&input[0])).map(class))
-            };
-            list("inputs").map(classes).collect()
-        }
+        "predict" => list("inputs").map(|(_, input)| classes(input)).collect(),
         _ => json!({"method": request.head.method.as_str(), "body": asked}),
     };
     answer.to_string()
+}
+
+fn row((index, input): (usize, &Value)) -> Value {
+    json!({"index": index, "embedding": embedding_of(text(input), 2)})
+}
+
+fn rank(index: usize, query: &Value, input: &Value) -> Value {
+    let score = score_of(text(query), text(input));
+    json!({"index": index, "score": as_written(score)})
+}
+
+fn classes(input: &Value) -> Value {
+    let class = |(label, score)| json!({"label": label, "score": as_written(score)});
+    labels_of(text(&input[0])).into_iter().map(class).collect()
 }
 
 fn text(value: &Value) -> &str {
@@ -246,33 +246,14 @@ fn response(
     pieces: Vec<std::result::Result<Bytes, TransportError>>,
     open: Open,
 ) -> Response {
+    let body = stream::iter(pieces).map(move |piece| {
+        let _open = &open;
+        piece
+    });
     Response {
         status,
         headers,
         content_length: None,
-        body: Box::new(Pieces {
-            pieces: pieces.into_iter(),
-            _open: open,
-        }),
-    }
-}
-
-/// A body in pieces, the last of which may be a break.
-struct Pieces {
-    pieces: std::vec::IntoIter<std::result::Result<Bytes, TransportError>>,
-    _open: Open,
-}
-
-impl ReadBody for Pieces {
-    fn poll_read(
-        &mut self,
-        _: &mut Context<'_>,
-        into: &mut Vec<u8>,
-    ) -> Poll<std::result::Result<usize, TransportError>> {
-        let piece = self.pieces.next().unwrap_or(Ok(Bytes::new()));
-        Poll::Ready(piece.map(|piece| {
-            into.extend_from_slice(&piece);
-            piece.len()
-        }))
+        body: body.boxed_local(),
     }
 }

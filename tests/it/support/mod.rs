@@ -62,7 +62,8 @@ pub(crate) fn client_on(url: &str, system: System) -> BlockingClient {
     BlockingClient::new(async_client_on(url, system))
 }
 
-fn async_client_on(url: &str, system: System) -> Client {
+/// A client of `url`, with a key, on this system.
+pub(crate) fn async_client_on(url: &str, system: System) -> Client {
     Client::builder(url)
         .system(system)
         .api_key("sk-test-key")

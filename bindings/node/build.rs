@@ -1,0 +1,5 @@
+//! What Node needs of the linker.
+
+fn main() {
+    napi_build::setup();
+}

@@ -1,0 +1,154 @@
+//! What every answer says beside its data: times, headers, errors.
+
+use crate::failure::FailedRequest;
+use hedgerow::{Answer, Headers, RequestError, RequestRecord};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList};
+use std::collections::BTreeMap;
+
+/// Where the records of an answer are kept.
+pub(crate) trait Recorded {
+    fn read<R>(&self, look: impl FnOnce(&[RequestRecord], &[RequestError], f64) -> R) -> R;
+
+    /// The number of the first input within its job.
+    fn offset(&self) -> usize {
+        0
+    }
+}
+
+impl<T> Recorded for Answer<T> {
+    fn read<R>(&self, look: impl FnOnce(&[RequestRecord], &[RequestError], f64) -> R) -> R {
+        let time = self.total_time().as_secs_f64();
+        look(self.requests(), self.errors(), time)
+    }
+}
+
+/// The lists that are made of an answer's records when they are first looked at.
+pub(crate) struct Record {
+    times: PyOnceLock<Py<PyList>>,
+    headers: PyOnceLock<Py<PyList>>,
+    errors: PyOnceLock<Py<PyList>>,
+}
+
+impl Record {
+    pub(crate) fn new() -> Self {
+        Self {
+            times: PyOnceLock::new(),
+            headers: PyOnceLock::new(),
+            errors: PyOnceLock::new(),
+        }
+    }
+
+    pub(crate) fn total_time(answer: &impl Recorded) -> f64 {
+        answer.read(|_, _, time| time)
+    }
+
+    /// Seconds, a number a request; NaN where it did not succeed.
+    pub(crate) fn times(&self, py: Python<'_>, answer: &impl Recorded) -> PyResult<Py<PyList>> {
+        let make = || {
+            let times: Vec<f64> = answer.read(|requests, _, _| {
+                let seconds = |request: &RequestRecord| match request.attempts {
+                    0 => f64::NAN,
+                    _ => request.time.as_secs_f64(),
+                };
+                requests.iter().map(seconds).collect()
+            });
+            PyList::new(py, times).map(Bound::unbind)
+        };
+        Ok(self.times.get_or_try_init(py, make)?.clone_ref(py))
+    }
+
+    /// A dict a request.
+    pub(crate) fn all_headers(
+        &self,
+        py: Python<'_>,
+        answer: &impl Recorded,
+    ) -> PyResult<Py<PyList>> {
+        let make = || {
+            let all: Vec<Headers> = answer.read(|requests, _, _| {
+                let requests = requests.iter();
+                requests.map(|request| request.headers.clone()).collect()
+            });
+            let list = PyList::empty(py);
+            for headers in &all {
+                let dict = PyDict::new(py);
+                for (name, value) in Self::headers(headers) {
+                    dict.set_item(name, value)?;
+                }
+                list.append(dict)?;
+            }
+            Ok::<_, PyErr>(list.unbind())
+        };
+        Ok(self.headers.get_or_try_init(py, make)?.clone_ref(py))
+    }
+
+    /// A `FailedRequest` for each request that failed, in the order of the inputs.
+    pub(crate) fn errors(&self, py: Python<'_>, answer: &impl Recorded) -> PyResult<Py<PyList>> {
+        let make = || {
+            let mut failed: Vec<RequestError> = answer.read(|_, errors, _| errors.to_vec());
+            failed.sort_by_key(|failed| failed.inputs.start);
+            let list = PyList::empty(py);
+            for failed in &failed {
+                let failed = FailedRequest::of(py, failed, answer.offset())?;
+                list.append(Py::new(py, failed)?)?;
+            }
+            Ok::<_, PyErr>(list.unbind())
+        };
+        Ok(self.errors.get_or_try_init(py, make)?.clone_ref(py))
+    }
+
+    /// Names and values; those of a name that came twice are joined, as HTTP joins them.
+    pub(crate) fn headers(headers: &Headers) -> BTreeMap<String, String> {
+        let mut joined: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in headers.iter() {
+            let held = joined.entry(name.to_owned()).or_default();
+            if !held.is_empty() {
+                held.push_str(", ");
+            }
+            held.push_str(value);
+        }
+        joined
+    }
+}
+
+/// What every response has in the same words.
+macro_rules! recorded {
+    ($response:ty) => {
+        #[pymethods]
+        impl $response {
+            /// Seconds from the call to its answer.
+            #[getter]
+            fn total_time(&self) -> f64 {
+                Record::total_time(self.answer())
+            }
+
+            /// Seconds from each request's first attempt to its success, a number a request; NaN
+            /// where it failed.
+            #[getter]
+            fn individual_request_times(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+                self.record.times(py, self.answer())
+            }
+
+            /// The same as `individual_request_times`, under its older name.
+            #[getter]
+            fn individual_batch_request_times(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+                self.record.times(py, self.answer())
+            }
+
+            /// The headers of each request's answer, names in lower case; {} where it failed.
+            #[getter]
+            fn response_headers(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+                self.record.all_headers(py, self.answer())
+            }
+
+            /// The requests that failed, in input order; empty unless the preference has
+            /// `on_error="return"`, or this is an exception's `partial`.
+            #[getter]
+            fn errors(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+                self.record.errors(py, self.answer())
+            }
+        }
+    };
+}
+pub(super) use recorded;
