@@ -2,7 +2,7 @@
 
 use crate::support::hostile::{Hostile, Next, assert_right};
 use crate::support::{client_of, client_on, texts};
-use hedgerow::transport::{Http1Settings, TlsSettings};
+use hedgerow::transport::{HttpSettings, TlsSettings};
 use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference, System};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;

@@ -163,7 +163,8 @@ impl Script for Arc<Weather> {
         let operation = named.and_then(|(_, value)| value.to_str().ok()?.parse().ok());
         let operation = operation.expect("each operation is named");
         let drawn = self.draw(operation);
-        let (trace, request, attempt) = parts(own_header(request, REQUEST_ID));
+        let id = own_header(request, REQUEST_ID);
+        let (trace, request, attempt) = parts(&id);
         let mut seen = self.seen.lock().unwrap();
         let seen = seen.entry(trace.to_owned()).or_default();
         seen.operation = operation;

@@ -3,7 +3,7 @@
 use super::no_retries;
 use crate::support::hostile::{Act, Hostile, Next, Visit};
 use crate::support::{async_client_of, best_of_five, client_of, client_on, eventually, texts};
-use hedgerow::transport::Http1Settings;
+use hedgerow::transport::HttpSettings;
 use hedgerow::{Embed, Error, Preference, System};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
