@@ -41,7 +41,7 @@ fn plans(count: usize, seed: u64, ranges: &Ranges) -> Vec<Rc<Plan>> {
 }
 
 /// Carries out all `plans` at once, each within `longest`, and then ends the system. Gives for
-/// each plan what its caller was told, whose sum must be what the system counted.
+/// each plan what its caller was told.
 async fn run_all(client: &Client, plans: &[Rc<Plan>], longest: Duration) -> Vec<Told> {
     let run = |plan: &Rc<Plan>| {
         let run = run::run(client.clone(), Rc::clone(plan));
@@ -53,40 +53,40 @@ async fn run_all(client: &Client, plans: &[Rc<Plan>], longest: Duration) -> Vec<
         let ended = run.await.expect("its checks hold");
         told.push(ended.expect("it ends"));
     }
-    let counted = settled(client).await;
+    assert_counted(&settled(client).await, &told);
+    end(client).await;
+    told
+}
+
+/// What the system counted is what callers were told.
+fn assert_counted(counted: &MetricsSnapshot, told: &[Told]) {
     let sum = |count: fn(&Told) -> usize| told.iter().map(count).sum::<usize>() as u64;
     // Of what was dropped nobody was told, and it may not have begun.
     let agree = |counted, told, unknown| {
-        assert!(
-            (told..=told + unknown).contains(&counted),
-            "{counted}, {told} + {unknown}"
-        );
+        let range = told..=told + unknown;
+        assert!(range.contains(&counted), "{counted} is not in {range:?}");
     };
+    let (succeeded, failed) = (sum(|told| told.succeeded), sum(|told| told.failed));
     let unknown = sum(|told| told.unknown);
-    agree(
-        counted.requests_succeeded,
-        sum(|told| told.succeeded),
-        unknown,
-    );
-    agree(counted.requests_failed, sum(|told| told.failed), unknown);
+    agree(counted.requests_succeeded, succeeded, unknown);
+    agree(counted.requests_failed, failed, unknown);
     let dropped = sum(|told| (told.unknown > 0).into());
-    agree(counted.operations, plans.len() as u64 - dropped, dropped);
+    agree(counted.operations, told.len() as u64 - dropped, dropped);
     // Each of the ways was gone.
-    let hedges = (counted.hedges_won, counted.hedges);
-    assert!(
-        0 < hedges.0 && hedges.0 < hedges.1 && counted.retries > 0,
-        "{counted:?}"
-    );
+    assert!(counted.retries > 0, "{counted:?}");
+    assert!(0 < counted.hedges_won && counted.hedges_won < counted.hedges);
+}
 
+/// Ends the system: nothing is taken any more.
+async fn end(client: &Client) {
     client.system().shutdown().await;
-    // Those who wait are told before the threads end.
+    // Those who wait are told a moment before.
     eventually_async("the mailbox is closed", || {
         format!("{:?}", client.system()).contains("running: false")
     })
     .await;
-    let after = client.embed(Embed::new(["late"], "m")).await;
-    assert!(after.unwrap_err().is_closed());
-    told
+    let late = client.embed(Embed::new(["late"], "m")).await;
+    assert!(late.unwrap_err().is_closed());
 }
 
 /// What the system counted, once each attempt that was started has ended, as it must: an abort
