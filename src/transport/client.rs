@@ -103,9 +103,9 @@ impl Inner {
     async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let prepared = self.prepared(&request.head)?;
         if self.version == HttpVersion::Http2
-            && let Some(session) = http2::session(&self.connector, &prepared.site).await?
+            && let Some(answer) = http2::send(&self.connector, &prepared, &request).await?
         {
-            return http2::send(session, &prepared, request).await;
+            return Ok(answer);
         }
         http1::send(&self.connector, &prepared, request).await
     }

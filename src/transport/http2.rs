@@ -3,271 +3,70 @@
 //! A server has one connection a Worker; another is opened when all streams that it allows on one
 //! are in use. Dropping an exchange resets its stream and leaves the connection to the others.
 
-use super::connect::{Connector, Opened};
-use super::site::{Prepared, Site};
-use super::socket::Socket;
-use super::{Head, ReadBody, Request, Response, TransportError};
+mod session;
+
+mod body;
+
+pub(super) use session::Sessions;
+
+use super::connect::Connector;
+use super::site::Prepared;
+use super::{Head, Request, Response, TransportError};
 use crate::operation::Headers;
+use body::Http2Body;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{self, LocalBoxFuture, Shared, WeakShared};
-use h2::client::{Connection, SendRequest};
-use h2::{Ping, PingPong, Reason, RecvStream, SendStream};
+use h2::Reason;
 use http::Uri;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
-use std::cell::{Cell, RefCell};
-use std::fmt;
-use std::pin::pin;
-use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
-use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use session::{Stream, stream};
 
-/// What a server may send of one answer before more is asked for: two of 128 x 1024 floats.
-const STREAM_WINDOW: u32 = 4 << 20;
-/// The same over all answers of a connection: as much as is in flight to a fast reader.
-const CONNECTION_WINDOW: u32 = 64 << 20;
-/// Larger frames than the least that a server must be allowed: large answers take fewer of them.
-const FRAME: u32 = 256 << 10;
-/// A longer head of an answer is refused.
-const LONGEST_HEAD: u32 = 128 << 10;
-/// So many streams that were given up are remembered, for what is still on its way to them: as
-/// many as an operation has in flight.
-const MOST_GIVEN_UP: usize = 1024;
-/// A connection is given no more streams after so long, so that a change of address is noticed.
-const LIFETIME: Duration = Duration::from_mins(10);
-/// While streams are open, the server is asked so often whether it is still there, and given so
-/// long to say so: a connection that died silently would swallow all requests that come.
-const PING_EVERY: Duration = Duration::from_secs(15);
+/// So often is a request sent again that met the end of connections: servers end each after some
+/// requests, and what is then on its way to them is nobody's failure.
+const MOST_RESENT: usize = 3;
 
-/// The connections to one server.
-#[derive(Default)]
-pub(super) struct Sessions {
-    open: RefCell<Vec<Rc<Session>>>,
-    /// A connection that is being opened, which all who want one wait for. It ends with them.
-    opening: RefCell<Option<WeakShared<Open>>>,
-    /// The server chose HTTP/1.1.
-    refuses: Cell<bool>,
-}
-
-type Open = LocalBoxFuture<'static, Result<(), TransportError>>;
-
-impl fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions")
-            .field("open", &self.open.borrow().len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// One connection.
-pub(super) struct Session {
-    sender: SendRequest<Bytes>,
-    streams: Rc<Cell<usize>>,
-    /// No more streams can be opened on it.
-    closed: Rc<Cell<bool>>,
-    born: Instant,
-    driver: AbortHandle,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-impl Session {
-    fn has_room(&self) -> bool {
-        let allowed = self.sender.current_max_send_streams().max(1);
-        self.streams.get() < allowed && self.born.elapsed() < LIFETIME
-    }
-}
-
-/// A connection that has room for another exchange; opened where there is none. `None` from a
-/// server that speaks HTTP/1.1 alone.
-pub(super) async fn session(
-    connector: &Connector,
-    site: &Rc<Site>,
-) -> Result<Option<Stream>, TransportError> {
-    let sessions = &site.http2;
-    loop {
-        if sessions.refuses.get() {
-            return Ok(None);
-        }
-        if let Some(stream) = sessions.stream() {
-            return Ok(Some(stream));
-        }
-        let opening = sessions.opening(connector, site);
-        opening.await?;
-    }
-}
-
-impl Sessions {
-    /// A stream of a connection that has room for one.
-    fn stream(&self) -> Option<Stream> {
-        let mut open = self.open.borrow_mut();
-        open.retain(|session| {
-            let aged = session.born.elapsed() >= LIFETIME && session.streams.get() == 0;
-            !session.closed.get() && !aged
-        });
-        let mut with_room = open.iter().filter(|session| session.has_room());
-        with_room.find_map(Stream::on)
-    }
-
-    fn opening(&self, connector: &Connector, site: &Rc<Site>) -> Shared<Open> {
-        let mut opening = self.opening.borrow_mut();
-        if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {
-            return opening;
-        }
-        let begun = open(connector.clone(), Rc::downgrade(site));
-        let begun = begun.boxed_local().shared();
-        *opening = begun.downgrade();
-        begun
-    }
-}
-
-/// Opens a connection and adds it to its site's.
-async fn open(connector: Connector, site: Weak<Site>) -> Result<(), TransportError> {
-    let Some(site) = site.upgrade() else {
-        return Ok(());
-    };
-    let result = open_for(&connector, &site).await;
-    *site.http2.opening.borrow_mut() = None;
-    result
-}
-
-async fn open_for(connector: &Connector, site: &Site) -> Result<(), TransportError> {
-    let opened = connector.open_for_http2(site, async |opened: Opened| {
-        let agreed = !site.target.secure || opened.speaks_http2;
-        Ok(if agreed {
-            Some(begin(opened.socket).await?)
-        } else {
-            None
-        })
-    });
-    match opened.await? {
-        Some(session) => site.http2.open.borrow_mut().push(Rc::new(session)),
-        None => site.http2.refuses.set(true),
-    }
-    Ok(())
-}
-
-async fn begin(socket: Socket) -> Result<Session, TransportError> {
-    let failed = |cause: h2::Error| {
-        TransportError::Connect(format!("no HTTP/2 can be spoken: {}", described(&cause)))
-    };
-    let handshake = h2::client::Builder::new()
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .initial_max_send_streams(0)
-        .max_concurrent_reset_streams(MOST_GIVEN_UP)
-        .max_frame_size(FRAME)
-        .max_header_list_size(LONGEST_HEAD)
-        .enable_push(false)
-        .handshake(socket);
-    let (sender, mut connection) = handshake.await.map_err(failed)?;
-    settled(&mut connection).await.map_err(failed)?;
-    let streams = Rc::<Cell<usize>>::default();
-    let closed = Rc::<Cell<bool>>::default();
-    let pings = connection.ping_pong();
-    let driver = actix_rt::spawn({
-        let (streams, closed) = (Rc::clone(&streams), Rc::clone(&closed));
-        async move {
-            let lost = pin!(until_lost(pings, &streams));
-            if let future::Either::Left((Err(cause), _)) = future::select(connection, lost).await {
-                log::debug!("an HTTP/2 connection ended: {}", described(&cause));
-            }
-            closed.set(true);
-        }
-    });
-    Ok(Session {
-        sender,
-        streams,
-        closed,
-        born: Instant::now(),
-        driver: driver.abort_handle(),
-    })
-}
-
-/// Waits until the server has said how many streams it allows: what is sent before may be refused,
-/// and one that speaks no HTTP/2 says something else.
-async fn settled(connection: &mut Connection<Socket, Bytes>) -> Result<(), h2::Error> {
-    std::future::poll_fn(|cx| {
-        if let Poll::Ready(ended) = connection.poll_unpin(cx) {
-            return Poll::Ready(ended.and(Err(Reason::NO_ERROR.into())));
-        }
-        if connection.max_concurrent_send_streams() == 0 {
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    })
-    .await
-}
-
-/// Ends when the server no longer answers.
-async fn until_lost(pings: Option<PingPong>, streams: &Cell<usize>) {
-    let Some(mut pings) = pings else {
-        return future::pending().await;
-    };
-    loop {
-        tokio::time::sleep(PING_EVERY).await;
-        if streams.get() == 0 {
-            continue;
-        }
-        let answer = tokio::time::timeout(PING_EVERY, pings.ping(Ping::opaque())).await;
-        if !matches!(answer, Ok(Ok(_))) {
-            return;
-        }
-    }
-}
-
-/// A place on a connection, held until the exchange has ended.
-pub(super) struct Stream {
-    session: Rc<Session>,
-    sender: SendRequest<Bytes>,
-}
-
-impl Stream {
-    /// `None` where the server takes no more, which is known as soon as its GOAWAY has come.
-    fn on(session: &Rc<Session>) -> Option<Self> {
-        let mut sender = session.sender.clone();
-        let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
-        if let Poll::Ready(Err(_)) = ready {
-            session.closed.set(true);
-            return None;
-        }
-        session.streams.set(session.streams.get() + 1);
-        let session = Rc::clone(session);
-        Some(Self { session, sender })
-    }
-
-    /// The connection's own trouble, and not this exchange's: nobody else is to meet it.
-    fn failed(&self, cause: &h2::Error) -> TransportError {
-        if cause.is_go_away() || cause.is_io() {
-            self.session.closed.set(true);
-        }
-        TransportError::Broken(described(cause))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let streams = &self.session.streams;
-        streams.set(streams.get() - 1);
-    }
-}
-
-/// Makes one exchange.
+/// Makes one exchange. `None` with a server that speaks HTTP/1.1 alone.
 pub(super) async fn send(
+    connector: &Connector,
+    prepared: &Prepared,
+    request: &Request,
+) -> Result<Option<Response>, TransportError> {
+    let mut resent = 0;
+    loop {
+        let Some(stream) = stream(connector, &prepared.site).await? else {
+            return Ok(None);
+        };
+        match exchange(stream, prepared, request).await {
+            Err(Failed::Unseen(_)) if resent < MOST_RESENT => resent += 1,
+            Err(Failed::Unseen(cause) | Failed::Perhaps(cause)) => return Err(cause),
+            Ok(response) => return Ok(Some(response)),
+        }
+    }
+}
+
+/// An exchange without an answer.
+enum Failed {
+    /// The server has ended the connection in good order, and has not seen the request (RFC 9113,
+    /// section 6.8).
+    Unseen(TransportError),
+    /// It may have seen it.
+    Perhaps(TransportError),
+}
+
+impl From<TransportError> for Failed {
+    fn from(cause: TransportError) -> Self {
+        Self::Perhaps(cause)
+    }
+}
+
+async fn exchange(
     mut stream: Stream,
     prepared: &Prepared,
-    request: Request,
-) -> Result<Response, TransportError> {
+    request: &Request,
+) -> Result<Response, Failed> {
     let mut head = prepared.http2()?;
     for (own, name) in &prepared.own {
         let mut value = Vec::with_capacity(64);
@@ -279,19 +78,21 @@ pub(super) async fn send(
     if let Some(body) = &request.body {
         head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
     }
-    let (answer, mut sending) = stream
-        .sender
-        .send_request(head, request.body.is_none())
-        .map_err(|cause| stream.failed(&cause))?;
-    if let Some(body) = request.body {
-        sending
-            .send_data(body, true)
-            .map_err(|cause| stream.failed(&cause))?;
+    let sent = stream.sender.send_request(head, request.body.is_none());
+    let (answer, mut sending) = sent.map_err(|cause| stream.failed(&cause))?;
+    if let Some(body) = &request.body {
+        let queued = sending.send_data(body.clone(), true);
+        queued.map_err(|cause| stream.failed(&cause))?;
     }
-    let (parts, body) = answer
-        .await
-        .map_err(|cause| stream.failed(&cause))?
-        .into_parts();
+    let answer = answer.await.map_err(|cause| {
+        let failed = stream.failed(&cause);
+        if cause.is_go_away() && cause.is_remote() && cause.reason() == Some(Reason::NO_ERROR) {
+            Failed::Unseen(failed)
+        } else {
+            Failed::Perhaps(failed)
+        }
+    });
+    let (parts, body) = answer?.into_parts();
     let length = parts.headers.get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let content_length = length.filter(|_| !body.is_end_stream());
@@ -354,70 +155,6 @@ fn add(headers: &mut http::HeaderMap, name: HeaderName, value: HeaderValue) {
     }
 }
 
-/// The body of an answer.
-struct Http2Body {
-    body: RecvStream,
-    received: u64,
-    announced: Option<u64>,
-    /// An answer may come before its request has been sent whole.
-    sending: SendStream<Bytes>,
-    refused: bool,
-    stream: Stream,
-}
-
-impl Drop for Http2Body {
-    fn drop(&mut self) {
-        // What a server has refused it may never read; what was sent whole, this changes nothing of.
-        if self.refused {
-            self.sending.send_reset(Reason::CANCEL);
-        }
-    }
-}
-
-impl Http2Body {
-    /// The end, where nothing but the announced length can tell whether it is one.
-    fn end(&self) -> Result<usize, TransportError> {
-        match self.announced {
-            Some(expected) if self.received < expected => Err(TransportError::Truncated {
-                received: self.received,
-                expected,
-            }),
-            _ => Ok(0),
-        }
-    }
-}
-
-impl ReadBody for Http2Body {
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        into: &mut Vec<u8>,
-    ) -> Poll<Result<usize, TransportError>> {
-        loop {
-            let piece = match ready!(self.body.poll_data(cx)) {
-                Some(Ok(piece)) => piece,
-                Some(Err(cause)) if is_no_failure(&cause) => return Poll::Ready(self.end()),
-                Some(Err(cause)) => return Poll::Ready(Err(self.stream.failed(&cause))),
-                None => return Poll::Ready(Ok(0)),
-            };
-            if piece.is_empty() {
-                continue;
-            }
-            into.extend_from_slice(&piece);
-            self.received += piece.len() as u64;
-            let released = self.body.flow_control().release_capacity(piece.len());
-            released.map_err(|cause| self.stream.failed(&cause))?;
-            return Poll::Ready(Ok(piece.len()));
-        }
-    }
-}
-
-/// A server that has answered, and wants no more of the request, resets its stream so (RFC 9113,
-/// section 8.1).
-fn is_no_failure(cause: &h2::Error) -> bool {
-    cause.is_reset() && cause.is_remote() && cause.reason() == Some(Reason::NO_ERROR)
-}
-
 /// What went wrong, without the words that a server may add to it: they may quote a key.
 fn described(cause: &h2::Error) -> String {
     let Some(reason) = cause.reason() else {
@@ -430,6 +167,3 @@ fn described(cause: &h2::Error) -> String {
     };
     format!("{what}: {reason}")
 }
-
-#[cfg(test)]
-mod tests;

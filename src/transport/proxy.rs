@@ -42,6 +42,15 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
+    /// Checks the setting, and the environment where it says so.
+    ///
+    /// # Errors
+    ///
+    /// When a URL is not one of a proxy. The error does not show it: it may hold a password.
+    pub fn validate(&self) -> Result<()> {
+        self.rules().map(drop)
+    }
+
     /// Reads the setting, and the environment where it says so.
     pub(super) fn rules(&self) -> Result<Rules> {
         match self {

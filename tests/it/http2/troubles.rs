@@ -293,6 +293,40 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 
+/// Its first connection is ended in good order when requests have come, none of which it saw; the
+/// others are passed on to `behind`.
+fn ending_its_first(behind: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept()?;
+        client.write_all(&frame(SETTINGS, &[]))?;
+        // More than a preface and settings.
+        client.read_exact(&mut [0; 500])?;
+        client.write_all(&frame(GOAWAY, &[0; 8]))?;
+        relay_once(listener, behind);
+        std::io::copy(&mut client, &mut std::io::sink())
+    });
+    address
+}
+
+#[test]
+fn requests_that_a_server_has_not_seen_when_it_ends_a_connection_are_no_failures() {
+    const REQUESTS: usize = 20;
+    let server = H2Server::honest();
+    let first = ending_its_first(server.address());
+    is_right(&client(&format!("http://{first}")), REQUESTS);
+    assert_eq!((server.connections(), server.requests()), (1, REQUESTS));
+}
+
+#[test]
+fn a_server_that_sees_no_request_is_a_network_error() {
+    let frames = [frame(SETTINGS, &[]), frame(GOAWAY, &[0; 8])].concat();
+    let client = client(&format!("http://{}", raw(frames)));
+    let error = embed(&client, 3).expect_err("never seen");
+    assert!(error.is_network() || error.is_connect(), "{error}");
+}
+
 #[test]
 fn what_a_server_says_when_it_ends_a_connection_is_not_repeated() {
     let mut last_words = vec![0, 0, 0, 0, 0, 0, 0, 11];
