@@ -2,13 +2,14 @@
 
 use crate::actor::{MetricsSnapshot, ReplyPort, System};
 use crate::config::{ApiKey, BaseUrl};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::operation::{
     BatchPost, Call, Classifications, Classify, Embed, Embeddings, Endpoint, PostAnswers, Ranking,
     Rerank,
 };
 use crate::pending::Pending;
 use crate::stream::EmbedStream;
+use crate::transport::HttpSettings;
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, Context, Handler, Message};
 use futures_util::Stream;
@@ -47,6 +48,7 @@ impl Client {
             base_url: BaseUrl::parse(base_url.as_ref()),
             api_key: None,
             system: None,
+            http: None,
         }
     }
 
@@ -206,6 +208,7 @@ pub struct ClientBuilder {
     base_url: Result<BaseUrl>,
     api_key: Option<Result<ApiKey>>,
     system: Option<System>,
+    http: Option<HttpSettings>,
 }
 
 impl ClientBuilder {
@@ -223,20 +226,63 @@ impl ClientBuilder {
         self
     }
 
+    /// How the connections of a system of the client's own are made: version of HTTP, proxy, TLS.
+    /// Default: HTTP/1.1, and the proxy of the environment.
+    ///
+    /// ```no_run
+    /// # fn example() -> hedgerow::Result<()> {
+    /// use hedgerow::Client;
+    /// use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
+    ///
+    /// let client = Client::builder("https://inference.example.com")
+    ///     .http(HttpSettings {
+    ///         version: HttpVersion::Http2,
+    ///         proxy: Proxy::At("http://user:password@proxy.example.com:3128".into()),
+    ///         ..HttpSettings::default()
+    ///     })
+    ///     .build()?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn http(mut self, settings: HttpSettings) -> Self {
+        self.http = Some(settings);
+        self
+    }
+
+    /// Checks the base URL and the key, and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// When one is bad.
+    pub fn validate(&self) -> Result<()> {
+        self.base_url.as_ref().map_err(Error::clone)?;
+        match &self.api_key {
+            Some(Err(refused)) => Err(refused.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the settings and makes the client.
     ///
     /// # Errors
     ///
-    /// When a setting is bad, or the client's own system cannot be started.
+    /// When a setting is bad, a system is given and settings of HTTP beside it, or the client's own
+    /// system cannot be started.
     pub fn build(self) -> Result<Client> {
         let base_url = self.base_url?;
         let api_key = match self.api_key {
             Some(key) => Some(key?),
             None => ApiKey::from_env()?,
         };
-        let system = match self.system {
-            Some(system) => system,
-            None => System::builder().start()?,
+        let system = match (self.system, self.http) {
+            (Some(_), Some(_)) => {
+                return Err(Error::config(
+                    "a client takes a system, or HTTP settings for one of its own, and not both",
+                ));
+            }
+            (Some(system), None) => system,
+            (None, http) => System::builder().http(http.unwrap_or_default()).start()?,
         };
         Ok(Client {
             system,

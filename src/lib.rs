@@ -80,8 +80,8 @@ pub use decode::{Class, Usage};
 pub use error::{Error, Result};
 pub use operation::{
     Answer, BatchPost, Classifications, Classify, Embed, Embeddings, EncodingFormat, Headers,
-    Inputs, Matrix, Method, Payload, PostAnswer, PostAnswers, Rank, Ranked, Ranking, RequestError,
-    RequestRecord, Rerank, TruncationDirection,
+    Inputs, Matrix, Method, Parts, Payload, PostAnswer, PostAnswers, Rank, Ranked, Ranking,
+    RequestError, RequestRecord, Rerank, TruncationDirection,
 };
 pub use pending::Pending;
 pub use policy::hedge::HedgeDelay;

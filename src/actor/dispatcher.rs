@@ -14,7 +14,7 @@ use crate::operation::End;
 use crate::policy::schedule::{Key, Schedule};
 use crate::policy::split;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -42,12 +42,12 @@ enum Wake {
 /// Operations, their timers, and what is known of endpoints.
 pub(super) struct Dispatcher {
     peers: Peers,
-    flights: HashMap<OperationId, (Flight, Option<Key<Instant>>)>,
+    flights: FxHashMap<OperationId, (Flight, Option<Key<Instant>>)>,
     schedule: Schedule<Instant, Wake>,
     alarm: Option<Alarm>,
     shared: Shared,
     /// Endpoints whose operations wait for the end of a pause.
-    pauses: HashMap<Arc<str>, Instant>,
+    pauses: FxHashMap<Arc<str>, Instant>,
     flushing: bool,
     request_id_prefix: String,
     /// Ends the system that these actors have to themselves, if they do.
@@ -63,11 +63,11 @@ impl Dispatcher {
     ) -> Self {
         Self {
             peers,
-            flights: HashMap::new(),
+            flights: FxHashMap::default(),
             schedule: Schedule::new(),
             alarm: None,
             shared: Shared::default(),
-            pauses: HashMap::new(),
+            pauses: FxHashMap::default(),
             flushing: false,
             request_id_prefix,
             stop_system,

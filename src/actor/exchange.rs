@@ -1,15 +1,16 @@
 //! One attempt, from its body to its decoded answer.
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
-use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
-use crate::transport::{self, Request, Response, Transport, TransportError, decompress};
+use crate::operation::Headers;
+use crate::transport::{
+    self, OwnHeaders, Request, Response, Transport, TransportError, decompress,
+};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::time::Instant;
 
 /// Of an answer that is a failure, so much of the body is kept for the error.
@@ -20,9 +21,21 @@ const ERROR_UNPACKED: usize = 16 << 20;
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
 pub(super) struct Tools {
-    pub(super) transport: Rc<dyn Transport>,
-    pub(super) max_response_bytes: usize,
-    pub(super) buffers: Rc<RefCell<Buffers>>,
+    transport: Rc<dyn Transport>,
+    max_response_bytes: usize,
+    buffers: Rc<RefCell<Buffers>>,
+    turns: Turns,
+}
+
+impl Tools {
+    pub(super) fn new(transport: Rc<dyn Transport>, max_response_bytes: usize) -> Self {
+        Self {
+            transport,
+            max_response_bytes,
+            buffers: Rc::default(),
+            turns: Turns::default(),
+        }
+    }
 }
 
 /// An attempt on its way.
@@ -50,7 +63,7 @@ impl Exchange {
         let attempt = &self.attempt;
         let request = Request {
             head: attempt.operation.head().clone(),
-            headers: self.own_headers(),
+            own: self.own_headers(),
             body: self.body(),
         };
         let response = self
@@ -62,6 +75,8 @@ impl Exchange {
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
+        let length = response.content_length.filter(|_| response.body.can_wait());
+        let _turn = self.tools.turns.wait(length).await;
         let mut buffer = self.tools.buffers.borrow_mut().take();
         let result = self.read(response, &mut buffer).await;
         self.tools.buffers.borrow_mut().give(buffer);
@@ -74,31 +89,12 @@ impl Exchange {
         attempt.operation.body(inputs, attempt.try_base64)
     }
 
-    /// The headers of this attempt alone, less those that the caller set for all.
-    fn own_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let given = &self.attempt.operation.head().headers;
-        let left = self.attempt.until.saturating_duration_since(Instant::now());
-        OWN_HEADERS
-            .iter()
-            .filter(|(_, name)| !given.iter().any(|(given, _)| given == name))
-            .filter_map(|(which, name)| Some((name.clone(), self.own_value(*which, left)?)))
-            .collect()
-    }
-
-    fn own_value(&self, which: RequestHeader, left: Duration) -> Option<HeaderValue> {
-        let milliseconds = |span: Duration| u64::try_from(span.as_millis()).ok();
-        match which {
-            RequestHeader::Id => {
-                let Attempt { id, trace, .. } = &self.attempt;
-                HeaderValue::try_from(id.request_id(trace)).ok()
-            }
-            RequestHeader::Timeout => milliseconds(left).map(HeaderValue::from),
-            RequestHeader::Deadline => {
-                let ends = SystemTime::now() + left;
-                let since = ends.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-                milliseconds(since).map(HeaderValue::from)
-            }
-        }
+    fn own_headers(&self) -> OwnHeaders {
+        let Attempt {
+            id, trace, until, ..
+        } = &self.attempt;
+        let left = until.saturating_duration_since(Instant::now());
+        OwnHeaders::new(trace, id.key.request, id.attempt, left)
     }
 
     async fn read(&self, response: Response, buffer: &mut Vec<u8>) -> Result<Success, Failure> {

@@ -12,7 +12,8 @@ use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
 use crate::policy::schedule::later;
 use crate::policy::split::Plan;
-use std::collections::{HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ pub(super) struct Flight {
     /// The first request that was never started.
     next: u32,
     /// Requests that were started and have not ended.
-    active: HashMap<u32, Active>,
+    active: FxHashMap<u32, Active>,
     /// Requests whose pause is over, waiting for a place in the window.
     again: VecDeque<u32>,
     /// Requests that hold a place in the window: those with an attempt in flight.
@@ -55,7 +56,7 @@ impl Flight {
             deadline,
             plan: None,
             next: 0,
-            active: HashMap::new(),
+            active: FxHashMap::default(),
             again: VecDeque::new(),
             in_window: 0,
             ended_requests: 0,

@@ -4,9 +4,10 @@ use super::failure::Failure;
 use super::messages::{
     Abort, Assign, Attempt, AttemptId, Ended, Finished, Outcome, Stop, WorkerGone,
 };
+use super::worker::Crash;
 use crate::policy::route::least_loaded;
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::time::Duration;
 
 /// How a Worker is reached.
@@ -14,6 +15,7 @@ pub(super) struct WorkerPort {
     pub(super) assign: Recipient<Assign>,
     pub(super) abort: Recipient<Abort>,
     pub(super) stop: Recipient<Stop>,
+    pub(super) crash: Recipient<Crash>,
 }
 
 /// Starts Worker `worker`; `generation` tells it from those before it at the same place.
@@ -25,7 +27,7 @@ pub(super) struct WorkerPool {
     workers: Vec<WorkerSlot>,
     /// In flight a Worker, beside the slots so that routing sees one slice.
     loads: Vec<usize>,
-    assigned: HashMap<AttemptId, usize>,
+    assigned: FxHashMap<AttemptId, usize>,
     finished: Recipient<Finished>,
     ended: Recipient<Ended>,
     stopping: bool,
@@ -53,7 +55,7 @@ impl WorkerPool {
             workers: slots.collect(),
             loads: vec![0; workers],
             start,
-            assigned: HashMap::new(),
+            assigned: FxHashMap::default(),
             finished,
             ended,
             stopping: false,
@@ -170,6 +172,15 @@ impl Handler<WorkerGone> for WorkerPool {
             service_time: Duration::ZERO,
         });
         self.finished.do_send(Finished(outcomes.collect()));
+    }
+}
+
+impl Handler<Crash> for WorkerPool {
+    type Result = ();
+
+    fn handle(&mut self, Crash(worker): Crash, _: &mut Self::Context) {
+        let worker = worker % self.workers.len();
+        self.workers[worker].port.crash.do_send(Crash(worker));
     }
 }
 

@@ -10,15 +10,21 @@ use super::messages::{Cancel, Inspect, Job, OperationId, Shutdown, Submit};
 use super::metrics::{MetricsCollector, MetricsSnapshot, Snapshot};
 use super::planner::BatchPlanner;
 use super::pool::{WorkerPool, WorkerPort};
-use super::worker::{Obituary, Worker};
+use super::worker::{Crash, Obituary, Worker};
 use crate::blocking;
 use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
-use crate::transport::{Http1Settings, TransportFactory};
+use crate::transport::{
+    HttpSettings, Request, Response, Transport, TransportError, TransportFactory,
+};
 use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Recipient};
+use futures_util::FutureExt;
+use futures_util::future::{self, LocalBoxFuture};
 use parking_lot::Mutex;
 use std::fmt;
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -46,7 +52,7 @@ impl Default for Placement {
 #[must_use]
 pub struct SystemBuilder {
     placement: Placement,
-    http: Http1Settings,
+    http: HttpSettings,
     transport: Option<TransportFactory>,
     max_response_bytes: usize,
 }
@@ -64,12 +70,12 @@ impl SystemBuilder {
     }
 
     /// How connections are made.
-    pub fn http(mut self, settings: Http1Settings) -> Self {
+    pub fn http(mut self, settings: HttpSettings) -> Self {
         self.http = settings;
         self
     }
 
-    /// Exchanges HTTP by other means, such as a simulated network. Default: HTTP/1.1.
+    /// Exchanges HTTP by other means, such as a simulated network. Default: as [`http`](Self::http) says.
     pub fn transport(mut self, factory: TransportFactory) -> Self {
         self.transport = Some(factory);
         self
@@ -148,6 +154,7 @@ struct Ports {
     inspect: Recipient<Inspect>,
     shutdown: Recipient<Shutdown>,
     snapshot: Recipient<Snapshot>,
+    crash: Recipient<Crash>,
 }
 
 impl System {
@@ -156,7 +163,7 @@ impl System {
         const GIB: usize = 1 << 30;
         SystemBuilder {
             placement: Placement::default(),
-            http: Http1Settings::default(),
+            http: HttpSettings::default(),
             transport: None,
             max_response_bytes: GIB,
         }
@@ -225,6 +232,11 @@ impl System {
 
     pub(crate) fn snapshot(&self, reply: ReplyPort<MetricsSnapshot>) {
         self.0.ports.snapshot.do_send(Snapshot(reply));
+    }
+
+    /// Makes a Worker panic, by its place: for tests.
+    pub(crate) fn crash(&self, worker: usize) {
+        self.0.ports.crash.do_send(Crash(worker));
     }
 
     fn ask_to_stop(&self, reply: ReplyPort<()>) {
@@ -321,6 +333,7 @@ fn wire(
         inspect: to_dispatcher.clone().recipient(),
         shutdown: to_dispatcher.clone().recipient(),
         snapshot: to_metrics.clone().recipient(),
+        crash: to_pool.clone().recipient(),
     };
     let start_worker = worker_starter(blueprint, arbiters, to_pool);
     metrics.run(MetricsCollector::new());
@@ -350,11 +363,7 @@ fn worker_starter(
         let transport = Arc::clone(&transport);
         let pool = pool.clone();
         let make = move |context: &mut Context<Worker>| {
-            let tools = Tools {
-                transport: transport(),
-                max_response_bytes,
-                buffers: std::rc::Rc::default(),
-            };
+            let tools = Tools::new(made(&transport), max_response_bytes);
             let obituary = Obituary {
                 worker,
                 generation,
@@ -370,7 +379,30 @@ fn worker_starter(
         WorkerPort {
             assign: address.clone().recipient(),
             abort: address.clone().recipient(),
-            stop: address.recipient(),
+            stop: address.clone().recipient(),
+            crash: address.recipient(),
         }
     })
+}
+
+/// The transport of a Worker. One that cannot be made fails each request, where a panic here would
+/// leave the Worker's requests without an end.
+fn made(factory: &TransportFactory) -> Rc<dyn Transport> {
+    let make = AssertUnwindSafe(|| factory());
+    catch_unwind(make).unwrap_or_else(|_| {
+        log::error!("a transport factory panicked; its worker can send nothing");
+        Rc::new(NoTransport)
+    })
+}
+
+struct NoTransport;
+
+impl Transport for NoTransport {
+    fn send(
+        &self,
+        _: Request,
+    ) -> LocalBoxFuture<'static, std::result::Result<Response, TransportError>> {
+        let cause = "the transport could not be made: its factory panicked".to_owned();
+        future::ready(Err(TransportError::BadRequest(cause))).boxed_local()
+    }
 }

@@ -6,11 +6,11 @@ use super::messages::{
     Abort, Assign, Attempt, AttemptId, Ended, Finished, OperationId, RequestKey,
 };
 use super::pool::{WorkerPool, WorkerPort};
-use super::worker::{Obituary, Worker};
+use super::worker::{Crash, Obituary, Worker};
 use crate::decode::DecodeError;
 use crate::operation::{Headers, Operation, Part};
 use crate::transport::{Head, Request, Response, Transport, TransportError};
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
@@ -55,19 +55,6 @@ impl Operation for Nothing {
 
     fn decode(&self, _: Range<usize>, _: &Headers, _: &mut Vec<u8>) -> Result<Part, DecodeError> {
         Err(DecodeError::Malformed("nothing answers".into()))
-    }
-}
-
-/// Panic, now.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Crash;
-
-impl Handler<Crash> for Worker {
-    type Result = ();
-
-    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
-        panic!("a planned panic");
     }
 }
 
@@ -148,18 +135,15 @@ impl Bench {
                 };
                 let finished = pool.clone().recipient();
                 let address = Worker::create(move |context| {
-                    let tools = Tools {
-                        transport: Rc::new(Silence),
-                        max_response_bytes: 1 << 20,
-                        buffers: Rc::default(),
-                    };
+                    let tools = Tools::new(Rc::new(Silence), 1 << 20);
                     Worker::new(tools, context.address().recipient(), finished, obituary)
                 });
                 started.borrow_mut().push(address.clone());
                 WorkerPort {
                     assign: address.clone().recipient(),
                     abort: address.clone().recipient(),
-                    stop: address.recipient(),
+                    stop: address.clone().recipient(),
+                    crash: address.recipient(),
                 }
             };
             let finished = listener.clone().recipient();
@@ -197,7 +181,7 @@ async fn a_worker_that_panics_is_replaced_and_its_attempts_are_given_back() {
     assert_eq!(bench.told(), []);
 
     let first = bench.workers.borrow()[0].clone();
-    first.do_send(Crash);
+    first.do_send(Crash(0));
     bench.settle().await;
     // Of six attempts, each of two Workers had three; the other's are not touched.
     assert_eq!(bench.told(), [(0, "lost"), (2, "lost"), (4, "lost")]);
@@ -221,7 +205,7 @@ async fn a_worker_that_panics_again_and_again_is_replaced_each_time() {
         bench.settle().await;
         for worker in bench.workers.borrow().iter() {
             if worker.connected() {
-                worker.do_send(Crash);
+                worker.do_send(Crash(0));
             }
         }
         bench.settle().await;

@@ -7,7 +7,7 @@ use crate::operation::{End, Gather};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
 use crate::transport::Head;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ impl Answer {
 /// What all operations share.
 #[derive(Default)]
 pub(super) struct Shared {
-    endpoints: HashMap<Arc<str>, EndpointLimits>,
+    endpoints: FxHashMap<Arc<str>, EndpointLimits>,
     encodings: EncodingMemory,
     pub(super) turn: Turn,
 }

@@ -9,9 +9,9 @@ use super::failure::Failure;
 use super::messages::{
     Abort, Assign, AttemptId, Finished, Flush, Outcome, Stop, Success, WorkerGone,
 };
-use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ impl Drop for Obituary {
 /// Sends attempts over its own connections.
 pub(super) struct Worker {
     tools: Tools,
-    running: HashMap<AttemptId, AbortHandle>,
+    running: FxHashMap<AttemptId, AbortHandle>,
     outbox: Rc<Outbox>,
     finished: Recipient<Finished>,
     _obituary: Obituary,
@@ -51,7 +51,7 @@ impl Worker {
     ) -> Self {
         Self {
             tools,
-            running: HashMap::new(),
+            running: FxHashMap::default(),
             outbox: Rc::new(Outbox {
                 own,
                 ended: RefCell::default(),
@@ -122,6 +122,20 @@ impl Handler<Stop> for Worker {
 
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
         context.stop();
+    }
+}
+
+/// Panic. Tests see by it what follows from a Worker's death, which nothing that a transport or a
+/// server does brings about.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Crash(pub(crate) usize);
+
+impl Handler<Crash> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Crash(worker): Crash, _: &mut Self::Context) {
+        panic!("worker {worker} was told to panic");
     }
 }
 

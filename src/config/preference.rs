@@ -118,6 +118,15 @@ pub(crate) struct Checked {
 }
 
 impl Preference {
+    /// Checks every value, as a call with it does.
+    ///
+    /// # Errors
+    ///
+    /// When one is out of range, or contradicts another.
+    pub fn validate(&self) -> Result<()> {
+        self.check().map(drop)
+    }
+
     /// Checks every value.
     pub(crate) fn check(&self) -> Result<Checked> {
         at_most(

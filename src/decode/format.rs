@@ -19,6 +19,9 @@ impl Format {
     #[must_use]
     pub fn of(content_type: Option<&str>) -> Self {
         let value = content_type.unwrap_or_default();
+        if value == "application/json" {
+            return Self::Json;
+        }
         let name = value.split(';').next().unwrap_or_default();
         match name.trim().to_ascii_lowercase().as_str() {
             "application/msgpack"

@@ -71,6 +71,36 @@ impl<T> Answer<T> {
     pub fn into_data(self) -> T {
         self.data
     }
+
+    /// All that it holds, given away.
+    #[must_use]
+    pub fn into_parts(self) -> Parts<T> {
+        let Self {
+            data,
+            requests,
+            errors,
+            total_time,
+        } = self;
+        Parts {
+            data,
+            requests,
+            errors,
+            total_time,
+        }
+    }
+}
+
+/// What an [`Answer`] holds.
+#[derive(Debug, Clone)]
+pub struct Parts<T> {
+    /// The data.
+    pub data: T,
+    /// How each request went, in input order.
+    pub requests: Vec<RequestRecord>,
+    /// The requests that failed, in the order in which they did.
+    pub errors: Vec<RequestError>,
+    /// From the call to its answer.
+    pub total_time: Duration,
 }
 
 impl<T> Deref for Answer<T> {

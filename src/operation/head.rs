@@ -18,33 +18,6 @@ const ACCEPT: &str = "application/json, */*;q=0.5";
 /// head a call for the rest.
 const MOST_KEPT: usize = 32;
 
-/// The headers that differ from attempt to attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RequestHeader {
-    /// `perfclient-<operation>-<request>-<attempt>`, for the server's logs.
-    Id,
-    /// What is left of the attempt's time, in milliseconds.
-    Timeout,
-    /// When the attempt ends, in Unix milliseconds.
-    Deadline,
-}
-
-/// Their names.
-pub(crate) const OWN_HEADERS: [(RequestHeader, HeaderName); 3] = [
-    (
-        RequestHeader::Id,
-        HeaderName::from_static("x-baseten-customer-request-id"),
-    ),
-    (
-        RequestHeader::Timeout,
-        HeaderName::from_static("request-timeout-ms"),
-    ),
-    (
-        RequestHeader::Deadline,
-        HeaderName::from_static("request-deadline-ms"),
-    ),
-];
-
 /// Where a client's requests go. The head that the operations on a path share is made once, and is
 /// then the same `Arc`, by which transports know it again.
 #[derive(Debug)]

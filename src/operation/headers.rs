@@ -1,53 +1,64 @@
-//! The headers of an answer, in one allocation.
+//! The headers of an answer, in one allocation, which answers with the same ones share.
 
 use crate::decode::Format;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The headers of an answer: names in lower case, values as text, in the order in which they came.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers {
-    /// `name NUL value NUL` for each; neither can hold a NUL.
-    text: Box<str>,
+    /// `name NUL value LF` for each; neither can hold a NUL or an LF.
+    text: Arc<str>,
 }
 
 impl Headers {
-    /// Collects names (lower case) and values. A value that is not UTF-8 is read as Latin-1, as
-    /// HTTP once had it.
-    pub(crate) fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut text = String::with_capacity(256);
-        for (name, value) in pairs {
+    /// Collects names and values, which are gone through twice. A value that is not UTF-8 is read
+    /// as Latin-1, as HTTP once had it.
+    pub(crate) fn from_pairs<'a, I>(pairs: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (&'a str, &'a [u8])>,
+    {
+        let lengths = pairs().map(|(name, value)| name.len() + value.len() + 2);
+        let mut text = String::with_capacity(lengths.sum());
+        for (name, value) in pairs() {
+            let start = text.len();
             text.push_str(name);
+            text[start..].make_ascii_lowercase();
             text.push('\0');
             match std::str::from_utf8(value) {
                 Ok(value) => text.push_str(value),
                 Err(_) => text.extend(value.iter().map(|byte| char::from(*byte))),
             }
-            text.push('\0');
+            text.push('\n');
         }
-        Self {
-            text: text.into_boxed_str(),
-        }
+        Self { text: text.into() }
     }
 
     /// All names and values. A name that came twice is here twice.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut pieces = self.text.split_terminator('\0');
-        std::iter::from_fn(move || Some((pieces.next()?, pieces.next()?)))
+        self.lines().filter_map(|line| line.split_once('\0'))
     }
 
     /// The first value of a name, which is given in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find_map(|(found, value)| (found == name).then_some(value))
+        self.lines().find_map(|line| value_of(line, name))
     }
 
     /// All values of a name, which is given in lower case: a list may be sent as one value or
     /// several.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.iter()
-            .filter_map(move |(found, value)| (found == name).then_some(value))
+        self.lines().filter_map(move |line| value_of(line, name))
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        memchr::memchr_iter(b'\n', self.text.as_bytes()).map(move |end| {
+            let line = &self.text[start..end];
+            start = end + 1;
+            line
+        })
     }
 
     /// What the body is written in.
@@ -74,17 +85,14 @@ impl Headers {
 }
 
 /// Names are put into lower case.
+fn value_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.strip_prefix(name)?.strip_prefix('\0')
+}
+
 impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(pairs: I) -> Self {
-        let lower: Vec<(String, &str)> = pairs
-            .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value))
-            .collect();
-        Self::from_pairs(
-            lower
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_bytes())),
-        )
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
+        Self::from_pairs(|| pairs.iter().map(|(name, value)| (*name, value.as_bytes())))
     }
 }
 

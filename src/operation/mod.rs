@@ -29,12 +29,12 @@ mod headers;
 mod inputs;
 
 pub(crate) use answer::Collect;
-pub use answer::{Answer, RequestError, RequestRecord};
+pub use answer::{Answer, Parts, RequestError, RequestRecord};
 pub(crate) use call::Call;
 pub use classify::{Classifications, Classify};
 pub use embed::{Embed, EncodingFormat};
 pub use embeddings::{Embeddings, Matrix};
-pub(crate) use head::{Endpoint, OWN_HEADERS, RequestHeader};
+pub(crate) use head::Endpoint;
 pub use headers::Headers;
 pub use inputs::Inputs;
 pub use payload::{Payload, PostAnswer};

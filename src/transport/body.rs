@@ -1,10 +1,47 @@
-//! Reading a body into a buffer, within a limit.
+//! Bodies: read into the buffer of whoever wants them, within a limit.
 
-use super::{Body, TransportError};
-use futures_util::StreamExt;
+use super::TransportError;
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 
 /// A length that a server only announces is believed up to here, when memory is reserved for it.
 const BELIEVED: usize = 64 << 20;
+
+/// The body of an answer, as it comes off the socket.
+pub type Body = Box<dyn ReadBody>;
+
+/// Reads a body piece by piece. Dropping it before its end closes what it comes from.
+pub trait ReadBody {
+    /// Appends the next piece to `into`, and gives its length in bytes; 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the body breaks off.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<Result<usize, TransportError>>;
+
+    /// Whether what has not been read stays in the kernel, and holds up nothing but this body.
+    fn can_wait(&self) -> bool {
+        false
+    }
+}
+
+/// A body that is there.
+impl ReadBody for Bytes {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<Result<usize, TransportError>> {
+        let bytes = std::mem::take(self);
+        into.extend_from_slice(&bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
 
 /// Reads the whole of `body` into `into` (which is cleared first). `announced` is the
 /// `content-length`, if there was one: memory is reserved for it once.
@@ -24,12 +61,10 @@ pub(crate) async fn read_body(
         return Err(TransportError::TooLarge { limit });
     }
     into.reserve_exact(announced.min(BELIEVED));
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk?;
-        if into.len() + chunk.len() > limit {
+    while poll_fn(|cx| body.poll_read(cx, into)).await? > 0 {
+        if into.len() > limit {
             return Err(TransportError::TooLarge { limit });
         }
-        into.extend_from_slice(&chunk);
     }
     Ok(())
 }
@@ -38,10 +73,8 @@ pub(crate) async fn read_body(
 pub(crate) async fn read_beginning(mut body: Body, most: usize) -> Vec<u8> {
     let mut beginning = Vec::new();
     while beginning.len() < most
-        && let Some(Ok(chunk)) = body.next().await
-    {
-        beginning.extend_from_slice(&chunk);
-    }
+        && let Ok(1..) = poll_fn(|cx| body.poll_read(cx, &mut beginning)).await
+    {}
     beginning.truncate(most);
     beginning
 }

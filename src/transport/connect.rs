@@ -1,28 +1,30 @@
-//! Opening connections: names resolved once and remembered, addresses raced, no delay, TLS.
-//!
-//! The library's own connector tries addresses one by one, asks DNS for each connection and
-//! leaves Nagle's algorithm on. TLS is made here and not by the library, since a [`Stream`] must
-//! see what it carries.
+//! Opening connections: names resolved once and remembered, addresses raced, no delay; through a
+//! proxy where there is one; TLS.
 
-use super::stream::Stream;
-use actix_rt::net::TcpStream;
-use actix_service::Service;
-use actix_tls::connect::rustls_0_23::TlsConnector;
-use actix_tls::connect::{ConnectError, ConnectInfo, Connection, Host};
-use awc::http::Uri;
+use super::TransportError;
+use super::http1::HeadReader;
+use super::proxy::ProxyServer;
+use super::site::{Site, Target};
+use super::socket::{Io, Socket};
+use super::tls::TlsConfigs;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use futures_util::stream::FuturesUnordered;
-use std::cell::{Cell, RefCell};
+use http::StatusCode;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
 
 /// How long the addresses of a name are remembered. `getaddrinfo` does not tell their own span.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -35,35 +37,124 @@ type Names = HashMap<Box<str>, (Instant, Lookup)>;
 type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>>>;
 
 /// Connects for one Worker.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Connector {
     names: Rc<RefCell<Names>>,
-    tls: Option<Arc<rustls::ClientConfig>>,
-    /// Whether a connection from here was found dead after it had been idle.
-    stale: Rc<Cell<bool>>,
+    timeout: Duration,
+    tls: TlsConfigs,
+}
+
+/// A connection that has been opened.
+pub(super) struct Opened {
+    pub(super) socket: Socket,
+    /// Whether the server agreed, over TLS, to speak HTTP/2.
+    pub(super) speaks_http2: bool,
 }
 
 impl Connector {
-    /// One that speaks TLS, whatever the scheme of the URL, and shares all else with this one.
-    pub(super) fn secure(&self, tls: Arc<rustls::ClientConfig>) -> Self {
+    pub(super) fn new(timeout: Duration, tls: TlsConfigs) -> Self {
         Self {
-            tls: Some(tls),
-            ..self.clone()
+            names: Rc::default(),
+            timeout,
+            tls,
         }
     }
 
-    /// Whether one of the connections made here, or by [`secure`](Self::secure), was found to
-    /// have died while it was idle.
-    pub(super) fn met_stale(&self) -> bool {
-        self.stale.get()
+    /// Opens a connection over which a request to `site` can be sent.
+    pub(super) async fn open(&self, site: &Site) -> Result<Opened, TransportError> {
+        // HTTP/1.1 alone is offered, as to proxies: a server that is several may choose anew.
+        let opening = self.connect(site, site.target.secure, &self.tls.proxies);
+        self.in_time(site, opening).await
     }
 
-    /// One that has not met any such, and knows the same names.
-    pub(super) fn renewed(&self) -> Self {
-        Self {
-            stale: Rc::default(),
-            ..self.clone()
+    /// The same for HTTP/2, of which a proxy passes on nothing: it is always asked for a tunnel.
+    /// What is begun over the connection is given as much time as is left.
+    pub(super) async fn open_for_http2<T>(
+        &self,
+        site: &Site,
+        begin: impl AsyncFnOnce(Opened) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
+        let opening = async {
+            let opened = self.connect(site, true, &self.tls.servers).await?;
+            begin(opened).await
+        };
+        self.in_time(site, opening).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        site: &Site,
+        opening: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        let opened = tokio::time::timeout(self.timeout, opening).await;
+        opened.unwrap_or_else(|_| {
+            let way = site.proxy.as_ref().map_or("", |_| " through the proxy");
+            let late = format!("connecting{way} took too long (connect_timeout)");
+            Err(TransportError::Connect(late))
+        })
+    }
+
+    async fn connect(
+        &self,
+        site: &Site,
+        needs_tunnel: bool,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Opened, TransportError> {
+        let target = &site.target;
+        let socket = match &site.proxy {
+            None => Socket::Plain(self.dial(target).await?),
+            Some(proxy) => {
+                let mut socket = self.reach(proxy).await?;
+                if needs_tunnel {
+                    tunnel(&mut socket, proxy, target).await?;
+                }
+                socket
+            }
+        };
+        if !target.secure {
+            return Ok(Opened {
+                socket,
+                speaks_http2: false,
+            });
         }
+        let stream = secured(socket, target, tls).await?;
+        let agreed = stream.get_ref().1.alpn_protocol();
+        Ok(Opened {
+            speaks_http2: agreed == Some(b"h2"),
+            socket: Socket::Layered(Box::new(stream)),
+        })
+    }
+
+    /// A connection to a proxy.
+    async fn reach(&self, proxy: &ProxyServer) -> Result<Socket, TransportError> {
+        let through = |cause| match cause {
+            TransportError::Connect(cause) => {
+                TransportError::Connect(format!("the proxy cannot be reached: {cause}"))
+            }
+            other => other,
+        };
+        let socket = self.dial(&proxy.target).await.map_err(through)?;
+        let socket = Socket::Plain(socket);
+        if !proxy.target.secure {
+            return Ok(socket);
+        }
+        let stream = secured(socket, &proxy.target, &self.tls.proxies).await;
+        Ok(Socket::Layered(Box::new(stream.map_err(through)?)))
+    }
+
+    /// A TCP connection to one of the addresses of the target's host.
+    async fn dial(&self, target: &Target) -> Result<TcpStream, TransportError> {
+        let host = &*target.host;
+        let addresses: Rc<[IpAddr]> = match host.parse() {
+            Ok(address) => Rc::new([address]),
+            Err(_) => self.resolve(host).await.map_err(|cause| {
+                TransportError::Connect(format!("{host} has no address: {cause}"))
+            })?,
+        };
+        let failed = |cause: io::Error| TransportError::Connect(cause.to_string());
+        let socket = race(&addresses, target.port).await.map_err(failed)?;
+        socket.set_nodelay(true).map_err(failed)?;
+        Ok(socket)
     }
 
     /// The addresses of `host`. Connections that open side by side share one look-up.
@@ -86,63 +177,53 @@ impl Connector {
         self.names.borrow_mut().insert(host.into(), entry);
         lookup
     }
-
-    /// A TCP connection to one of the addresses of `host`.
-    async fn open(&self, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-        let addresses: Rc<[IpAddr]> = match host.parse() {
-            Ok(address) => Rc::new([address]),
-            Err(_) => self.resolve(host).await.map_err(|cause| {
-                ConnectError::Resolver(format!("{host} has no address: {cause}").into())
-            })?,
-        };
-        let socket = race(&addresses, port).await?;
-        socket.set_nodelay(true).map_err(ConnectError::Io)?;
-        Ok(socket)
-    }
-
-    /// The library is given `http` for both schemes, so that a missing port is filled in here.
-    fn port(&self, uri: &Uri) -> u16 {
-        let default = if self.tls.is_some() { 443 } else { 80 };
-        uri.port_u16().unwrap_or(default)
-    }
-
-    async fn connect(self, uri: Uri) -> Result<Connection<Uri, Stream>, ConnectError> {
-        // A URI writes an IPv6 address in brackets.
-        let host = uri.hostname().trim_matches(['[', ']']);
-        let socket = self.open(host, self.port(&uri)).await?;
-        let Some(tls) = self.tls else {
-            return Ok(Connection::new(uri, Stream::new(socket, self.stale)));
-        };
-        let plain = Connection::new(ServerName(host.into()), socket);
-        let secured = TlsConnector::service(tls).call(plain).await;
-        let (socket, _) = secured.map_err(ConnectError::Io)?.into_parts();
-        Ok(Connection::new(uri, Stream::new(socket, self.stale)))
-    }
 }
 
-/// The name that a certificate is to be for: the host, without brackets and without a port.
-struct ServerName(Box<str>);
-
-impl Host for ServerName {
-    fn hostname(&self) -> &str {
-        &self.0
+/// Asks a proxy for a tunnel to `target` (RFC 9110, section 9.3.6).
+async fn tunnel(
+    socket: &mut Socket,
+    proxy: &ProxyServer,
+    target: &Target,
+) -> Result<(), TransportError> {
+    let refused =
+        |why: String| TransportError::Connect(format!("the proxy opened no tunnel: {why}"));
+    let failed = |cause: io::Error| refused(cause.to_string());
+    let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
+    if let Some(value) = &proxy.authorization {
+        request.extend_from_slice(b"proxy-authorization: ");
+        request.extend_from_slice(value.as_bytes());
+        request.extend_from_slice(b"\r\n");
     }
+    request.extend_from_slice(b"\r\n");
+    socket.write_all(&request).await.map_err(failed)?;
+    socket.flush().await.map_err(failed)?;
+    let mut reader = HeadReader::default();
+    let mut answer = Vec::with_capacity(512);
+    let status = loop {
+        // Byte by byte: what follows the head is the server's, which may speak first.
+        answer.push(socket.read_u8().await.map_err(failed)?);
+        let read = reader.read(&answer);
+        if let Some((head, _)) = read.map_err(|cause| refused(cause.to_string()))? {
+            break head.status;
+        }
+    };
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    let status = StatusCode::from_u16(status).map_or(status.to_string(), |code| code.to_string());
+    Err(refused(format!("it answered {status}")))
 }
 
-impl Service<ConnectInfo<Uri>> for Connector {
-    type Response = Connection<Uri, Stream>;
-    type Error = ConnectError;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&self, request: ConnectInfo<Uri>) -> Self::Future {
-        self.clone()
-            .connect(request.request().clone())
-            .boxed_local()
-    }
+async fn secured<S: Io>(
+    socket: S,
+    target: &Target,
+    config: &Arc<ClientConfig>,
+) -> Result<tokio_rustls::client::TlsStream<S>, TransportError> {
+    let failed = |cause: String| TransportError::Connect(cause);
+    let name = ServerName::try_from(target.host.to_string())
+        .map_err(|_| failed(format!("{} is no name that a certificate has", target.host)))?;
+    let handshake = TlsConnector::from(Arc::clone(config)).connect(name, socket);
+    handshake.await.map_err(|cause| failed(cause.to_string()))
 }
 
 /// Families by turns, the resolver's first choice first (RFC 8305, section 4).
@@ -163,7 +244,7 @@ fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
 
 /// Connects to whichever address answers first; each gets a short head start over the next, and
 /// none when the one before it failed.
-async fn race(addresses: &[IpAddr], port: u16) -> Result<TcpStream, ConnectError> {
+async fn race(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut racing = FuturesUnordered::new();
     let mut failure = None;
@@ -171,7 +252,8 @@ async fn race(addresses: &[IpAddr], port: u16) -> Result<TcpStream, ConnectError
         if let Some(address) = waiting.next() {
             racing.push(TcpStream::connect(SocketAddr::new(*address, port)));
         } else if racing.is_empty() {
-            return Err(failure.map_or(ConnectError::NoRecords, ConnectError::Io));
+            let none = || io::Error::new(ErrorKind::NotFound, "the host has no address");
+            return Err(failure.unwrap_or_else(none));
         }
         let ended = if waiting.as_slice().is_empty() {
             racing.next().await
@@ -190,6 +272,12 @@ async fn race(addresses: &[IpAddr], port: u16) -> Result<TcpStream, ConnectError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::{HttpVersion, TlsSettings};
+
+    fn connector() -> Connector {
+        let tls = TlsSettings::default().build(HttpVersion::Http1).unwrap();
+        Connector::new(Duration::from_secs(1), tls)
+    }
 
     #[test]
     fn families_take_turns_and_the_first_stays_first() {
@@ -216,7 +304,7 @@ mod tests {
     async fn a_name_with_an_address_that_refuses_is_connected_to_without_delay() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connector = Connector::default();
+        let connector = connector();
         let addresses: Rc<[IpAddr]> = Rc::new([[127, 0, 0, 2].into(), [127, 0, 0, 1].into()]);
         let known = futures_util::future::ready(Ok(addresses)).boxed_local();
         let entry = (Instant::now() + REMEMBERED, known.shared());
@@ -224,7 +312,12 @@ mod tests {
             .names
             .borrow_mut()
             .insert("two.test".into(), entry);
-        let socket = connector.open("two.test", port).await.unwrap();
+        let target = Target {
+            secure: false,
+            host: "two.test".into(),
+            port,
+        };
+        let socket = connector.dial(&target).await.unwrap();
         assert_eq!(
             socket.peer_addr().unwrap().to_string(),
             format!("127.0.0.1:{port}")
@@ -234,7 +327,7 @@ mod tests {
 
     #[actix_rt::test]
     async fn a_name_that_was_not_found_is_looked_up_again() {
-        let connector = Connector::default();
+        let connector = connector();
         // Too long for a name, so that no name server is asked.
         let name = "x".repeat(64);
         let failed = connector.resolve(&name);
@@ -244,23 +337,8 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn the_schemes_share_names_and_differ_in_their_port() {
-        let plain = Connector::default();
-        let tls = crate::transport::TlsSettings::default().build().unwrap();
-        let secure = plain.secure(tls);
-        let (one, other) = (plain.resolve("localhost"), secure.resolve("localhost"));
-        assert!(one.ptr_eq(&other));
-        let (bare, given) = (
-            Uri::from_static("http://h/"),
-            Uri::from_static("http://h:8/"),
-        );
-        assert_eq!((plain.port(&bare), secure.port(&bare)), (80, 443));
-        assert_eq!((plain.port(&given), secure.port(&given)), (8, 8));
-    }
-
-    #[actix_rt::test]
     async fn a_name_is_looked_up_once_and_remembered() {
-        let connector = Connector::default();
+        let connector = connector();
         let (first, second) = (
             connector.resolve("localhost"),
             connector.resolve("localhost"),

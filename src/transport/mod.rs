@@ -4,32 +4,40 @@
 
 mod body;
 
+mod client;
+
+mod own;
+
+mod site;
+
 mod http1;
+
+mod http2;
 
 mod connect;
 
-mod stream;
+mod proxy;
+
+mod socket;
 
 mod tls;
 
 pub(crate) mod decompress;
 
+pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
-pub use http1::{Http1, Http1Settings};
+pub use client::{HttpSettings, HttpVersion};
+pub use own::OwnHeaders;
+pub use proxy::Proxy;
 pub use tls::TlsSettings;
 
 use crate::operation::Headers;
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 use http::{HeaderName, HeaderValue, Method};
 use std::fmt;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// The body of an answer, in pieces as they come off the socket.
-pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>>>>;
 
 /// Makes HTTP exchanges. Each Worker has one of its own, on its own thread.
 ///
@@ -111,8 +119,8 @@ impl fmt::Debug for Head {
 pub struct Request {
     /// What it shares with others. A transport may keep what it derives from this, by identity.
     pub head: Arc<Head>,
-    /// The headers of this request alone.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The headers of this attempt alone.
+    pub own: OwnHeaders,
     /// The body; `None` sends none.
     pub body: Option<Bytes>,
 }

@@ -1,5 +1,6 @@
 //! TLS by rustls, with the system's root certificates or one that the caller names.
 
+use super::HttpVersion;
 use crate::error::{Error, Result};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -16,12 +17,12 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Builds the configuration that all connections share.
+    /// Builds the configurations that all connections share.
     ///
     /// # Errors
     ///
     /// When the given PEM holds no certificate, or one that cannot be read.
-    pub(crate) fn build(&self) -> Result<Arc<ClientConfig>> {
+    pub(super) fn build(&self, version: HttpVersion) -> Result<TlsConfigs> {
         let roots = match &self.ca_certificates {
             Some(pem) => given_roots(pem)?,
             None => system_roots(),
@@ -33,8 +34,22 @@ impl TlsSettings {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        let proxies = Arc::new(config.clone());
+        if version == HttpVersion::Http2 {
+            config.alpn_protocols.insert(0, b"h2".to_vec());
+        }
+        Ok(TlsConfigs {
+            servers: Arc::new(config),
+            proxies,
+        })
     }
+}
+
+/// What is offered in a handshake.
+#[derive(Debug, Clone)]
+pub(super) struct TlsConfigs {
+    pub(super) servers: Arc<ClientConfig>,
+    pub(super) proxies: Arc<ClientConfig>,
 }
 
 fn given_roots(pem: &[u8]) -> Result<RootCertStore> {
@@ -87,7 +102,8 @@ mod tests {
             let settings = TlsSettings {
                 ca_certificates: Some(pem.into()),
             };
-            assert!(settings.build().unwrap_err().is_config());
+            let refused = settings.build(HttpVersion::Http1).unwrap_err();
+            assert!(refused.is_config());
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Thousands of operations of every kind at once, under faults, hedges, cancels, deadlines and
-//! panics: on a simulated network, and over sockets.
+//! Thousands of operations of every kind at once, under faults, hedges, cancels, deadlines, panics
+//! and Workers that die: on a simulated network, and over sockets.
 //!
 //! What is asked and what goes wrong follows from a seed, which is printed; `HEDGEROW_SEED=n` runs
 //! that one again. Pauses and their order are the system's own dice, so that a rare failure may
@@ -16,6 +16,7 @@ mod weather;
 
 use crate::support::fake::{MS, Network};
 use crate::support::{async_client_on, eventually_async};
+use hedgerow::internals::crash_worker;
 use hedgerow::mock::{Encoding, Fault, Latency, MockConfig, MockServer, Rule};
 use hedgerow::{Client, Embed, MetricsSnapshot, System};
 use plan::{Plan, Ranges};
@@ -26,6 +27,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use weather::Weather;
+
+const DEATHS: usize = 40;
 
 fn seed() -> u64 {
     let given = std::env::var("HEDGEROW_SEED").ok();
@@ -89,6 +92,18 @@ async fn end(client: &Client) {
     assert!(late.unwrap_err().is_closed());
 }
 
+/// Has Workers die, a few a second.
+fn doom(client: &Client, died: impl Fn() + 'static) {
+    let system = client.system().clone();
+    actix_rt::spawn(async move {
+        for worker in 0..DEATHS {
+            tokio::time::sleep(100 * MS).await;
+            died();
+            crash_worker(&system, worker);
+        }
+    });
+}
+
 /// What the system counted, once each attempt that was started has ended, as it must: an abort
 /// takes a moment.
 async fn settled(client: &Client) -> MetricsSnapshot {
@@ -127,6 +142,8 @@ async fn every_request_ends_once_and_nothing_stays_open_whatever_happens() {
     let weather = Arc::new(Weather::new(seed));
     let network = Network::with_workers(3, Arc::clone(&weather));
 
+    let dying = Arc::clone(&weather);
+    doom(&network.client, move || dying.a_worker_dies());
     let told = run_all(&network.client, &plans, Duration::from_hours(1)).await;
 
     assert_eq!(network.open(), 0, "exchanges are still under way");
@@ -189,6 +206,7 @@ async fn the_same_holds_over_sockets_and_threads() {
     let system = System::builder().workers(3).start().expect("a system");
 
     let client = async_client_on(&server.url(), system);
+    doom(&client, || {});
     run_all(&client, &plans, Duration::from_mins(1)).await;
 
     eventually_async("all is closed", || server.stats().connections_open == 0).await;

@@ -15,8 +15,14 @@ mod operations;
 // What a connection can do to a client: cut, reset, stall, compress, redirect, lie.
 mod transport;
 
+// HTTP/2: many requests over one connection.
+mod http2;
+
 // Certificates.
 mod tls;
+
+// Proxies, of which one is real: tinyproxy has to be installed.
+mod proxy;
 
 // Pauses, attempts, budgets; twins of slow requests. In simulated time.
 mod resilience;
@@ -41,6 +47,9 @@ mod facade;
 
 // Starting, stopping, several systems, Workers that panic.
 mod system;
+
+// The mock server, asked by a client that is not ours.
+mod independent;
 
 // The demo, the examples, the command.
 mod programs;

@@ -251,7 +251,7 @@ async fn each_attempt_tells_the_server_its_id_and_what_time_is_left() {
         assert!(milliseconds("request-deadline-ms") > 1_700_000_000_000);
         let left = milliseconds("request-timeout-ms");
         let id = own_header(request, REQUEST_ID);
-        keep.lock().unwrap().push((id.to_owned(), left));
+        keep.lock().unwrap().push((id, left));
         match number {
             0 => (2000 * MS, Answer::Status(500, &[])),
             _ => (MS, Answer::Right),

@@ -2,7 +2,7 @@
 
 use crate::support::hostile::{Hostile, Next, assert_right};
 use crate::support::{client_of, client_on, texts};
-use hedgerow::transport::{Http1Settings, TlsSettings};
+use hedgerow::transport::{HttpSettings, TlsSettings};
 use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference, System};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -111,16 +111,16 @@ fn ask(client: &BlockingClient) -> Result<Embeddings, Error> {
 
 /// A client that trusts `authority` and no other.
 fn trusting(url: &str, authority: &Authority) -> BlockingClient {
-    let http = Http1Settings {
+    let http = HttpSettings {
         tls: TlsSettings {
             ca_certificates: Some(authority.pem().into()),
         },
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
     with_settings(url, http)
 }
 
-fn with_settings(url: &str, http: Http1Settings) -> BlockingClient {
+fn with_settings(url: &str, http: HttpSettings) -> BlockingClient {
     let system = System::builder().workers(1).http(http).start();
     client_on(url, system.expect("a system"))
 }
@@ -231,7 +231,7 @@ fn https_to_a_plain_server_is_a_connect_error_at_once() {
     let start = Instant::now();
     let error = ask(&client_of(&format!("https://{address}"))).expect_err("no TLS there");
     assert!(error.is_connect(), "{error}");
-    let quickly = Http1Settings::default().connect_timeout;
+    let quickly = HttpSettings::default().connect_timeout;
     assert!(start.elapsed() < quickly, "{:?}", start.elapsed());
     answering.join().expect("no panic").expect("a client came");
 }
@@ -241,15 +241,15 @@ fn a_handshake_that_stalls_is_a_connect_error_after_connect_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = silent.local_addr().expect("a bound listener");
     let connect_timeout = Duration::from_millis(300);
-    let http = Http1Settings {
+    let http = HttpSettings {
         connect_timeout,
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
     let start = Instant::now();
     let result = ask(&with_settings(&format!("https://{address}"), http));
     assert_refused(result, "connect_timeout");
     let took = start.elapsed();
-    let default = Http1Settings::default().connect_timeout;
+    let default = HttpSettings::default().connect_timeout;
     assert!(took >= connect_timeout && took < default, "{took:?}");
 }
 

@@ -91,7 +91,7 @@ fn run(
 ) -> Result<Cost> {
     let child = Command::new(env::current_exe()?)
         .args(["run", contender.name(), work.name()])
-        .arg(server.url(work))
+        .arg(server.url(work, contender.http2()))
         .arg(arguments.requests(work).to_string())
         .arg("--floor-connections")
         .arg(arguments.floor_connections().to_string())

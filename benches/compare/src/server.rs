@@ -21,6 +21,8 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 pub(crate) struct Server {
     process: Child,
     port: u16,
+    /// Where it speaks HTTP/2, in clear text.
+    http2_port: u16,
     directory: TempDir,
 }
 
@@ -34,8 +36,8 @@ impl Server {
         let directory = tempfile::Builder::new()
             .prefix("hedgerow-compare-")
             .tempdir()?;
-        let port = free_port()?;
-        write_files(directory.path(), port)?;
+        let (port, http2_port) = (free_port()?, free_port()?);
+        write_files(directory.path(), port, http2_port)?;
         let process = on_nginx(|nginx| {
             nginx
                 .arg("-p")
@@ -49,6 +51,7 @@ impl Server {
         let mut server = Self {
             process,
             port,
+            http2_port,
             directory,
         };
         server.wait_until_it_listens()?;
@@ -56,8 +59,9 @@ impl Server {
     }
 
     /// The base URL under which `work` is answered.
-    pub(crate) fn url(&self, work: Work) -> String {
-        format!("http://127.0.0.1:{}/{}", self.port, work.name())
+    pub(crate) fn url(&self, work: Work, http2: bool) -> String {
+        let port = if http2 { self.http2_port } else { self.port };
+        format!("http://127.0.0.1:{port}/{}", work.name())
     }
 
     fn wait_until_it_listens(&mut self) -> Result<()> {
@@ -107,7 +111,7 @@ fn free_port() -> Result<u16> {
 }
 
 /// The configuration, and the answers that are too large to stand in it.
-fn write_files(directory: &Path, port: u16) -> Result<()> {
+fn write_files(directory: &Path, port: u16, http2_port: u16) -> Result<()> {
     let mut locations = String::new();
     for work in Work::ALL {
         let (name, answer) = (work.name(), work.answer());
@@ -127,13 +131,13 @@ fn write_files(directory: &Path, port: u16) -> Result<()> {
     }
     fs::write(
         directory.join("nginx.conf"),
-        configuration(port, &locations),
+        configuration(port, http2_port, &locations),
     )?;
     Ok(())
 }
 
 /// One process without a master: what is killed by its id leaves nothing behind.
-fn configuration(port: u16, locations: &str) -> String {
+fn configuration(port: u16, http2_port: u16, locations: &str) -> String {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("    {kind}_temp_path {kind}_temp;\n"))
         .concat();
@@ -153,8 +157,10 @@ http {{
     keepalive_timeout 3600s;
     client_body_buffer_size 1m;
     open_file_cache max=16;
+    http2_max_concurrent_streams 256;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{http2_port} http2 backlog=4096;
         root .;
         {locations}
     }}

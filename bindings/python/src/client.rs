@@ -9,8 +9,8 @@ use crate::progress::Listener;
 use crate::response;
 use crate::stream::EmbedStream;
 use crate::wait::wait;
-use crate::wrapper::{HttpClientWrapper, Pool, system_of};
-use hedgerow::{ApiKey, BlockingClient, internals};
+use crate::wrapper::{HttpClientWrapper, Pool};
+use hedgerow::{ApiKey, BlockingClient};
 use pyo3::prelude::*;
 
 /// A client of one service. It starts nothing before its first call, and nothing of its parent's
@@ -33,7 +33,10 @@ impl Client {
         api_key: Option<String>,
         wrapper: &HttpClientWrapper,
     ) -> PyResult<Self> {
-        internals::check_base_url(&base_url).map_err(|error| failure::bad_value(&error))?;
+        let builder = BlockingClient::builder(&base_url);
+        builder
+            .validate()
+            .map_err(|error| failure::bad_value(&error))?;
         if let Some(key) = &api_key {
             ApiKey::new(key).map_err(|error| failure::bad_value(&error))?;
         }
@@ -112,7 +115,7 @@ impl Client {
         if let Some(core) = self.core.get() {
             return Ok(core);
         }
-        let system = system_of(py, &self.pool)?;
+        let system = self.pool.system(py)?;
         let make = || {
             let mut builder = BlockingClient::builder(&self.base_url).system(system.clone());
             if let Some(key) = &self.api_key {

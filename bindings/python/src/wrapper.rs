@@ -3,14 +3,36 @@
 use crate::failure;
 use crate::process::PerProcess;
 use hedgerow::System;
+use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use std::sync::{Arc, LazyLock};
 
-/// A system that starts when it is first used, in each process.
-pub(crate) type Pool = Arc<PerProcess<System>>;
+/// How connections are made, and a system that starts when it is first used, in each process.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    system: Arc<PerProcess<System>>,
+    http: Arc<HttpSettings>,
+}
 
-static DEFAULT: LazyLock<Pool> = LazyLock::new(|| Arc::new(PerProcess::new()));
+static DEFAULT: LazyLock<Pool> = LazyLock::new(|| Pool::new(HttpSettings::default()));
+
+impl Pool {
+    fn new(http: HttpSettings) -> Self {
+        Self {
+            system: Arc::new(PerProcess::new()),
+            http: Arc::new(http),
+        }
+    }
+
+    /// The system of this process, started if need be.
+    pub(crate) fn system(&self, py: Python<'_>) -> PyResult<System> {
+        let start = || System::builder().http((*self.http).clone()).start();
+        let started = self.system.get_or_make(start);
+        started.map_err(|error| failure::raise_plain(py, &error))
+    }
+}
 
 /// A connection pool that several clients share.
 ///
@@ -18,8 +40,10 @@ static DEFAULT: LazyLock<Pool> = LazyLock::new(|| Arc::new(PerProcess::new()));
 /// call is made with it, and after `os.fork()` the child has connections of its own.
 ///
 /// Args:
-///     http_version: 1. HTTP/2 comes with a later release.
-///     proxy: None. Proxies come with a later release.
+///     http_version: 1 or 2. With 2, many requests share a connection: over TLS where the server
+///         agrees (else HTTP/1.1), in clear text by prior knowledge.
+///     proxy: "http://[user:password@]host:port", or https where the proxy itself speaks TLS.
+///         Default: that of HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 ///
 /// Raises:
 ///     ValueError: for any other value.
@@ -30,68 +54,78 @@ pub(crate) struct HttpClientWrapper(Pool);
 impl HttpClientWrapper {
     #[new]
     #[pyo3(signature = (http_version=1, proxy=None))]
-    fn new(http_version: i64, proxy: Option<&str>) -> PyResult<Self> {
-        check_transport(http_version, proxy)?;
-        Ok(Self(Arc::new(PerProcess::new())))
+    fn new(http_version: i64, proxy: Option<String>) -> PyResult<Self> {
+        let version = match http_version {
+            1 => HttpVersion::Http1,
+            2 => HttpVersion::Http2,
+            _ => {
+                let text = format!("http_version must be 1 or 2 (got {http_version})");
+                return Err(PyValueError::new_err(text));
+            }
+        };
+        let http = HttpSettings {
+            version,
+            proxy: proxy.map_or(Proxy::Environment, Proxy::At),
+            ..HttpSettings::default()
+        };
+        http.proxy
+            .validate()
+            .map_err(|error| failure::bad_value(&error))?;
+        Ok(Self(Pool::new(http)))
     }
 
-    fn __repr__(&self) -> &'static str {
-        if self.is_default() {
-            "HttpClientWrapper(http_version=1)  # the process's own"
+    /// The proxy's host and port alone: its URL may hold a password.
+    fn __repr__(&self) -> String {
+        let version = self.http_version();
+        let proxy = match &self.0.http.proxy {
+            Proxy::Environment => String::new(),
+            named => format!(", proxy={named:?}"),
+        };
+        let whose = if self.is_default() {
+            "  # the process's own"
         } else {
-            "HttpClientWrapper(http_version=1)"
-        }
+            ""
+        };
+        format!("HttpClientWrapper(http_version={version}{proxy}){whose}")
     }
 
     /// Another process has connections of its own; what is shared here is shared there.
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, ())> {
+    fn __reduce__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let module = py.import("hedgerow._hedgerow")?;
-        let maker = if self.is_default() {
-            "default_wrapper"
-        } else {
-            "HttpClientWrapper"
+        if self.is_default() {
+            return Ok((module.getattr("default_wrapper")?, PyTuple::empty(py)));
+        }
+        let proxy = match &self.0.http.proxy {
+            Proxy::At(url) => Some(url),
+            _ => None,
         };
-        Ok((module.getattr(maker)?, ()))
+        let arguments = (self.http_version(), proxy).into_pyobject(py)?;
+        Ok((module.getattr("HttpClientWrapper")?, arguments))
     }
 }
 
 impl HttpClientWrapper {
+    fn http_version(&self) -> u8 {
+        match self.0.http.version {
+            HttpVersion::Http1 => 1,
+            HttpVersion::Http2 => 2,
+        }
+    }
+
     fn is_default(&self) -> bool {
-        Arc::ptr_eq(&self.0, &DEFAULT)
+        Arc::ptr_eq(&self.0.system, &DEFAULT.system)
     }
 
     pub(crate) fn pool(&self) -> Pool {
-        Arc::clone(&self.0)
+        self.0.clone()
     }
 }
 
 /// The wrapper that clients share which are given none.
 #[pyfunction]
 pub(crate) fn default_wrapper() -> HttpClientWrapper {
-    HttpClientWrapper(Arc::clone(&DEFAULT))
-}
-
-/// The system of a pool in this process, started if need be.
-pub(crate) fn system_of(py: Python<'_>, pool: &Pool) -> PyResult<System> {
-    let start = || System::builder().start();
-    pool.get_or_make(start)
-        .map_err(|error| failure::raise_plain(py, &error))
-}
-
-fn check_transport(http_version: i64, proxy: Option<&str>) -> PyResult<()> {
-    if http_version != 1 {
-        let text = if http_version == 2 {
-            "http_version must be 1 (got 2): HTTP/2 comes with a later release".to_owned()
-        } else {
-            format!("http_version must be 1 (got {http_version})")
-        };
-        return Err(PyValueError::new_err(text));
-    }
-    if proxy.is_some() {
-        // It is not shown: some put a password there.
-        return Err(PyValueError::new_err(
-            "proxy must be None: proxies come with a later release",
-        ));
-    }
-    Ok(())
+    HttpClientWrapper(DEFAULT.clone())
 }

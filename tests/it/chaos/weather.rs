@@ -18,6 +18,8 @@ const STORM: usize = 8;
 pub(super) struct Weather {
     dice: Mutex<StdRng>,
     seen: Mutex<HashMap<Trace, Seen>>,
+    /// When the latest Worker died.
+    death: Mutex<Option<Instant>>,
 }
 
 /// What the ids of an operation's requests begin with.
@@ -50,7 +52,13 @@ impl Weather {
         Self {
             dice: Mutex::new(StdRng::seed_from_u64(seed)),
             seen: Mutex::default(),
+            death: Mutex::default(),
         }
+    }
+
+    /// What ends now is lost, and sent again at no charge.
+    pub(super) fn a_worker_dies(&self) {
+        *self.death.lock().unwrap() = Some(Instant::now());
     }
 
     fn draw(&self, operation: usize) -> (Duration, Answer) {
@@ -163,7 +171,8 @@ impl Script for Arc<Weather> {
         let operation = named.and_then(|(_, value)| value.to_str().ok()?.parse().ok());
         let operation = operation.expect("each operation is named");
         let drawn = self.draw(operation);
-        let (trace, request, attempt) = parts(own_header(request, REQUEST_ID));
+        let id = own_header(request, REQUEST_ID);
+        let (trace, request, attempt) = parts(&id);
         let mut seen = self.seen.lock().unwrap();
         let seen = seen.entry(trace.to_owned()).or_default();
         seen.operation = operation;
@@ -176,7 +185,10 @@ impl Script for Arc<Weather> {
         let mut seen = self.seen.lock().unwrap();
         let seen = seen.get_mut(trace).expect("it has begun");
         *seen.requests.get_mut(&request).expect("it has begun") -= 1;
-        seen.ended = Some(Instant::now());
+        let now = Instant::now();
+        seen.ended = Some(now);
+        let death = *self.death.lock().unwrap();
+        seen.free += usize::from(death.is_some_and(|at| now <= at + MS));
     }
 }
 

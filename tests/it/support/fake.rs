@@ -3,15 +3,18 @@
 
 use super::texts;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
 use hedgerow::mock::{embedding_of, labels_of, score_of};
-use hedgerow::transport::{Request, Response, Transport, TransportError, TransportFactory};
+use hedgerow::transport::{
+    ReadBody, Request, Response, Transport, TransportError, TransportFactory,
+};
 use hedgerow::{Client, Embed, Embeddings, Headers, Placement, Preference, Result, System};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What the server does with one request.
@@ -122,10 +125,10 @@ impl Drop for Network {
 pub(crate) const REQUEST_ID: &str = "x-baseten-customer-request-id";
 
 /// The value of a header that each attempt has of its own.
-pub(crate) fn own_header<'a>(request: &'a Request, name: &str) -> &'a str {
-    let found = request.headers.iter().find(|(found, _)| found == name);
-    let (_, value) = found.expect("the header is sent");
-    value.to_str().expect("text")
+pub(crate) fn own_header(request: &Request, name: &str) -> String {
+    let mut all = request.own.iter(&request.head);
+    let found = all.find(|(found, _)| found == name);
+    found.expect("the header is sent").1
 }
 
 struct Fake {
@@ -146,7 +149,7 @@ impl Fake {
         Open {
             script: Arc::clone(&self.script),
             counts: Arc::clone(&self.counts),
-            request_id: own_header(request, REQUEST_ID).to_owned(),
+            request_id: own_header(request, REQUEST_ID),
         }
     }
 }
@@ -245,14 +248,33 @@ fn response(
     pieces: Vec<std::result::Result<Bytes, TransportError>>,
     open: Open,
 ) -> Response {
-    let body = stream::iter(pieces).map(move |piece| {
-        let _open = &open;
-        piece
-    });
     Response {
         status,
         headers,
         content_length: None,
-        body: body.boxed_local(),
+        body: Box::new(Pieces {
+            pieces: pieces.into_iter(),
+            _open: open,
+        }),
+    }
+}
+
+/// A body in pieces, the last of which may be a break.
+struct Pieces {
+    pieces: std::vec::IntoIter<std::result::Result<Bytes, TransportError>>,
+    _open: Open,
+}
+
+impl ReadBody for Pieces {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<std::result::Result<usize, TransportError>> {
+        let piece = self.pieces.next().unwrap_or(Ok(Bytes::new()));
+        Poll::Ready(piece.map(|piece| {
+            into.extend_from_slice(&piece);
+            piece.len()
+        }))
     }
 }

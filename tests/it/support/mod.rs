@@ -6,6 +6,12 @@ pub(crate) mod hostile;
 
 pub(crate) mod fake;
 
+pub(crate) mod h2_server;
+
+pub(crate) mod tls_front;
+
+pub(crate) mod tinyproxy;
+
 pub(crate) mod program;
 
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};

@@ -3,7 +3,7 @@
 use super::no_retries;
 use crate::support::hostile::{Act, Hostile, Next, Visit};
 use crate::support::{async_client_of, best_of_five, client_of, client_on, eventually, texts};
-use hedgerow::transport::Http1Settings;
+use hedgerow::transport::HttpSettings;
 use hedgerow::{Embed, Error, Preference, System};
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
@@ -119,9 +119,9 @@ fn a_connection_that_does_not_come_about_is_a_connect_error_after_connect_timeou
         return;
     };
     let url = format!("http://{}", full.address);
-    let http = Http1Settings {
+    let http = HttpSettings {
         connect_timeout: TIMEOUT,
-        ..Http1Settings::default()
+        ..HttpSettings::default()
     };
     let system = System::builder().workers(1).http(http).start();
     let client = client_on(&url, system.expect("a system"));

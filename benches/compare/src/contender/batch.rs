@@ -3,6 +3,7 @@
 use super::{Contender, Got, Session, Task};
 use crate::work::{self, Work};
 use anyhow::Result;
+use hedgerow::transport::{HttpSettings, HttpVersion};
 use hedgerow::{
     BlockingClient, Client, Embed, Embeddings, EncodingFormat, Inputs, Preference, System,
 };
@@ -12,6 +13,7 @@ pub(super) struct Hedgerow {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     pub(super) workers: usize,
+    pub(super) version: HttpVersion,
 }
 
 impl Contender for Hedgerow {
@@ -23,8 +25,16 @@ impl Contender for Hedgerow {
         self.about
     }
 
+    fn http2(&self) -> bool {
+        self.version == HttpVersion::Http2
+    }
+
     fn start(&self, task: &Task) -> Result<Box<dyn Session>> {
-        let system = System::builder().workers(self.workers).start()?;
+        let http = HttpSettings {
+            version: self.version,
+            ..HttpSettings::default()
+        };
+        let system = System::builder().workers(self.workers).http(http).start()?;
         let client = Client::builder(&task.url).system(system).build()?;
         Ok(Box::new(Call {
             client: BlockingClient::new(client),

@@ -8,19 +8,28 @@ mod each;
 
 use crate::work::Work;
 use anyhow::{Result, ensure};
+use hedgerow::transport::HttpVersion;
 
 /// In the order in which they run. The floor comes first: the others are compared with it.
-pub(crate) const ALL: [&dyn Contender; 4] = [
+pub(crate) const ALL: [&dyn Contender; 5] = [
     &floor::Floor,
     &batch::Hedgerow {
         name: "hedgerow-1",
         about: "one embed() call for all, one worker",
         workers: 1,
+        version: HttpVersion::Http1,
     },
     &batch::Hedgerow {
         name: "hedgerow-2",
         about: "one embed() call for all, two workers",
         workers: 2,
+        version: HttpVersion::Http1,
+    },
+    &batch::Hedgerow {
+        name: "hedgerow-h2",
+        about: "one embed() call for all, one worker, HTTP/2 in clear text",
+        workers: 1,
+        version: HttpVersion::Http2,
     },
     &each::Each,
 ];
@@ -36,6 +45,11 @@ pub(crate) trait Contender: Sync {
     /// Whether it takes part in `work`.
     fn does(&self, _work: Work) -> bool {
         true
+    }
+
+    /// Whether it speaks HTTP/2.
+    fn http2(&self) -> bool {
+        false
     }
 
     /// Makes the client.

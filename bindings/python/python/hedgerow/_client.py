@@ -33,6 +33,12 @@ HeadersOrPreference = Union[Headers, RequestProcessingPreference, None]
 PreferenceOrMethod = Union[RequestProcessingPreference, Headers, str, None]
 
 
+def _wrapper_for(http_version: int, proxy: str | None) -> HttpClientWrapper:
+    if http_version == 1 and proxy is None:
+        return default_wrapper()
+    return HttpClientWrapper(http_version, proxy)
+
+
 class PerformanceClient:
     """A client of one inference service. Any number of threads and event loops can share one.
 
@@ -44,10 +50,12 @@ class PerformanceClient:
         base_url: where the service is, such as "https://inference.example.com".
         api_key: the bearer token. Default: BASETEN_API_KEY, else OPENAI_API_KEY of the
             environment, else none.
-        http_version: 1. HTTP/2 comes with a later release.
-        client_wrapper: a connection pool to share with other clients. Default: the process's own,
-            which all clients share that are given none.
-        proxy: None. Proxies come with a later release.
+        http_version: 1, or 2 for HTTP/2.
+        client_wrapper: a connection pool to share with other clients; its HTTP version and proxy
+            are the pool's. Default: the process's own, which all clients share that are given
+            neither a pool nor an HTTP version or proxy of their own.
+        proxy: "http://[user:password@]host:port". Default: that of HTTP_PROXY, HTTPS_PROXY,
+            ALL_PROXY and NO_PROXY.
         endpoint_pool: None. Endpoint pools come with a later release.
 
     Raises:
@@ -69,14 +77,12 @@ class PerformanceClient:
     ) -> None:
         if endpoint_pool is not None:
             raise ValueError("endpoint_pool must be None: endpoint pools come with a later release")
-        if http_version != 1 or proxy is not None:
-            HttpClientWrapper(http_version, proxy)  # which says what is wrong
         if api_key is None:
             environment = os.environ
             api_key = environment.get("BASETEN_API_KEY") or environment.get("OPENAI_API_KEY")
         self._base_url = base_url
         self._api_key = api_key
-        self._wrapper = default_wrapper() if client_wrapper is None else client_wrapper
+        self._wrapper = client_wrapper or _wrapper_for(http_version, proxy)
         self._native = Client(base_url, api_key or None, self._wrapper)
         self.pickle_api_key = False
 

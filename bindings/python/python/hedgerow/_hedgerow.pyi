@@ -54,8 +54,10 @@ class HttpClientWrapper:
     call is made with it, and after `os.fork()` the child has connections of its own.
 
     Args:
-        http_version: 1. HTTP/2 comes with a later release.
-        proxy: None. Proxies come with a later release.
+        http_version: 1 or 2. With 2, many requests share a connection: over TLS where the server
+            agrees (else HTTP/1.1), in clear text by prior knowledge.
+        proxy: "http://[user:password@]host:port", or https where the proxy itself speaks TLS.
+            Default: that of HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 
     Raises:
         ValueError: for any other value.

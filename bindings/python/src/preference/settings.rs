@@ -3,7 +3,7 @@
 use crate::failure;
 use crate::number::{kind, real, seconds, whole};
 use crate::token::CancellationToken;
-use hedgerow::{ApiKey, HedgeDelay, OnError, Preference, internals};
+use hedgerow::{ApiKey, HedgeDelay, OnError, Preference};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -47,7 +47,7 @@ impl Settings {
         let alone = |change: &dyn Fn(&mut Preference)| {
             let mut alone = Preference::default();
             change(&mut alone);
-            internals::check_preference(&alone).map_err(|error| failure::bad_value(&error))
+            alone.validate().map_err(|error| failure::bad_value(&error))
         };
         match field {
             "max_concurrent_requests" => {
@@ -173,7 +173,9 @@ impl Settings {
     }
 
     pub(super) fn check(&self) -> PyResult<()> {
-        internals::check_preference(&self.core).map_err(|error| failure::bad_value(&error))
+        self.core
+            .validate()
+            .map_err(|error| failure::bad_value(&error))
     }
 }
 

@@ -72,18 +72,25 @@ impl Matrix {
 impl Kept {
     /// The numbers, given away.
     fn take(&mut self) -> Vec<f32> {
-        let Self::Whole(embeddings) = self else {
-            return Vec::new();
+        let nothing = Self::Records {
+            requests: Vec::new(),
+            errors: Vec::new(),
+            total_time: 0.0,
         };
-        let left = Self::Records {
-            requests: embeddings.requests().to_vec(),
-            errors: embeddings.errors().to_vec(),
-            total_time: embeddings.total_time().as_secs_f64(),
+        let embeddings = match std::mem::replace(self, nothing) {
+            Self::Whole(embeddings) => embeddings,
+            records @ Self::Records { .. } => {
+                *self = records;
+                return Vec::new();
+            }
         };
-        match std::mem::replace(self, left) {
-            Self::Whole(embeddings) => embeddings.into_data().into_vec(),
-            Self::Records { .. } => Vec::new(),
-        }
+        let parts = embeddings.into_parts();
+        *self = Self::Records {
+            requests: parts.requests,
+            errors: parts.errors,
+            total_time: parts.total_time.as_secs_f64(),
+        };
+        parts.data.into_vec()
     }
 }
 

@@ -1,0 +1,149 @@
+//! The transport of a Worker: to which server a request goes, and over which version of HTTP.
+//!
+//! No redirect is followed: a key never travels to another host.
+
+use super::connect::Connector;
+use super::proxy::{Proxy, Rules};
+use super::site::{Prepared, Site, Target};
+use super::{
+    Head, Request, Response, TlsSettings, Transport, TransportError, TransportFactory, http1, http2,
+};
+use crate::error::Result as Checked;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Heads and servers that are remembered; a program has a handful of each.
+const MOST_KEPT: usize = 64;
+
+/// Which version of HTTP is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1: a connection for each request in flight.
+    #[default]
+    Http1,
+    /// HTTP/2: many requests over few connections. Over TLS where the server agrees, and else
+    /// HTTP/1.1; in clear text by prior knowledge.
+    Http2,
+}
+
+/// How connections are made.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The version of HTTP. Default HTTP/1.1.
+    pub version: HttpVersion,
+    /// The proxy that requests go through. Default: as the environment says.
+    pub proxy: Proxy,
+    /// The longest that opening a connection may take, names, proxy and TLS included. Default 4 s.
+    pub connect_timeout: Duration,
+    /// Which servers are trusted.
+    pub tls: TlsSettings,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            version: HttpVersion::default(),
+            proxy: Proxy::default(),
+            connect_timeout: Duration::from_secs(4),
+            tls: TlsSettings::default(),
+        }
+    }
+}
+
+impl HttpSettings {
+    /// A factory that makes one transport a Worker, all with the same TLS configuration.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS or proxy settings cannot be used.
+    pub fn factory(&self) -> Checked<TransportFactory> {
+        let rules = Arc::new(self.proxy.rules()?);
+        let tls = self.tls.build(self.version)?;
+        let (version, connect_timeout) = (self.version, self.connect_timeout);
+        Ok(Arc::new(move || {
+            let connector = Connector::new(connect_timeout, tls.clone());
+            Rc::new(Http(Rc::new(Inner {
+                version,
+                connector,
+                rules: Arc::clone(&rules),
+                sites: RefCell::default(),
+                prepared: RefCell::default(),
+            })))
+        }))
+    }
+}
+
+/// The transport of one Worker.
+struct Http(Rc<Inner>);
+
+struct Inner {
+    version: HttpVersion,
+    connector: Connector,
+    rules: Arc<Rules>,
+    sites: RefCell<FxHashMap<Target, Rc<Site>>>,
+    /// By the identity of the head, which each holds: its address is not given to another.
+    prepared: RefCell<FxHashMap<usize, Rc<Prepared>>>,
+}
+
+impl Transport for Http {
+    fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>> {
+        let inner = Rc::clone(&self.0);
+        async move { inner.send(request).await }.boxed_local()
+    }
+}
+
+impl Inner {
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let prepared = self.prepared(&request.head)?;
+        if self.version == HttpVersion::Http2
+            && let Some(answer) = http2::send(&self.connector, &prepared, &request).await?
+        {
+            return Ok(answer);
+        }
+        http1::send(&self.connector, &prepared, request).await
+    }
+
+    fn prepared(&self, head: &Arc<Head>) -> Result<Rc<Prepared>, TransportError> {
+        let identity = Arc::as_ptr(head) as usize;
+        if let Some(prepared) = self.prepared.borrow().get(&identity) {
+            return Ok(Rc::clone(prepared));
+        }
+        let url =
+            Url::parse(&head.url).map_err(|cause| TransportError::BadRequest(cause.to_string()))?;
+        let site = self.site(Target::of(&url)?);
+        let prepared = Rc::new(Prepared::new(head, &url, site));
+        let mut kept = self.prepared.borrow_mut();
+        if kept.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(identity, Rc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    fn site(&self, target: Target) -> Rc<Site> {
+        let mut sites = self.sites.borrow_mut();
+        if let Some(site) = sites.get(&target) {
+            return Rc::clone(site);
+        }
+        if sites.len() >= MOST_KEPT {
+            // Their connections are closed once what is in flight has ended.
+            sites.clear();
+        }
+        let site = Rc::new(Site::new(target.clone(), self.rules.server_for(&target)));
+        sites.insert(target, Rc::clone(&site));
+        site
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}

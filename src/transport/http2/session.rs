@@ -1,0 +1,261 @@
+//! The connections to one server, and their streams.
+
+use super::described;
+use crate::transport::TransportError;
+use crate::transport::connect::{Connector, Opened};
+use crate::transport::site::Site;
+use crate::transport::socket::Socket;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{self, LocalBoxFuture, Shared, WeakShared};
+use h2::client::{Connection, SendRequest};
+use h2::{Ping, PingPong, Reason};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// What a server may send of one answer before more is asked for: two of 128 x 1024 floats.
+const STREAM_WINDOW: u32 = 4 << 20;
+/// The same over all answers of a connection: as much as is in flight to a fast reader.
+const CONNECTION_WINDOW: u32 = 64 << 20;
+/// Larger frames than the least that a server must be allowed: large answers take fewer of them.
+const FRAME: u32 = 256 << 10;
+/// A longer head of an answer is refused.
+const LONGEST_HEAD: u32 = 128 << 10;
+/// So many streams that were given up are remembered, for what is still on its way to them: as
+/// many as an operation has in flight.
+const MOST_GIVEN_UP: usize = 1024;
+/// A connection is given no more streams after so long, so that a change of address is noticed.
+const LIFETIME: Duration = Duration::from_mins(10);
+/// While streams are open, the server is asked so often whether it is still there, and given so
+/// long to say so: a connection that died silently would swallow all requests that come.
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+/// A stream of a connection that has room for it; one is opened where there is none. `None` from a
+/// server that speaks HTTP/1.1 alone.
+pub(super) async fn stream(
+    connector: &Connector,
+    site: &Rc<Site>,
+) -> Result<Option<Stream>, TransportError> {
+    let sessions = &site.http2;
+    loop {
+        if sessions.refuses.get() {
+            return Ok(None);
+        }
+        if let Some(stream) = sessions.stream() {
+            return Ok(Some(stream));
+        }
+        let opening = sessions.opening(connector, site);
+        opening.await?;
+    }
+}
+
+/// The connections to one server.
+#[derive(Default)]
+pub(in crate::transport) struct Sessions {
+    open: RefCell<Vec<Rc<Session>>>,
+    /// A connection that is being opened, which all who want one wait for. It ends with them.
+    opening: RefCell<Option<WeakShared<Open>>>,
+    /// The server chose HTTP/1.1.
+    refuses: Cell<bool>,
+}
+
+type Open = LocalBoxFuture<'static, Result<(), TransportError>>;
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("open", &self.open.borrow().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One connection.
+struct Session {
+    sender: SendRequest<Bytes>,
+    streams: Rc<Cell<usize>>,
+    /// No more streams can be opened on it.
+    closed: Rc<Cell<bool>>,
+    born: Instant,
+    driver: AbortHandle,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Session {
+    fn has_room(&self) -> bool {
+        let allowed = self.sender.current_max_send_streams().max(1);
+        self.streams.get() < allowed && self.born.elapsed() < LIFETIME
+    }
+}
+
+impl Sessions {
+    /// A stream of a connection that has room for one.
+    fn stream(&self) -> Option<Stream> {
+        let mut open = self.open.borrow_mut();
+        open.retain(|session| {
+            let aged = session.born.elapsed() >= LIFETIME && session.streams.get() == 0;
+            !session.closed.get() && !aged
+        });
+        let mut with_room = open.iter().filter(|session| session.has_room());
+        with_room.find_map(Stream::on)
+    }
+
+    fn opening(&self, connector: &Connector, site: &Rc<Site>) -> Shared<Open> {
+        let mut opening = self.opening.borrow_mut();
+        if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {
+            return opening;
+        }
+        let begun = open(connector.clone(), Rc::downgrade(site));
+        let begun = begun.boxed_local().shared();
+        *opening = begun.downgrade();
+        begun
+    }
+}
+
+/// Opens a connection and adds it to its site's.
+async fn open(connector: Connector, site: Weak<Site>) -> Result<(), TransportError> {
+    let Some(site) = site.upgrade() else {
+        return Ok(());
+    };
+    let result = open_for(&connector, &site).await;
+    *site.http2.opening.borrow_mut() = None;
+    result
+}
+
+async fn open_for(connector: &Connector, site: &Site) -> Result<(), TransportError> {
+    let opened = connector.open_for_http2(site, async |opened: Opened| {
+        let agreed = !site.target.secure || opened.speaks_http2;
+        Ok(if agreed {
+            Some(begin(opened.socket).await?)
+        } else {
+            None
+        })
+    });
+    match opened.await? {
+        Some(session) => site.http2.open.borrow_mut().push(Rc::new(session)),
+        None => site.http2.refuses.set(true),
+    }
+    Ok(())
+}
+
+async fn begin(socket: Socket) -> Result<Session, TransportError> {
+    let failed = |cause: h2::Error| {
+        TransportError::Connect(format!("no HTTP/2 can be spoken: {}", described(&cause)))
+    };
+    let handshake = h2::client::Builder::new()
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_max_send_streams(0)
+        .max_concurrent_reset_streams(MOST_GIVEN_UP)
+        .max_frame_size(FRAME)
+        .max_header_list_size(LONGEST_HEAD)
+        .enable_push(false)
+        .handshake(socket);
+    let (mut sender, mut connection) = handshake.await.map_err(failed)?;
+    settled(&mut connection).await.map_err(failed)?;
+    // One that takes no stream would be replaced for ever.
+    std::future::poll_fn(|cx| sender.poll_ready(cx))
+        .await
+        .map_err(failed)?;
+    let streams = Rc::<Cell<usize>>::default();
+    let closed = Rc::<Cell<bool>>::default();
+    let pings = connection.ping_pong();
+    let driver = actix_rt::spawn({
+        let (streams, closed) = (Rc::clone(&streams), Rc::clone(&closed));
+        async move {
+            let lost = pin!(until_lost(pings, &streams));
+            if let future::Either::Left((Err(cause), _)) = future::select(connection, lost).await {
+                log::debug!("an HTTP/2 connection ended: {}", described(&cause));
+            }
+            closed.set(true);
+        }
+    });
+    Ok(Session {
+        sender,
+        streams,
+        closed,
+        born: Instant::now(),
+        driver: driver.abort_handle(),
+    })
+}
+
+/// Waits until the server has said how many streams it allows: what is sent before may be refused,
+/// and one that speaks no HTTP/2 says something else.
+async fn settled(connection: &mut Connection<Socket, Bytes>) -> Result<(), h2::Error> {
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.poll_unpin(cx) {
+            return Poll::Ready(ended.and(Err(Reason::NO_ERROR.into())));
+        }
+        if connection.max_concurrent_send_streams() == 0 {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await
+}
+
+/// Ends when the server no longer answers.
+async fn until_lost(pings: Option<PingPong>, streams: &Cell<usize>) {
+    let Some(mut pings) = pings else {
+        return future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        if streams.get() == 0 {
+            continue;
+        }
+        let answer = tokio::time::timeout(PING_EVERY, pings.ping(Ping::opaque())).await;
+        if !matches!(answer, Ok(Ok(_))) {
+            return;
+        }
+    }
+}
+
+/// A place on a connection, held until the exchange has ended.
+pub(super) struct Stream {
+    session: Rc<Session>,
+    pub(super) sender: SendRequest<Bytes>,
+}
+
+impl Stream {
+    /// `None` where the server takes no more, which is known as soon as its GOAWAY has come.
+    fn on(session: &Rc<Session>) -> Option<Self> {
+        let mut sender = session.sender.clone();
+        let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Err(_)) = ready {
+            session.closed.set(true);
+            return None;
+        }
+        session.streams.set(session.streams.get() + 1);
+        let session = Rc::clone(session);
+        Some(Self { session, sender })
+    }
+
+    /// The connection's own trouble, and not this exchange's: nobody else is to meet it.
+    pub(super) fn failed(&self, cause: &h2::Error) -> TransportError {
+        if cause.is_go_away() || cause.is_io() {
+            self.session.closed.set(true);
+        }
+        TransportError::Broken(described(cause))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let streams = &self.session.streams;
+        streams.set(streams.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

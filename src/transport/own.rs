@@ -1,0 +1,90 @@
+//! The headers that differ from attempt to attempt.
+
+use super::Head;
+use http::HeaderName;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// A header that each attempt has a value of its own for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnHeader {
+    /// `perfclient-<operation>-<request>-<attempt>`, for the server's logs.
+    Id,
+    /// What is left of the attempt's time, in milliseconds.
+    Timeout,
+    /// When the attempt ends, in Unix milliseconds.
+    Deadline,
+}
+
+impl OwnHeader {
+    const ALL: [Self; 3] = [Self::Id, Self::Timeout, Self::Deadline];
+
+    pub(super) fn name(self) -> HeaderName {
+        HeaderName::from_static(match self {
+            Self::Id => "x-baseten-customer-request-id",
+            Self::Timeout => "request-timeout-ms",
+            Self::Deadline => "request-deadline-ms",
+        })
+    }
+
+    /// Those that requests with `head` have: one that the caller set for all is the caller's.
+    pub(super) fn of(head: &Head) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|header| {
+            let name = header.name();
+            !head.headers.iter().any(|(given, _)| *given == name)
+        })
+    }
+}
+
+/// Their values, for one attempt.
+#[derive(Debug, Clone)]
+pub struct OwnHeaders {
+    /// The first two parts of its id.
+    trace: Arc<str>,
+    request: u32,
+    attempt: u32,
+    left: Duration,
+}
+
+impl OwnHeaders {
+    pub(crate) fn new(trace: &Arc<str>, request: u32, attempt: u32, left: Duration) -> Self {
+        Self {
+            trace: Arc::clone(trace),
+            request,
+            attempt,
+            left,
+        }
+    }
+
+    /// Names and values, less those that `head` has.
+    pub fn iter(&self, head: &Head) -> impl Iterator<Item = (HeaderName, String)> {
+        OwnHeader::of(head).map(|header| {
+            let mut value = Vec::new();
+            self.write(header, &mut value);
+            (header.name(), String::from_utf8(value).unwrap_or_default())
+        })
+    }
+
+    /// Writes the value of one.
+    pub(super) fn write(&self, header: OwnHeader, into: &mut Vec<u8>) {
+        match header {
+            OwnHeader::Id => {
+                into.extend_from_slice(self.trace.as_bytes());
+                for number in [self.request, self.attempt] {
+                    into.push(b'-');
+                    into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                }
+            }
+            OwnHeader::Timeout => write_milliseconds(self.left, into),
+            OwnHeader::Deadline => {
+                let ends = SystemTime::now() + self.left;
+                let since = ends.duration_since(SystemTime::UNIX_EPOCH);
+                write_milliseconds(since.unwrap_or_default(), into);
+            }
+        }
+    }
+}
+
+fn write_milliseconds(span: Duration, into: &mut Vec<u8>) {
+    into.extend_from_slice(itoa::Buffer::new().format(span.as_millis()).as_bytes());
+}

@@ -1,0 +1,114 @@
+//! TLS in front of any server: what a client and it agree on, and what comes through.
+
+use super::h2_server::{listen, one_thread};
+use rcgen::CertifiedKey;
+use rustls::ServerConfig;
+use rustls_pki_types::PrivateKeyDer;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
+
+/// A server's key, with a certificate that stands for itself.
+pub(crate) struct Identity {
+    /// The certificate, to be trusted by clients.
+    pub(crate) pem: String,
+    config: ServerConfig,
+}
+
+impl Identity {
+    /// A certificate for these names.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let made = rcgen::generate_simple_self_signed(names).expect("names");
+        let CertifiedKey { cert, signing_key } = made;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![cert.der().clone()],
+                PrivateKeyDer::Pkcs8(signing_key.serialize_der().into()),
+            );
+        Self {
+            pem: cert.pem(),
+            config: config.expect("a key that fits"),
+        }
+    }
+
+    /// A certificate for all that tests call this machine.
+    pub(crate) fn local() -> Self {
+        Self::of(&["localhost", "127.0.0.1"])
+    }
+}
+
+/// Speaks TLS for a plain server, and passes on what comes through.
+pub(crate) struct TlsFront {
+    pub(crate) port: u16,
+    agreed: Arc<Mutex<Vec<String>>>,
+    // Dropping it ends the front's tasks.
+    _runtime: Runtime,
+}
+
+impl TlsFront {
+    /// In front of the server at `behind`; it agrees to speak the first of `protocols` that the
+    /// client offers.
+    pub(crate) fn of(behind: SocketAddr, identity: &Identity, protocols: &[&[u8]]) -> Self {
+        Self::in_turn(behind, identity, &[protocols])
+    }
+
+    /// The same with other protocols each connection; the last repeat.
+    pub(crate) fn in_turn(behind: SocketAddr, identity: &Identity, protocols: &[&[&[u8]]]) -> Self {
+        let acceptor = |protocols: &&[&[u8]]| {
+            let mut config = identity.config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            TlsAcceptor::from(Arc::new(config))
+        };
+        let acceptors: Vec<TlsAcceptor> = protocols.iter().map(acceptor).collect();
+        let runtime = one_thread();
+        let (listener, address) = listen(&runtime);
+        let agreed = Arc::<Mutex<Vec<String>>>::default();
+        let told = Arc::clone(&agreed);
+        runtime.spawn(async move {
+            let last = acceptors.len() - 1;
+            for number in 0.. {
+                let (socket, _) = listener.accept().await?;
+                let acceptor = acceptors[last.min(number)].clone();
+                tokio::spawn(pass_on(acceptor, socket, behind, Arc::clone(&told)));
+            }
+            std::io::Result::Ok(())
+        });
+        Self {
+            port: address.port(),
+            agreed,
+            _runtime: runtime,
+        }
+    }
+
+    /// Its base URL, where it is called `host`.
+    pub(crate) fn url(&self, host: &str) -> String {
+        format!("https://{host}:{}", self.port)
+    }
+
+    /// What was agreed to be spoken on each connection; empty where nothing was.
+    pub(crate) fn agreed(&self) -> Vec<String> {
+        self.agreed.lock().expect("no panic with the lock").clone()
+    }
+}
+
+async fn pass_on(
+    acceptor: TlsAcceptor,
+    socket: TcpStream,
+    behind: SocketAddr,
+    agreed: Arc<Mutex<Vec<String>>>,
+) -> std::io::Result<(u64, u64)> {
+    let mut client = acceptor.accept(socket).await?;
+    let name = client.get_ref().1.alpn_protocol().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).into_owned();
+    agreed.lock().expect("no panic with the lock").push(name);
+    let mut server = TcpStream::connect(behind).await?;
+    copy_bidirectional(&mut client, &mut server).await
+}
