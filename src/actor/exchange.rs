@@ -3,7 +3,8 @@
 use super::buffers::Buffers;
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
-use crate::operation::{Headers, OWN_HEADERS, RequestHeader};
+use crate::operation::{Arrivals, OWN_HEADERS, RequestHeader};
+use crate::operation::Headers;
 use crate::transport::{self, Request, Response, Transport, TransportError, decompress};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -53,17 +54,23 @@ impl Exchange {
             headers: self.own_headers(),
             body: self.body(),
         };
+        let sent = attempt.operation.wants_arrivals().then(Instant::now);
         let response = self
             .tools
             .transport
             .send(request)
             .await
             .map_err(Failure::Transport)?;
+        let arrivals = sent.map(|sent| Arrivals {
+            sent,
+            head: Instant::now(),
+            pieces: Vec::new(),
+        });
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
         let mut buffer = self.tools.buffers.borrow_mut().take();
-        let result = self.read(response, &mut buffer).await;
+        let result = self.read(response, &mut buffer, arrivals).await;
         self.tools.buffers.borrow_mut().give(buffer);
         result
     }
@@ -76,6 +83,9 @@ impl Exchange {
 
     /// The headers of this attempt alone, less those that the caller set for all.
     fn own_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        if !self.attempt.operation.has_own_headers() {
+            return Vec::new();
+        }
         let given = &self.attempt.operation.head().headers;
         let left = self.attempt.until.saturating_duration_since(Instant::now());
         OWN_HEADERS
@@ -101,7 +111,12 @@ impl Exchange {
         }
     }
 
-    async fn read(&self, response: Response, buffer: &mut Vec<u8>) -> Result<Success, Failure> {
+    async fn read(
+        &self,
+        response: Response,
+        buffer: &mut Vec<u8>,
+        mut arrivals: Option<Arrivals>,
+    ) -> Result<Success, Failure> {
         let Response {
             headers,
             content_length,
@@ -109,16 +124,18 @@ impl Exchange {
             ..
         } = response;
         let limit = self.tools.max_response_bytes;
-        transport::read_body(body, content_length, limit, buffer)
+        let stamps = arrivals.as_mut().map(|arrivals| &mut arrivals.pieces);
+        transport::read_body(body, content_length, limit, buffer, stamps)
             .await
             .map_err(Failure::Transport)?;
         unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
         let inputs = self.attempt.inputs.clone();
-        let part = self
-            .attempt
-            .operation
-            .decode(inputs, &headers, buffer)
-            .map_err(Failure::Decode)?;
+        let operation = &self.attempt.operation;
+        let part = match arrivals {
+            Some(arrivals) => operation.decode_timed(inputs, &headers, buffer, arrivals),
+            None => operation.decode(inputs, &headers, buffer),
+        };
+        let part = part.map_err(Failure::Decode)?;
         Ok(Success { part, headers })
     }
 }

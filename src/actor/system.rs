@@ -20,7 +20,6 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
@@ -148,6 +147,9 @@ struct Ports {
     inspect: Recipient<Inspect>,
     shutdown: Recipient<Shutdown>,
     snapshot: Recipient<Snapshot>,
+    /// The arbiter that they run on.
+    #[cfg(feature = "bench")]
+    control: ArbiterHandle,
 }
 
 impl System {
@@ -203,9 +205,7 @@ impl System {
     }
 
     pub(crate) fn submit(&self, job: Job) -> Result<OperationId> {
-        // Unique in the process, since a token may be shared by operations of several systems.
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = OperationId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = OperationId::next();
         if let Some(token) = &job.settings.cancel_token
             && !token.watch(id, &self.0.ports.cancel)
         {
@@ -225,6 +225,18 @@ impl System {
 
     pub(crate) fn snapshot(&self, reply: ReplyPort<MetricsSnapshot>) {
         self.0.ports.snapshot.do_send(Snapshot(reply));
+    }
+
+    /// Runs `start` where the actors run that control, so that it can start others beside them.
+    /// It gets the ports by which they give the Dispatcher work.
+    #[cfg(feature = "bench")]
+    pub(crate) fn beside_the_dispatcher(
+        &self,
+        start: impl FnOnce(Recipient<Submit>, Recipient<Cancel>) + Send + 'static,
+    ) -> Result<()> {
+        let (submit, cancel) = (self.0.ports.submit.clone(), self.0.ports.cancel.clone());
+        let sent = self.0.ports.control.spawn_fn(move || start(submit, cancel));
+        sent.then_some(()).ok_or_else(|| Error::new(Kind::Closed))
     }
 
     fn ask_to_stop(&self, reply: ReplyPort<()>) {
@@ -321,6 +333,8 @@ fn wire(
         inspect: to_dispatcher.clone().recipient(),
         shutdown: to_dispatcher.clone().recipient(),
         snapshot: to_metrics.clone().recipient(),
+        #[cfg(feature = "bench")]
+        control: Arbiter::current(),
     };
     let start_worker = worker_starter(blueprint, arbiters, to_pool);
     metrics.run(MetricsCollector::new());

@@ -137,7 +137,7 @@ impl<T: Join> Gather for Collect<T> {
         Ok(())
     }
 
-    fn failed(&mut self, failed: RequestError) {
+    fn failed(&mut self, failed: RequestError, _: u32) {
         self.answer.errors.push(failed);
     }
 

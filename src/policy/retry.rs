@@ -87,6 +87,9 @@ pub(crate) struct RetryPolicy {
     pub initial_backoff: Duration,
     /// Statuses that are final although they would be retried otherwise.
     pub non_retryable: Box<[u16]>,
+    /// The request is on its own, as each user's of a benchmark is: no budget and no endpoint's
+    /// gate stands between it and its `max_retries`, and no retry is made beyond them.
+    pub alone: bool,
 }
 
 impl RetryPolicy {
@@ -118,7 +121,7 @@ impl RetryPolicy {
                     return Verdict::GiveUp;
                 }
             }
-            Fault::Network if history.network_failures == 0 => {
+            Fault::Network if history.network_failures == 0 && !self.alone => {
                 history.network_failures += 1;
                 return free(AT_ONCE);
             }
@@ -130,6 +133,14 @@ impl RetryPolicy {
         let pause = self.backoff(history.retries, jitter);
         history.retries += 1;
         match fault {
+            _ if self.alone => free(match fault {
+                Fault::Status {
+                    retry_after: Some(asked),
+                    ..
+                } => asked,
+                Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
+                _ => pause,
+            }),
             // The endpoint's gate makes it wait, with all others.
             Fault::Status { code, .. } if asks_for_a_pause(code) => free(AT_ONCE),
             Fault::Status { retry_after, .. } => Verdict::Retry {
@@ -183,6 +194,7 @@ mod tests {
             max_retries: 3,
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::new([501]),
+            alone: false,
         }
     }
 

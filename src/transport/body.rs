@@ -2,12 +2,14 @@
 
 use super::{Body, TransportError};
 use futures_util::StreamExt;
+use tokio::time::Instant;
 
 /// A length that a server only announces is believed up to here, when memory is reserved for it.
 const BELIEVED: usize = 64 << 20;
 
 /// Reads the whole of `body` into `into` (which is cleared first). `announced` is the
-/// `content-length`, if there was one: memory is reserved for it once.
+/// `content-length`, if there was one: memory is reserved for it once. `stamps`, where given, gets
+/// for each piece the length of the body with it, and when it came off the socket.
 ///
 /// # Errors
 ///
@@ -17,6 +19,7 @@ pub(crate) async fn read_body(
     announced: Option<u64>,
     limit: usize,
     into: &mut Vec<u8>,
+    mut stamps: Option<&mut Vec<(usize, Instant)>>,
 ) -> Result<(), TransportError> {
     into.clear();
     let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -25,11 +28,15 @@ pub(crate) async fn read_body(
     }
     into.reserve_exact(announced.min(BELIEVED));
     while let Some(chunk) = body.next().await {
+        let came = stamps.is_some().then(Instant::now);
         let chunk = chunk?;
         if into.len() + chunk.len() > limit {
             return Err(TransportError::TooLarge { limit });
         }
         into.extend_from_slice(&chunk);
+        if let (Some(stamps), Some(came)) = (&mut stamps, came) {
+            stamps.push((into.len(), came));
+        }
     }
     Ok(())
 }
