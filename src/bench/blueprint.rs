@@ -10,6 +10,7 @@ use super::workload::{Output, Workload};
 use crate::config::{BaseUrl, Checked, ExtraHeaders, Preference};
 use crate::error::{Error, Result};
 use crate::operation::Endpoint;
+use crate::policy::hedge::HedgeDelay;
 use crate::policy::split::Limits;
 use crate::transport::Head;
 use http::Method;
@@ -351,7 +352,10 @@ fn describe(config: &BenchmarkConfig, load: &Load, workload: &Workload, workers:
         "request_timeout_s": seconds(config.request_timeout),
         "max_retries": config.max_retries,
         "retry_delay_ms": seconds(config.retry_delay) * 1e3,
-        "hedge_delay": config.hedge_delay.map(|delay| format!("{delay:?}")),
+        "hedge_delay_s": config.hedge_delay.and_then(|delay| match delay {
+            HedgeDelay::Fixed(delay) => Some(seconds(delay)),
+            HedgeDelay::Quantile(_) => None,
+        }),
         "header_names": names,
         "api_key": config.api_key.is_some(),
         "seed": config.seed,

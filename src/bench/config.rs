@@ -239,10 +239,11 @@ impl BenchmarkConfig {
         self
     }
 
-    /// Sends a second attempt of a request that has not ended after so long.
+    /// Sends a second attempt of each request that has not ended after so long, 0.045 s or more; the
+    /// first of the two to succeed counts.
     #[must_use]
-    pub fn with_hedge_delay(mut self, delay: impl Into<HedgeDelay>) -> Self {
-        self.hedge_delay = Some(delay.into());
+    pub fn with_hedge_delay(mut self, delay: Duration) -> Self {
+        self.hedge_delay = Some(HedgeDelay::Fixed(delay));
         self
     }
 

@@ -39,6 +39,9 @@ mod progress;
 
 mod stop;
 
+#[cfg(feature = "cli")]
+mod display;
+
 // What is sent.
 mod workload;
 
@@ -95,6 +98,8 @@ mod library;
 
 pub use bodies::Kind;
 pub use config::BenchmarkConfig;
+#[cfg(feature = "cli")]
+pub use display::Display;
 pub use dataset::{Record, read_jsonl};
 pub use engine::{run, run_blocking};
 pub use facts::ClientCost;
