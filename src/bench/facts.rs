@@ -79,8 +79,15 @@ pub(crate) fn host() -> BTreeMap<String, String> {
         file("/proc/sys/kernel/osrelease").map(|text| text.trim().to_owned()),
     );
     tell("cpu", line("/proc/cpuinfo", "model name"));
-    tell("memory", line("/proc/meminfo", "MemTotal"));
+    let memory = line("/proc/meminfo", "MemTotal").and_then(|text| gibibytes(&text));
+    tell("memory", memory);
     host
+}
+
+/// `24684096 kB` as `23.5 GiB`.
+fn gibibytes(text: &str) -> Option<String> {
+    let kibibytes: f64 = text.strip_suffix("kB")?.trim().parse().ok()?;
+    Some(format!("{:.1} GiB", kibibytes / 1024.0 / 1024.0))
 }
 
 /// The versions of what made the report.

@@ -72,22 +72,6 @@ impl Counts {
             }
         }
     }
-
-    fn merge(&mut self, other: &Self) {
-        self.succeeded += other.succeeded;
-        self.failed += other.failed;
-        self.cancelled += other.cancelled;
-        self.good += other.good;
-        self.attempts += other.attempts;
-        self.bytes += other.bytes;
-        self.prompt_tokens += other.prompt_tokens;
-        self.completion_tokens += other.completion_tokens;
-        self.tokens_estimated += other.tokens_estimated;
-        self.tokens_unknown += other.tokens_unknown;
-        for (kind, count) in &other.errors {
-            *self.errors.entry(*kind).or_default() += count;
-        }
-    }
 }
 
 /// A run as far as it is told.
@@ -150,6 +134,7 @@ impl Recording {
         self.timeline.record(sample, good);
         if let (Err(kind), Some(error)) = (sample.outcome, &sample.error)
             && kind != FailureKind::Cancelled
+            && !sample.warmup
             && self.failures.len() < FAILURES_KEPT
         {
             self.failures.push(FailureRecord {
@@ -197,19 +182,6 @@ impl Recording {
     /// Counts `slots` places of the schedule whose requests were never sent.
     pub(crate) fn drop_planned(&mut self, slots: u64) {
         self.dropped += slots;
-    }
-
-    /// Adds all that another recorder of the same run recorded.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.steady.merge(&other.steady);
-        self.warmup.merge(&other.warmup);
-        self.warmup_latency.merge(&other.warmup_latency);
-        self.histograms.merge(&other.histograms);
-        self.timeline.merge(&other.timeline);
-        let room = FAILURES_KEPT - self.failures.len();
-        self.failures
-            .extend(other.failures.iter().take(room).cloned());
-        self.dropped += other.dropped;
     }
 
     /// What a display shows at `now`, counted from the run's start. Takes some ten microseconds.

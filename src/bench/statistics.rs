@@ -93,6 +93,20 @@ pub fn sample_floor(q: f64) -> u64 {
     low
 }
 
+/// The highest quantile that `count` samples are enough for.
+pub(super) fn highest_quantile(count: u64) -> f64 {
+    let (mut enough, mut too_far) = (0.5, 1.0);
+    for _ in 0..40 {
+        let middle = f64::midpoint(enough, too_far);
+        if sample_floor(middle) <= count {
+            enough = middle;
+        } else {
+            too_far = middle;
+        }
+    }
+    enough
+}
+
 /// As milliseconds.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
@@ -132,6 +146,15 @@ mod tests {
             told,
             [(0, 0), (1, 1), (2, 64), (3, 130), (4, 662), (5, 6636)]
         );
+    }
+
+    #[test]
+    fn the_highest_quantile_is_the_one_whose_floor_is_met() {
+        for count in [1, 10, 64, 662, 10_000, 1_000_000] {
+            let q = highest_quantile(count);
+            assert!(sample_floor(q) <= count, "{count}: {q}");
+            assert!(sample_floor(1.0 - (1.0 - q) * 0.9) > count, "{count}: {q}");
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Timeline {
     }
 }
 
-fn in_pairs(slots: &[Slot]) -> Vec<Slot> {
+pub(super) fn in_pairs(slots: &[Slot]) -> Vec<Slot> {
     let pair = |pair: &[Slot]| {
         let mut slot = pair[0].clone();
         if let Some(second) = pair.get(1) {
@@ -247,23 +247,6 @@ impl TimelineRecorder {
         }
     }
 
-    /// Adds all of another's, which is of the same run.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        let mut other = other.clone();
-        self.seal();
-        other.seal();
-        while self.width < other.width {
-            self.slots = in_pairs(&self.slots);
-            self.width *= 2;
-            self.open /= 2;
-        }
-        while other.width < self.width {
-            other.slots = in_pairs(&other.slots);
-            other.width *= 2;
-        }
-        add(&mut self.slots, &other.slots);
-    }
-
     /// The last whole slots before `now`, at most `span` of them: their length, and their sum.
     pub(crate) fn latest(&self, now: Duration, span: Duration) -> (Duration, Slot) {
         let end = usize::try_from(now.as_nanos() / self.width.as_nanos()).unwrap_or(usize::MAX);
@@ -307,6 +290,16 @@ mod tests {
 
     fn sample(ended: u32, latency: u32) -> Sample {
         Sample::success((ended - latency) * MS, latency * MS)
+    }
+
+    /// What every slot holds, without the percentiles that are told of it.
+    fn counts(timeline: &Timeline) -> Vec<(u64, u64, IntervalHistogram)> {
+        let counts = |slot: &Slot| (slot.sent, slot.succeeded, slot.latency.clone());
+        let mut slots: Vec<_> = timeline.slots.iter().map(counts).collect();
+        while slots.last().is_some_and(|slot| slot.0 + slot.1 == 0) {
+            slots.pop();
+        }
+        slots
     }
 
     fn recorder(ends: &[(u32, u32)]) -> TimelineRecorder {
@@ -365,9 +358,11 @@ mod tests {
                 recorder(&ends)
             };
             let pooled = part(None).finish();
-            let mut merged = part(Some(true));
-            merged.merge(&part(Some(false)));
-            prop_assert_eq!(merged.finish(), pooled.clone());
+            let parts = [part(Some(true)).finish(), part(Some(false)).finish()];
+            let merged = Timeline::merged(&parts);
+            // Parts may have had finer slots; none is coarser than the pooled one's.
+            let merged = merged.coarser(pooled.slot_s);
+            prop_assert_eq!(counts(&merged), counts(&pooled));
             let mut sum = TimeHistogram::new();
             for slot in &pooled.slots {
                 sum.merge(&slot.latency.to_histogram());

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::bench::histogram::microseconds;
+use crate::bench::merge::merge;
+use crate::bench::report::{Report, tests::facts};
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -165,23 +167,25 @@ fn samples() -> impl Strategy<Value = Vec<(Sample, bool)>> {
 }
 
 proptest! {
-    /// METHOD 8: however samples are spread over recorders, the merged recording is the pooled one,
-    /// bucket for bucket.
+    /// METHOD 8: however samples are spread over runs, the merged report is the pooled one, bucket
+    /// for bucket.
     #[test]
     fn merged_is_pooled(samples in samples()) {
         let part = |wanted: Option<bool>| {
             let part: Vec<Sample> = samples.iter()
                 .filter(|(_, first)| wanted.is_none_or(|wanted| *first == wanted))
                 .map(|(sample, _)| sample.clone()).collect();
-            record_all(&part)
+            Report::new(record_all(&part), facts(part.len() as u64))
         };
         let pooled = part(None);
-        let mut merged = part(Some(true));
-        merged.merge(&part(Some(false)));
-        prop_assert_eq!(&merged.steady, &pooled.steady);
-        prop_assert_eq!(&merged.warmup, &pooled.warmup);
+        let merged = merge(vec![part(Some(true)), part(Some(false))]).unwrap();
+        prop_assert_eq!(&merged.requests, &pooled.requests);
+        prop_assert_eq!(&merged.tokens, &pooled.tokens);
+        prop_assert_eq!(&merged.errors, &pooled.errors);
         prop_assert_eq!(&merged.histograms, &pooled.histograms);
-        prop_assert_eq!(merged.timeline.finish(), pooled.timeline.finish());
+        prop_assert_eq!(&merged.latency_ms, &pooled.latency_ms);
+        prop_assert_eq!(&merged.warmup, &pooled.warmup);
+        prop_assert_eq!(&merged.rates, &pooled.rates);
     }
 
     /// METHOD 11: every request is a success, a failure or cut off, and goodput is never more than
