@@ -50,7 +50,7 @@ impl Arrivals {
         while self.launcher.in_flight() < self.max_in_flight
             && let Some(scheduled) = self.schedule.next_if(|at| *at <= now)
         {
-            if !waited {
+            if !waited && scheduled >= self.launcher.warmup {
                 self.launcher.late(now.saturating_sub(scheduled));
             }
             let start = Start {

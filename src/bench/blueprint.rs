@@ -78,7 +78,11 @@ impl Load {
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Closed(closed) => {
-                let most = if closed.levels.is_some() { "up to " } else { "" };
+                let most = if closed.levels.is_some() {
+                    "up to "
+                } else {
+                    ""
+                };
                 format!("closed loop, {most}{} users", closed.users)
             }
             Self::Open(arrivals) => format!("open loop, {}", arrivals.schedule),
@@ -133,7 +137,11 @@ impl Blueprint {
 
 /// Origin, and path with query.
 pub(super) fn split_url(endpoint: &str) -> Result<(BaseUrl, String)> {
-    let bad = |cause: String| Error::config(format!("the endpoint is not a URL that can be used: {cause}"));
+    let bad = |cause: String| {
+        Error::config(format!(
+            "the endpoint is not a URL that can be used: {cause}"
+        ))
+    };
     let url = url::Url::parse(endpoint).map_err(|cause| bad(cause.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("it holds a user name or a password".to_owned()));
@@ -153,7 +161,9 @@ fn head(config: &BenchmarkConfig) -> Result<Arc<Head>> {
     let mut headers = vec![("accept-encoding".to_owned(), "identity".to_owned())];
     for (name, value) in &config.headers {
         let value = value.to_str().map_err(|_| {
-            Error::config(format!("the value of the header {name} is not visible ASCII"))
+            Error::config(format!(
+                "the value of the header {name} is not visible ASCII"
+            ))
         })?;
         headers.push((name.as_str().to_owned(), value.to_owned()));
     }
@@ -271,7 +281,9 @@ fn levels(stages: &[Stage], warmup: Duration) -> Result<Levels> {
 fn arrivals(config: &BenchmarkConfig, open: &Open) -> Result<Arrivals> {
     let levels = levels(&open.stages, config.warmup)?;
     if levels.highest() <= 0.0 {
-        return Err(Error::config("the rate must be above 0 (got 0 in every stage)"));
+        return Err(Error::config(
+            "the rate must be above 0 (got 0 in every stage)",
+        ));
     }
     if open.max_in_flight == Some(0) {
         return Err(Error::config("max_in_flight must be at least 1 (got 0)"));
@@ -324,7 +336,7 @@ fn describe(config: &BenchmarkConfig, load: &Load, workload: &Workload, workers:
         Load::Closed(closed) => json!({
             "users": closed.users,
             "requests_per_user": closed.per_user,
-            "duration_s": closed.until.map(|until| seconds(until - config.warmup)),
+            "duration_s": closed.until.map(|until| seconds(until.saturating_sub(config.warmup))),
             "user_stages": stages(&config.user_stages),
         }),
         Load::Open(arrivals) => json!({
@@ -332,10 +344,14 @@ fn describe(config: &BenchmarkConfig, load: &Load, workload: &Workload, workers:
             "arrival": config.open.as_ref().map(|open| open.arrival.to_string()),
             "max_in_flight": Some(arrivals.max_in_flight).filter(|most| *most != usize::MAX),
             "requests": Some(arrivals.most).filter(|most| *most != u64::MAX),
-            "duration_s": seconds(arrivals.span - config.warmup),
+            "duration_s": seconds(arrivals.span.saturating_sub(config.warmup)),
         }),
     };
-    let names: Vec<&str> = config.headers.keys().map(http::HeaderName::as_str).collect();
+    let names: Vec<&str> = config
+        .headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .collect();
     json!({
         "endpoint": config.endpoint.split(['?', '#']).next(),
         "kind": config.kind.to_string(),

@@ -103,7 +103,9 @@ impl Recipe {
                 Record::Body(_) | Record::Ranking { .. } | Record::Messages(_) => 1,
                 Record::Text(_) => {
                     let texts = rest.iter().take(size);
-                    texts.take_while(|record| matches!(record, Record::Text(_))).count()
+                    texts
+                        .take_while(|record| matches!(record, Record::Text(_)))
+                        .count()
                 }
             };
             let (batch, later) = rest.split_at(batch);
@@ -192,17 +194,28 @@ mod tests {
     }
 
     fn texts() -> Vec<Record> {
-        ["a", "b", "c"].map(|text| Record::Text(text.into())).to_vec()
+        ["a", "b", "c"]
+            .map(|text| Record::Text(text.into()))
+            .to_vec()
     }
 
     #[test]
     fn each_kind_has_its_body() {
         for (kind, first) in [
-            (Kind::Chat, json!({"model": "m", "messages": [{"role": "user", "content": "a"}]})),
+            (
+                Kind::Chat,
+                json!({"model": "m", "messages": [{"role": "user", "content": "a"}]}),
+            ),
             (Kind::Completions, json!({"model": "m", "prompt": "a"})),
             (Kind::Embeddings, json!({"model": "m", "input": ["a", "b"]})),
-            (Kind::Rerank, json!({"model": "m", "query": "a", "texts": ["a", "b"]})),
-            (Kind::Classify, json!({"model": "m", "inputs": [["a"], ["b"]]})),
+            (
+                Kind::Rerank,
+                json!({"model": "m", "query": "a", "texts": ["a", "b"]}),
+            ),
+            (
+                Kind::Classify,
+                json!({"model": "m", "inputs": [["a"], ["b"]]}),
+            ),
         ] {
             let bodies = recipe(kind, 2).bodies(&texts()).unwrap();
             assert_eq!(bodies[0], first, "{kind}");
@@ -220,13 +233,19 @@ mod tests {
             Record::Body(json!({"x": 1})),
         ];
         let bodies = recipe(Kind::Chat, 1).bodies(&records).unwrap();
-        assert_eq!(bodies, [json!({"model": "m", "messages": messages}), json!({"x": 1})]);
+        assert_eq!(
+            bodies,
+            [json!({"model": "m", "messages": messages}), json!({"x": 1})]
+        );
         let ranking = Record::Ranking {
             query: "q".into(),
             texts: vec!["t".into()],
         };
         let bodies = recipe(Kind::Rerank, 8).bodies(&[ranking.clone()]).unwrap();
-        assert_eq!(bodies, [json!({"model": "m", "query": "q", "texts": ["t"]})]);
+        assert_eq!(
+            bodies,
+            [json!({"model": "m", "query": "q", "texts": ["t"]})]
+        );
         let error = recipe(Kind::Chat, 1).bodies(&[ranking]).unwrap_err();
         assert!(error.to_string().contains("record 1"), "{error}");
         let error = recipe(Kind::Raw, 1).bodies(&texts()).unwrap_err();

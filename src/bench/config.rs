@@ -115,7 +115,7 @@ impl BenchmarkConfig {
             stream: false,
             output_tokens: None,
             output_vary: 0,
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
             max_retries: 2,
             retry_delay: Duration::from_millis(250),
             headers: HeaderMap::new(),
@@ -340,7 +340,10 @@ impl BenchmarkConfig {
 
     /// Called about four times a second with how far the run is, on a thread of the run's own.
     #[must_use]
-    pub fn with_progress(mut self, tell: impl Fn(&super::Progress) + Send + Sync + 'static) -> Self {
+    pub fn with_progress(
+        mut self,
+        tell: impl Fn(&super::Progress) + Send + Sync + 'static,
+    ) -> Self {
         self.progress = Some(Arc::new(tell));
         self
     }

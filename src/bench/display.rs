@@ -77,7 +77,10 @@ fn line(progress: &Progress) -> String {
     if let Some(span) = progress.span {
         add(&mut line, format_args!(" of {:.0}s", span.as_secs_f64()));
     }
-    add(&mut line, format_args!("  {} done, {:.0}/s", progress.ended, progress.ended_per_s));
+    add(
+        &mut line,
+        format_args!("  {} done, {:.0}/s", progress.ended, progress.ended_per_s),
+    );
     if progress.failed > 0 {
         add(&mut line, format_args!(", {} failed", progress.failed));
     }
@@ -90,11 +93,17 @@ fn line(progress: &Progress) -> String {
         ("ttft p50", progress.ttft_p50),
     ] {
         if let Some(time) = time {
-            add(&mut line, format_args!("  {name} {:.1} ms", time.as_secs_f64() * 1e3));
+            add(
+                &mut line,
+                format_args!("  {name} {:.1} ms", time.as_secs_f64() * 1e3),
+            );
         }
     }
     if progress.completion_tokens_per_s > 0.0 {
-        add(&mut line, format_args!("  {:.0} tokens/s", progress.completion_tokens_per_s));
+        add(
+            &mut line,
+            format_args!("  {:.0} tokens/s", progress.completion_tokens_per_s),
+        );
     }
     line
 }

@@ -241,7 +241,7 @@ impl Run {
         let reply = ReplyPort::Blocking(reply);
         self.ports.peek.do_send(Peek { now, reply });
         let live = answer.recv_timeout(LONGEST_END).ok()?;
-        Some(Progress::new(now, self.load.until(), live))
+        Some(Progress::new(now, self.load.until(), &live))
     }
 
     fn finish(self, ended: Ended) -> Result<(Recording, Ended)> {
@@ -254,7 +254,11 @@ impl Run {
 }
 
 /// Starts the actors that make the load.
-fn makers(load: &Load, launcher: impl Fn() -> Launcher, done: &Sender<Done>) -> Vec<Recipient<Conduct>> {
+fn makers(
+    load: &Load,
+    launcher: impl Fn() -> Launcher,
+    done: &Sender<Done>,
+) -> Vec<Recipient<Conduct>> {
     match load {
         Load::Open(plan) => {
             let arrivals = Arrivals::new(launcher(), plan.clone(), done.clone());

@@ -43,9 +43,8 @@ pub struct BenchmarkReport {
 
 impl From<Report> for BenchmarkReport {
     fn from(report: Report) -> Self {
-        let latency = |ms: Option<f64>| {
-            ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok())
-        };
+        let latency =
+            |ms: Option<f64>| ms.and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok());
         Self {
             total_requests: report.requests.total,
             successful_requests: report.requests.succeeded,

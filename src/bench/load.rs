@@ -219,7 +219,7 @@ impl Levels {
         for stage in &self.0 {
             let ends = begins + stage.span;
             if at < ends {
-                return stage.level((at - begins).as_secs_f64());
+                return stage.level(at.saturating_sub(begins).as_secs_f64());
             }
             begins = ends;
         }
@@ -272,7 +272,12 @@ impl fmt::Display for Schedule {
         write!(f, "{} arrivals, ", self.arrival)?;
         match self.levels.0.as_slice() {
             [one] => write!(f, "{} requests/s", one.from),
-            many => write!(f, "{} stages up to {} requests/s", many.len(), self.levels.highest()),
+            many => write!(
+                f,
+                "{} stages up to {} requests/s",
+                many.len(),
+                self.levels.highest()
+            ),
         }
     }
 }

@@ -74,7 +74,10 @@ impl Measured {
 
     fn read_stream(&mut self, body: &[u8], arrivals: &Arrivals) -> Result<(), DecodeError> {
         // A compressed body came in pieces that say nothing of its text.
-        let timed = arrivals.pieces.last().is_some_and(|last| last.0 == body.len());
+        let timed = arrivals
+            .pieces
+            .last()
+            .is_some_and(|last| last.0 == body.len());
         let mut stamps = Stamps::new(if timed { &arrivals.pieces } else { &[] });
         let mut reader = StreamReader::default();
         for event in events(body) {
@@ -126,7 +129,11 @@ fn spread(gaps: &mut Vec<Duration>, chunks: u64, tokens: u64) {
     }
     let parts = u32::try_from(each).unwrap_or(1);
     let whole = std::mem::take(gaps);
-    gaps.extend(whole.into_iter().flat_map(|gap| std::iter::repeat_n(gap / parts, parts as usize)));
+    gaps.extend(
+        whole
+            .into_iter()
+            .flat_map(|gap| std::iter::repeat_n(gap / parts, parts as usize)),
+    );
 }
 
 #[derive(Default)]

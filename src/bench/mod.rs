@@ -71,6 +71,9 @@ mod null_server;
 
 mod cpu;
 
+// Many runs.
+mod search;
+
 // What is measured: samples, histograms, the recording.
 mod sample;
 
@@ -93,14 +96,30 @@ mod facts;
 
 mod report;
 
+mod figure;
+
+mod summary;
+
+mod html;
+
+mod csv;
+
+mod hdr_log;
+
+// What is told of several.
+mod merge;
+
+mod compare;
+
 // The names of the harness that this one replaces.
 mod library;
 
 pub use bodies::Kind;
+pub use compare::{ComparedFigure, Comparison, Outcome, compare};
 pub use config::BenchmarkConfig;
+pub use dataset::{Record, read_jsonl};
 #[cfg(feature = "cli")]
 pub use display::Display;
-pub use dataset::{Record, read_jsonl};
 pub use engine::{run, run_blocking};
 pub use facts::ClientCost;
 pub use histogram::TimeHistogram;
@@ -108,12 +127,14 @@ pub use interval::IntervalHistogram;
 pub use library::{BenchmarkReport, run_benchmark};
 pub use load::{Arrival, Stage, parse_span};
 pub(crate) use measured::Measured;
-pub use progress::Progress;
+pub use merge::merge;
 pub use metric::{Histograms, Metric};
+pub use progress::Progress;
 pub use prompts::{Lengths, Synthetic};
 pub use recording::FailureRecord;
 pub use report::{MergedRun, Rates, Report, Requests, Tokens, Warmup};
 pub use run_mode::RunMode;
+pub use search::{SearchReport, SearchSettings, Trial, search};
 pub use slo::{Slo, SloResult};
 pub use statistics::{Distribution, sample_floor};
 pub use stop::Stopper;

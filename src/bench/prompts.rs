@@ -105,14 +105,16 @@ impl Synthetic {
             )));
         }
         if self.count == 0 {
-            return Err(Error::config("the number of prompts must be at least 1 (got 0)"));
+            return Err(Error::config(
+                "the number of prompts must be at least 1 (got 0)",
+            ));
         }
         Ok(())
     }
 
     /// The texts, in their order.
     pub(super) fn texts(&self, seed: u64, counter: &dyn CountTokens) -> Vec<String> {
-        let words: Vec<&str> = WORDS.lines().collect();
+        let words = Words::new(counter);
         let prompt = |number: u32| {
             let mut rng = Rng::new(seed, Purpose::Prompts, number.into());
             let length = self.lengths.draw(&mut rng) as usize;
@@ -137,23 +139,43 @@ fn share_of(length: usize, share: f64) -> usize {
     (length as f64 * share.clamp(0.0, 1.0)).round() as usize
 }
 
-/// Adds words until there are so many tokens, and cuts what is too much.
-fn grow(text: &mut String, tokens: usize, words: &[&str], rng: &mut Rng, counter: &dyn CountTokens) {
+/// Adds words until there are so many tokens, and cuts what is too much. Counting is what costs:
+/// as many words are added at once as will most likely be needed.
+fn grow(
+    text: &mut String,
+    tokens: usize,
+    words: &Words<'_>,
+    rng: &mut Rng,
+    counter: &dyn CountTokens,
+) {
     let had = text.len();
-    let mut counted = if text.is_empty() { 0 } else { counter.count(text) };
-    while counted < tokens {
-        // By steps, since counting is the costly part.
-        for _ in 0..(tokens - counted).div_ceil(3) {
-            let word = words[usize::try_from(rng.below(words.len() as u64)).unwrap_or(0)];
+    let mut found = if text.is_empty() {
+        0
+    } else {
+        counter.count(text)
+    };
+    while found < tokens {
+        for _ in 0..words.needed_for(tokens - found) {
+            let index = rng.below(words.list.len() as u64);
             if !text.is_empty() {
                 text.push(' ');
             }
-            text.push_str(word);
+            text.push_str(words.list[usize::try_from(index).unwrap_or(0)]);
         }
-        counted = counter.count(text);
+        let before = std::mem::replace(&mut found, counter.count(text));
+        if found <= before {
+            // A tokenizer that finds nothing in English words would be asked for ever.
+            return;
+        }
     }
-    // The longest beginning that has no more tokens than were asked for.
-    let (mut fits, mut too_long) = (had, text.len() + 1);
+    // The longest beginning that has no more tokens than were asked for: it is near the end.
+    let (mut fits, mut too_long) = (text.len(), text.len() + 1);
+    let mut step = 8;
+    while fits > had && counter.count(&text[..fits]) > tokens {
+        too_long = fits;
+        fits = fits.saturating_sub(step).max(had);
+        step *= 2;
+    }
     while too_long - fits > 1 {
         let middle = fits.midpoint(too_long);
         if counter.count(&text[..middle]) <= tokens {
@@ -163,6 +185,25 @@ fn grow(text: &mut String, tokens: usize, words: &[&str], rng: &mut Rng, counter
         }
     }
     text.truncate(fits);
+}
+
+/// The words, and how many tokens they have on the average.
+struct Words<'a> {
+    list: Vec<&'a str>,
+    tokens: usize,
+}
+
+impl Words<'_> {
+    fn new(counter: &dyn CountTokens) -> Words<'static> {
+        let list: Vec<&str> = WORDS.lines().collect();
+        let tokens = counter.count(&list.join(" ")).max(1);
+        Words { list, tokens }
+    }
+
+    /// At least one.
+    fn needed_for(&self, tokens: usize) -> usize {
+        (tokens * self.list.len()).div_ceil(self.tokens)
+    }
 }
 
 #[cfg(test)]
@@ -179,9 +220,15 @@ mod tests {
 
     #[test]
     fn prompts_have_the_length_that_was_asked_for_and_differ() {
-        let exact = synthetic(Lengths::Uniform { tokens: 100, vary: 0 }, 0.0);
+        let exact = synthetic(
+            Lengths::Uniform {
+                tokens: 100,
+                vary: 0,
+            },
+            0.0,
+        );
         let texts = exact.texts(1, &Estimate);
-        assert!(texts.iter().all(|text| text.len() == 400), "{:?}", texts[0]);
+        assert!(texts.iter().all(|text| Estimate.count(text) == 100));
         let different: std::collections::HashSet<&String> = texts.iter().collect();
         assert_eq!(different.len(), 200);
         assert_eq!(texts, exact.texts(1, &Estimate));
@@ -190,21 +237,45 @@ mod tests {
 
     #[test]
     fn lengths_vary_within_their_bounds() {
-        let varied = synthetic(Lengths::Uniform { tokens: 50, vary: 60 }, 0.0);
-        let lengths: Vec<usize> =
-            varied.texts(1, &Estimate).iter().map(|text| text.len().div_ceil(4)).collect();
+        let varied = synthetic(
+            Lengths::Uniform {
+                tokens: 50,
+                vary: 60,
+            },
+            0.0,
+        );
+        let lengths: Vec<usize> = varied
+            .texts(1, &Estimate)
+            .iter()
+            .map(|text| text.len().div_ceil(4))
+            .collect();
         assert!(lengths.iter().all(|tokens| (1..=110).contains(tokens)));
         assert!(lengths.iter().any(|tokens| *tokens > 90));
-        let skewed = synthetic(Lengths::LogNormal { median: 64, sigma: 1.0 }, 0.0);
+        let skewed = synthetic(
+            Lengths::LogNormal {
+                median: 64,
+                sigma: 1.0,
+            },
+            0.0,
+        );
         let mut lengths: Vec<usize> = skewed.texts(1, &Estimate).iter().map(String::len).collect();
         lengths.sort_unstable();
         let median = lengths[100] / 4;
-        assert!((50..80).contains(&median) && lengths[199] / 4 > 3 * median, "{median}");
+        assert!(
+            (50..80).contains(&median) && lengths[199] / 4 > 3 * median,
+            "{median}"
+        );
     }
 
     #[test]
     fn a_share_of_each_prompt_is_common_to_all() {
-        let overlapping = synthetic(Lengths::Uniform { tokens: 100, vary: 0 }, 0.75);
+        let overlapping = synthetic(
+            Lengths::Uniform {
+                tokens: 100,
+                vary: 0,
+            },
+            0.75,
+        );
         let texts = overlapping.texts(1, &Estimate);
         assert!(texts.iter().all(|text| text[..300] == texts[0][..300]));
         assert!(texts.iter().any(|text| text[301..] != texts[0][301..]));
@@ -214,6 +285,10 @@ mod tests {
     fn the_list_has_a_thousand_plain_words() {
         let words: Vec<&str> = WORDS.lines().collect();
         assert!(words.len() >= 1000 && words.is_sorted());
-        assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())));
+        assert!(
+            words
+                .iter()
+                .all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        );
     }
 }

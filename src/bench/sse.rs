@@ -154,21 +154,32 @@ mod tests {
     }
 
     fn texts(body: &str) -> Vec<String> {
-        read(body.as_bytes()).into_iter().map(|(text, _)| text).collect()
+        read(body.as_bytes())
+            .into_iter()
+            .map(|(text, _)| text)
+            .collect()
     }
 
     #[test]
     fn events_end_with_an_empty_line_whatever_ends_lines() {
-        for body in ["data: a\n\ndata: b\n\n", "data: a\r\n\r\ndata: b\r\n\r\n", "data:a\r\rdata:b\r\r"] {
+        for body in [
+            "data: a\n\ndata: b\n\n",
+            "data: a\r\n\r\ndata: b\r\n\r\n",
+            "data:a\r\rdata:b\r\r",
+        ] {
             assert_eq!(texts(body), ["a", "b"], "{body:?}");
         }
-        let ends: Vec<usize> = read(b"data: a\n\ndata: bc\n\n").iter().map(|found| found.1).collect();
+        let ends: Vec<usize> = read(b"data: a\n\ndata: bc\n\n")
+            .iter()
+            .map(|found| found.1)
+            .collect();
         assert_eq!(ends, [9, 19]);
     }
 
     #[test]
     fn comments_and_other_fields_are_passed_over_and_data_lines_join() {
-        let body = ": ping\n\nevent: x\nid: 7\ndata: one\ndata: two\ndata\nretry: 5\n\n\n\ndatas: no\n\n";
+        let body =
+            ": ping\n\nevent: x\nid: 7\ndata: one\ndata: two\ndata\nretry: 5\n\n\n\ndatas: no\n\n";
         assert_eq!(texts(body), ["one\ntwo\n"]);
         assert_eq!(texts("\u{feff}data: a\n\n"), ["a"]);
     }

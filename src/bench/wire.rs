@@ -53,7 +53,10 @@ impl Whole {
         if begins != Some(&b'{') {
             // Rankings and classes come as bare lists.
             parse::<IgnoredAny>(body)?;
-            return Ok(Self { usage: None, text: 0 });
+            return Ok(Self {
+                usage: None,
+                text: 0,
+            });
         }
         let answer: Answer = parse(body)?;
         if answer.error.is_some() {
@@ -146,19 +149,20 @@ struct Text {
 #[derive(Debug, Deserialize, Clone, Copy, Default)]
 #[serde(default)]
 struct Usage {
-    #[serde(alias = "input_tokens")]
-    prompt_tokens: Option<u64>,
-    #[serde(alias = "output_tokens")]
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
+    #[serde(rename = "prompt_tokens", alias = "input_tokens")]
+    prompt: Option<u64>,
+    #[serde(rename = "completion_tokens", alias = "output_tokens")]
+    completion: Option<u64>,
+    #[serde(rename = "total_tokens")]
+    total: Option<u64>,
 }
 
 impl Usage {
     fn tokens(self) -> Tokens {
         Tokens {
             // Embeddings have no output, and some services name the total alone.
-            prompt: self.prompt_tokens.or(self.total_tokens),
-            completion: self.completion_tokens,
+            prompt: self.prompt.or(self.total),
+            completion: self.completion,
             estimated: false,
         }
     }
@@ -242,8 +246,14 @@ mod tests {
             let reasoning = chunk(&json);
             assert!(!reasoning.has_content && reasoning.has_reasoning);
         }
-        for delta in [r#""delta":{"content":"a"}"#, r#""text":"a""#, r#""delta":{"tool_calls":[{}]}"#] {
-            let content = chunk(&format!(r#"{{"choices":[{{{delta},"finish_reason":null}}]}}"#));
+        for delta in [
+            r#""delta":{"content":"a"}"#,
+            r#""text":"a""#,
+            r#""delta":{"tool_calls":[{}]}"#,
+        ] {
+            let content = chunk(&format!(
+                r#"{{"choices":[{{{delta},"finish_reason":null}}]}}"#
+            ));
             assert!(content.has_content && !content.has_reasoning && !content.is_last);
         }
         assert!(chunk(r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#).is_last);
@@ -252,12 +262,22 @@ mod tests {
     #[test]
     fn usage_is_the_count_and_text_the_estimate() {
         let tokens = |json: &str| Whole::read(json.as_bytes()).unwrap().tokens();
-        let counted = tokens(r#"{"usage":{"prompt_tokens":3,"completion_tokens":5},"choices":null}"#);
-        assert_eq!((counted.prompt, counted.completion, counted.estimated), (Some(3), Some(5), false));
+        let counted =
+            tokens(r#"{"usage":{"prompt_tokens":3,"completion_tokens":5},"choices":null}"#);
+        assert_eq!(
+            (counted.prompt, counted.completion, counted.estimated),
+            (Some(3), Some(5), false)
+        );
         let guessed = tokens(r#"{"choices":[{"message":{"content":"12345678"}}],"usage":null}"#);
-        assert_eq!((guessed.prompt, guessed.completion, guessed.estimated), (None, Some(2), true));
+        assert_eq!(
+            (guessed.prompt, guessed.completion, guessed.estimated),
+            (None, Some(2), true)
+        );
         let embedding = tokens(r#"{"data":[],"usage":{"total_tokens":7}}"#);
-        assert_eq!((embedding.prompt, embedding.completion, embedding.estimated), (Some(7), None, false));
+        assert_eq!(
+            (embedding.prompt, embedding.completion, embedding.estimated),
+            (Some(7), None, false)
+        );
         assert_eq!(tokens("[[1]]"), Tokens::default());
     }
 
@@ -268,6 +288,10 @@ mod tests {
         assert!(Whole::read(b"").unwrap_err().is_malformed());
         let error = Whole::read(b"{\"error\":{\"message\":\"no\"}}").unwrap_err();
         assert!(!error.is_malformed());
-        assert!(!Chunk::read(b"{\"error\":\"no\"}").unwrap_err().is_malformed());
+        assert!(
+            !Chunk::read(b"{\"error\":\"no\"}")
+                .unwrap_err()
+                .is_malformed()
+        );
     }
 }

@@ -75,7 +75,9 @@ impl Workload {
             });
         }
         if templates.is_empty() {
-            return Err(Error::config("there is nothing to send: no record, no body"));
+            return Err(Error::config(
+                "there is nothing to send: no record, no body",
+            ));
         }
         Ok(Self {
             templates,
@@ -93,14 +95,6 @@ impl Workload {
     /// Of all bodies, in order, with their lengths.
     pub(super) fn hash(&self) -> &str {
         &self.hash
-    }
-
-    /// Whether any answer is a stream.
-    pub(super) fn streams(&self) -> bool {
-        self.templates.iter().any(|template| {
-            let (Template::Whole(prepared) | Template::Split(prepared, _)) = template;
-            prepared.expected == Expected::Stream
-        })
     }
 
     /// The request of this number.
@@ -125,13 +119,16 @@ impl Workload {
 }
 
 fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().fold("sha256:".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    digest.iter().fold("sha256:".to_owned(), |text, byte| {
+        text + &format!("{byte:02x}")
+    })
 }
 
 /// Where in the body the place of the number begins.
 fn place_in(body: &[u8]) -> Option<usize> {
     let place = PLACE.to_string();
-    body.windows(place.len()).position(|window| window == place.as_bytes())
+    body.windows(place.len())
+        .position(|window| window == place.as_bytes())
 }
 
 fn filled(body: &[u8], place: usize, tokens: u32) -> Bytes {
@@ -171,7 +168,6 @@ mod tests {
     fn records_are_taken_in_turn() {
         let workload = workload(0, None);
         assert_eq!(workload.len(), 2);
-        assert!(workload.streams());
         for number in 0..6 {
             let expected = ["a", "b"][usize::try_from(number % 2).unwrap()];
             assert_eq!(body(&workload, number)["text"], expected);
@@ -186,7 +182,11 @@ mod tests {
         });
         let tokens = |seed: u64| -> Vec<u64> {
             let workload = workload(seed, vary);
-            let one = |number| body(&workload, number)["max_completion_tokens"].as_u64().unwrap();
+            let one = |number| {
+                body(&workload, number)["max_completion_tokens"]
+                    .as_u64()
+                    .unwrap()
+            };
             // In another order, as with another number of threads.
             let mut drawn: Vec<(u64, u64)> = (0..200).rev().map(|n| (n, one(n))).collect();
             drawn.sort_unstable();

@@ -284,6 +284,39 @@ mod tests {
         assert!(matches!(verdict(fault), Verdict::Retry { after, .. } if after == asked));
     }
 
+    #[test]
+    fn a_request_on_its_own_makes_its_retries_and_no_more_and_owes_nobody() {
+        let alone = RetryPolicy {
+            alone: true,
+            ..policy()
+        };
+        for fault in [
+            Fault::Network,
+            Fault::Timeout,
+            status(503),
+            status(500),
+            Fault::Connect,
+        ] {
+            let mut history = History::default();
+            for _ in 0..3 {
+                let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
+                let Verdict::Retry { after, charge } = verdict else {
+                    panic!("{fault:?} is not retried");
+                };
+                assert!(after >= Duration::from_millis(125), "{fault:?}: {after:?}");
+                assert_eq!(charge, Charge::Free);
+            }
+            let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
+            assert_eq!(verdict, Verdict::GiveUp, "{fault:?}");
+        }
+        let asked = Fault::Status {
+            code: 429,
+            retry_after: Some(Duration::from_secs(7)),
+        };
+        let verdict = alone.decide(asked, &mut History::default(), Duration::ZERO, 1.0);
+        assert_eq!(verdict, free(Duration::from_secs(7)));
+    }
+
     proptest! {
         #[test]
         fn backoff_stays_below_its_cap_and_retries_below_their_limit(
@@ -294,6 +327,7 @@ mod tests {
                 max_retries,
                 initial_backoff: Duration::from_millis(initial),
                 non_retryable: Box::new([]),
+                alone: false,
             };
             let mut history = History::default();
             for retry in 0..max_retries {

@@ -1,6 +1,7 @@
 //! The flags of a run, and the configuration that follows from them.
 
 use crate::Failure;
+use crate::exports::Exports;
 use crate::values;
 use clap::Args;
 use hedgerow::bench::{
@@ -106,7 +107,7 @@ pub(crate) struct Content {
     /// Counts the tokens of made-up prompts by a model's tokenizer.json. Default: four bytes each.
     #[arg(long, value_name = "PATH", requires = "input_tokens")]
     tokenizer: Option<PathBuf>,
-    /// Asks for exactly so many tokens an answer (max_completion_tokens, nvext.ignore_eos).
+    /// Asks for exactly so many tokens an answer (`max_completion_tokens`, `nvext.ignore_eos`).
     #[arg(long, value_name = "N", value_parser = values::count)]
     output_tokens: Option<u32>,
     /// Each request asks for up to so many tokens more or fewer, evenly; at least 1.
@@ -176,9 +177,8 @@ pub(crate) struct Output {
     /// Shows no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Writes the report as JSON.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) report_json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) exports: Exports,
 }
 
 impl Run {
@@ -306,7 +306,7 @@ impl Load {
         const LONGEST: Duration = Duration::from_hours(24 * 30);
         let stages = match self.rate {
             Some(rate) => {
-                let span = self.duration.unwrap_or(LONGEST - self.warmup);
+                let span = self.duration.unwrap_or(LONGEST.saturating_sub(self.warmup));
                 vec![Stage::steady(rate, span)]
             }
             None => self.stages.clone(),

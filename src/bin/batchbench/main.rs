@@ -5,9 +5,13 @@ mod flags;
 
 mod values;
 
+mod exports;
+
 mod run;
 
 mod search;
+
+mod several;
 
 // Other commands.
 mod mock;
@@ -44,6 +48,10 @@ enum Command {
     Run(Box<flags::Run>),
     /// Finds the highest rate at which every --slo holds, and confirms it by repeats.
     Search(Box<search::Search>),
+    /// Compares two reports: ratios with their confidence. Exit code 3 on a regression.
+    Compare(several::Compare),
+    /// Merges the reports of runs that were made together, exactly.
+    Merge(several::Merge),
     /// Runs a mock inference server until it is interrupted: embeddings, rerank, predict, chat.
     Mock(mock::Mock),
 }
@@ -73,6 +81,8 @@ fn main() -> ExitCode {
         None => run::run(&arguments.run),
         Some(Command::Run(flags)) => run::run(&flags),
         Some(Command::Search(flags)) => search::search(&flags),
+        Some(Command::Compare(flags)) => several::compare(&flags),
+        Some(Command::Merge(flags)) => several::merge(&flags),
         Some(Command::Mock(flags)) => mock::serve(flags)
             .map(|()| ExitCode::SUCCESS)
             .map_err(|cause| Failure::Run(cause.to_string())),
