@@ -3,8 +3,8 @@
 use super::buffers::Buffers;
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
-use crate::operation::{Arrivals, OWN_HEADERS, RequestHeader};
 use crate::operation::Headers;
+use crate::operation::{Arrivals, OWN_HEADERS, RequestHeader};
 use crate::transport::{self, Request, Response, Transport, TransportError, decompress};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};

@@ -36,9 +36,9 @@ pub(crate) mod system;
 mod tests;
 
 pub use messages::Progress;
-pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
 #[cfg(feature = "bench")]
 pub(crate) use messages::Submit;
+pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
 pub use metrics::MetricsSnapshot;
 pub(crate) use reply::ReplyPort;
 pub use system::{Placement, System, SystemBuilder};

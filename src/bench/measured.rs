@@ -16,6 +16,8 @@ pub(crate) enum Expected {
     Json,
     /// Events of a completion.
     Stream,
+    /// JSON of any shape, which may happen to have `usage`.
+    AnyJson,
     /// Anything; JSON where it says so.
     Anything,
 }
@@ -67,6 +69,11 @@ impl Measured {
         match expected {
             Expected::Anything => {}
             Expected::Json => measured.tokens = Whole::read(body)?.tokens(),
+            Expected::AnyJson => match Whole::read(body) {
+                Ok(whole) => measured.tokens = whole.tokens(),
+                Err(cause) if cause.is_malformed() => return Err(cause),
+                Err(_) => {}
+            },
             Expected::Stream => measured.read_stream(body, arrivals)?,
         }
         Ok(measured)

@@ -53,10 +53,18 @@ impl Operation for Prepared {
         body: &mut Vec<u8>,
         arrivals: Arrivals,
     ) -> Result<Part, DecodeError> {
-        if self.expected == Expected::Anything && headers.format() != Format::Other {
-            check(headers.format(), body)?;
-        }
-        let measured = Measured::read(self.expected, body, &arrivals)?;
+        let format = headers.format();
+        let expected = match self.expected {
+            // Not every service that can stream does.
+            Expected::Stream if format == Format::Json => Expected::Json,
+            Expected::Anything if format == Format::MessagePack => {
+                check(format, body)?;
+                Expected::Anything
+            }
+            Expected::Anything if format == Format::Json && !body.is_empty() => Expected::AnyJson,
+            other => other,
+        };
+        let measured = Measured::read(expected, body, &arrivals)?;
         Ok(Part::Measured(Box::new(measured)))
     }
 

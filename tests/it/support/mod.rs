@@ -105,6 +105,15 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) -> Dur
     start.elapsed()
 }
 
+/// The same, and does not hold up what else runs on this thread.
+pub(crate) async fn eventually_async(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(10), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// Waits until so many requests are under way at the server.
 pub(crate) fn eventually_in_flight(server: &MockServer, count: u64) {
     eventually(&format!("{count} are in flight"), || {
