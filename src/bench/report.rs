@@ -353,13 +353,11 @@ impl Report {
         self.slo.iter().all(|result| result.met)
     }
 
-    /// The JSON report: indented, with a line break at its end.
+    /// The JSON report, indented.
     #[must_use]
     #[allow(clippy::missing_panics_doc, reason = "every key is a string")]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
-        text.push('\n');
-        text
+        serde_json::to_string_pretty(self).expect("a report is plain data")
     }
 
     /// Reads a JSON report.
