@@ -1,17 +1,4 @@
 //! Two systems beside each other: ratios with intervals, and whether the second one regressed.
-//!
-//! Runs come in pairs, best made alternately (A B A B ...): a machine drifts, and a pair sees the
-//! same drift. The method, all on the logarithm of the ratio, with 99 % intervals by Student's t:
-//!
-//! - From five pairs on, the spread is that of the pairs' own ratios.
-//! - Below five, a run's spread is estimated from inside it: blocks of its timeline are drawn with
-//!   replacement (a block bootstrap, since neighbouring requests resemble each other) and the figure
-//!   is taken anew from each draw's pooled histogram, 200 times. Runs of fewer than eight slots use
-//!   order statistics for quantiles and Poisson counts for rates. What differs between runs as such
-//!   is only seen in as far as the few pairs show it: a note says so.
-//! - Error rates are compared by their difference, with Newcombe's interval (1998, method 10).
-//!
-//! A figure regressed when its whole interval is worse than the tolerance allows.
 
 mod figures;
 
@@ -87,6 +74,19 @@ pub enum Outcome {
 
 /// Compares runs of a candidate with runs of a baseline: the first with the first, and so on.
 /// `tolerance` is how much worse a figure may be (0.05: 5 %).
+///
+/// Runs come in pairs, best made alternately (A B A B ...): a machine drifts, and a pair sees the
+/// same drift. The method, all on the logarithm of the ratio, with 99 % intervals by Student's t:
+///
+/// - From five pairs on, the spread is that of the pairs' own ratios.
+/// - Below five, a run's spread is estimated from inside it: blocks of its timeline are drawn with
+///   replacement (a block bootstrap, since neighbouring requests resemble each other) and the figure
+///   is taken anew from each draw's pooled histogram, 200 times. Runs of fewer than eight slots use
+///   order statistics for quantiles and Poisson counts for rates. What differs between runs as such
+///   is only seen in as far as the few pairs show it: a note says so.
+/// - Error rates are compared by their difference, with Newcombe's interval (1998, method 10).
+///
+/// A figure regressed when its whole interval is worse than the tolerance allows.
 ///
 /// # Errors
 ///

@@ -1,8 +1,4 @@
-//! The report as a table for spreadsheets and data frames.
-//!
-//! One figure a row, so that columns never change: `time_s,metric,statistic,value,unit`. Figures of
-//! the whole steady state have no `time_s`; those of the timeline have the second at which their
-//! slot starts. A figure below its sample floor has an empty value.
+//! The report as a table for spreadsheets and data frames: one figure a row.
 
 use super::metric::Metric;
 use super::report::Report;
@@ -14,8 +10,12 @@ use csv::Writer;
 const HEAD: [&str; 5] = ["time_s", "metric", "statistic", "value", "unit"];
 
 impl Report {
-    /// The report as CSV: a row for each figure, then for each figure of each slot of the timeline.
-    /// The module's page has the columns.
+    /// The report as CSV, one figure a row, so that columns never change:
+    /// `time_s,metric,statistic,value,unit`.
+    ///
+    /// Figures of the whole steady state come first and have no `time_s`; those of the timeline
+    /// follow, with the second at which their slot starts. A figure below its sample floor has an
+    /// empty value.
     #[must_use]
     #[allow(clippy::missing_panics_doc, reason = "rows of text go to memory")]
     pub fn to_csv(&self) -> String {

@@ -1,10 +1,4 @@
-//! The report as an `HdrHistogram` interval log (V2, compressed), which the tools of that family
-//! read and plot.
-//!
-//! Values are microseconds; the column of maxima, for people, is milliseconds. The tag of an
-//! interval is the metric's name. `latency`, `ttft` and `itl` come in intervals of at least a
-//! second, which add up to the report's histograms bucket for bucket; every other metric comes as
-//! one interval over the steady state.
+//! The report as an `HdrHistogram` interval log.
 
 use super::metric::Metric;
 use super::report::Report;
@@ -23,7 +17,13 @@ const SHORTEST_S: f64 = 1.0;
 type LogWriter<'a, 'b, W> = IntervalLogWriter<'a, 'b, W, V2DeflateSerializer>;
 
 impl Report {
-    /// Writes the report as an `HdrHistogram` log. The module's page has what is in it.
+    /// Writes the report as an `HdrHistogram` interval log (V2, compressed), which the tools of
+    /// that family read and plot.
+    ///
+    /// Values are microseconds; the column of maxima, for people, is milliseconds. The tag of an
+    /// interval is the [`Metric`]'s name. `latency`, `ttft` and `itl` come in intervals of at least
+    /// a second, which add up to the report's histograms bucket for bucket; every other metric
+    /// comes as one interval over the steady state.
     ///
     /// # Errors
     ///

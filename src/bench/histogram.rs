@@ -1,12 +1,4 @@
 //! Times as histograms of fixed size, which merge exactly.
-//!
-//! Values are microseconds from 0 to 24 hours with 3 significant digits: finer than any timer of
-//! the client, longer than the longest timeout with all its retries. Times beyond count as 24 hours.
-//! Every histogram has these bounds, so that any two merge bucket for bucket.
-//!
-//! The one definition of a quantile, everywhere in the harness, is the histogram's: the highest
-//! value of the bucket that holds the sample of rank `ceil(q * count)`. So at least the share `q`
-//! of the samples is at or below what is told, and it is at most 0.1 % too high.
 
 use crate::error::{Error, Result};
 use hdrhistogram::Histogram;
@@ -21,7 +13,15 @@ const LONGEST_US: u64 = 24 * 3_600_000_000;
 const DIGITS: u8 = 3;
 
 /// A distribution of times. Serialises as the base64 text of the `HdrHistogram` V2 format
-/// (compressed), which other implementations read; its values are microseconds.
+/// (compressed), which other implementations read.
+///
+/// Values are microseconds from 0 to 24 hours with 3 significant digits: finer than any timer of
+/// the client, longer than the longest timeout with all its retries. Times beyond count as 24 hours.
+/// Every histogram has these bounds, so that any two merge bucket for bucket.
+///
+/// The one definition of a quantile, everywhere in the harness, is the histogram's: the highest
+/// value of the bucket that holds the sample of rank `ceil(q * count)`. So at least the share `q`
+/// of the samples is at or below what is told, and it is at most 0.1 % too high.
 #[derive(Clone, PartialEq)]
 pub struct TimeHistogram(Histogram<u64>);
 
@@ -140,7 +140,9 @@ impl TimeHistogram {
 
 /// Whole microseconds.
 pub(crate) fn microseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    // In 64 bits: dividing 128 of them is what recording a time would mostly cost.
+    let whole = time.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(u64::from(time.subsec_micros()))
 }
 
 impl Default for TimeHistogram {

@@ -144,6 +144,17 @@ impl Histograms {
         self.0.entry(metric).or_default().record(time);
     }
 
+    /// Counts many times with one look for their histogram.
+    pub(crate) fn record_all(&mut self, metric: Metric, times: &[Duration]) {
+        if times.is_empty() {
+            return;
+        }
+        let histogram = self.0.entry(metric).or_default();
+        for time in times {
+            histogram.record(*time);
+        }
+    }
+
     /// Adds all of another's, bucket for bucket.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (metric, histogram) in &other.0 {

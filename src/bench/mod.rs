@@ -132,6 +132,8 @@ pub use metric::{Histograms, Metric};
 pub use progress::Progress;
 pub use prompts::{Lengths, Synthetic};
 pub use recording::FailureRecord;
+#[doc(hidden)]
+pub use recording::Probe;
 pub use report::{MergedRun, Rates, Report, Requests, Tokens, Warmup};
 pub use run_mode::RunMode;
 pub use search::{SearchReport, SearchSettings, Trial, search};

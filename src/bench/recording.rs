@@ -3,6 +3,10 @@
 //!
 //! Warm-up and steady state are counted apart; only the steady state has distributions.
 
+mod probe;
+
+pub use probe::Probe;
+
 use super::histogram::TimeHistogram;
 use super::metric::{self, Histograms, Metric};
 use super::sample::{FailureKind, Sample};
@@ -164,14 +168,9 @@ impl Recording {
                 self.histograms.record(metric, time);
             }
         }
-        for (metric, gaps) in [
-            (Metric::Itl, &sample.token_gaps),
-            (Metric::ChunkGap, &sample.chunk_gaps),
-        ] {
-            for gap in gaps {
-                self.histograms.record(metric, *gap);
-            }
-        }
+        self.histograms.record_all(Metric::Itl, &sample.token_gaps);
+        self.histograms
+            .record_all(Metric::ChunkGap, &sample.chunk_gaps);
     }
 
     /// Tells how late the client was when it turned to a request of the schedule.

@@ -29,6 +29,12 @@ pub struct Report {
     /// The version of this layout: 1.
     pub format: u32,
     /// The client was not the bottleneck, and every planned request is accounted for.
+    ///
+    /// It was the bottleneck when its schedule lag's tail (p99, or p90 or p50 where samples are
+    /// few) is above 2 ms and above a tenth of the same tail of the latency; when it used more than
+    /// 90 % of its cores; or when it was above 80 % of what it reaches against a server that costs
+    /// nothing. A run is not valid either when more than 1 % of the planned requests were never
+    /// sent, or when planned, sent and dropped requests do not add up.
     pub valid: bool,
     /// The same in words, with the reasons. The first line of the readable report.
     pub verdict: String,

@@ -1,23 +1,4 @@
 //! Thresholds: what a service must keep, and which requests were good.
-//!
-//! A term is a quantity, a comparison and a limit, such as `ttft_p99<500ms`:
-//!
-//! ```text
-//! term   = time statistic ("<" | "<=") number ("us" | "ms" | "s" | "m")
-//!        | "error_rate"   ("<" | "<=") number ["%"]
-//!        | rate           (">" | ">=") number ["/s"]
-//! time   = "latency" | "service" | "queue" | "first_byte" | "ttft" | "itl" | "tpot"
-//! statistic = "_p50" | "_p90" | "_p99" | "_p99.9" (any "_p" and a number below 100; "_p999" is
-//!             "_p99.9") | "_mean" | "_max"
-//! rate   = "rate" | "goodput" | "prompt_tokens" | "completion_tokens"
-//! ```
-//!
-//! A term about a time says two things. For the run: the quantile holds, where a failed request
-//! counts as one that took for ever, so that refusing is never faster. For each request: its own
-//! time keeps the limit; a success that keeps all of them is *good*, and goodput counts those. Of
-//! its inter-token times a request must keep the share that the quantile names; a request without
-//! a first token does not keep a limit on it, one without a second token keeps limits between
-//! tokens.
 
 mod parse;
 
@@ -34,6 +15,25 @@ use std::time::Duration;
 
 /// One threshold. Parsed from text such as `ttft_p99<500ms`, `error_rate<1%` or `rate>100`, which
 /// is also what it prints and serialises as.
+///
+/// A term is a quantity, a comparison and a limit, such as `ttft_p99<500ms`:
+///
+/// ```text
+/// term   = time statistic ("<" | "<=") number ("us" | "ms" | "s" | "m")
+///        | "error_rate"   ("<" | "<=") number ["%"]
+///        | rate           (">" | ">=") number ["/s"]
+/// time   = "latency" | "service" | "queue" | "first_byte" | "ttft" | "itl" | "tpot"
+/// statistic = "_p50" | "_p90" | "_p99" | "_p99.9" (any "_p" and a number below 100; "_p999" is
+///             "_p99.9") | "_mean" | "_max"
+/// rate   = "rate" | "goodput" | "prompt_tokens" | "completion_tokens"
+/// ```
+///
+/// A term about a time says two things. For the run: the quantile holds, where a failed request
+/// counts as one that took for ever, so that refusing is never faster. For each request: its own
+/// time keeps the limit; a success that keeps all of them is *good*, and goodput counts those. Of
+/// its inter-token times a request must keep the share that the quantile names; a request without
+/// a first token does not keep a limit on it, one without a second token keeps limits between
+/// tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slo {

@@ -353,10 +353,13 @@ pub(super) fn percentiles(report: &Report) -> Markup {
     let ms = |histogram: &TimeHistogram, q: f64| {
         histogram.quantile(q).map_or(0.0, milliseconds).max(0.001)
     };
-    let lowest = series
-        .iter()
-        .map(|(_, histogram)| ms(histogram, 0.0))
-        .fold(f64::MAX, f64::min);
+    // Gaps of a few microseconds, as between tokens that came in one packet, would take most of the
+    // axis: it starts no lower than a tenth of the smallest median.
+    let least = |q: f64| {
+        let values = series.iter().map(|(_, histogram)| ms(histogram, q));
+        values.fold(f64::MAX, f64::min)
+    };
+    let lowest = least(0.0).max(least(0.5) / 10.0);
     let highest = series
         .iter()
         .zip(&ends)
@@ -373,7 +376,7 @@ pub(super) fn percentiles(report: &Report) -> Markup {
         let y = Scale::log((lowest * 0.8, highest * 1.15), frame.up());
         let ticks: Vec<_> = marked
             .iter()
-            .filter(|q| **q <= furthest)
+            .filter(|q| **q <= furthest && (**q > 0.0 || frame.size == Size::Wide))
             .map(|q| (x.at(stretched(*q)), format!("{}%", (q * 1e6).round() / 1e4)))
             .collect();
         frame.draw(&says, &html! {

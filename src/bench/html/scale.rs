@@ -104,7 +104,7 @@ fn log_ticks(from: f64, to: f64, wanted: usize) -> Vec<f64> {
     let all = with(&[1.0, 2.0, 5.0]);
     if all.len() <= wanted {
         return if all.len() < 2 {
-            ticks(from, to, 3)
+            ticks(from, to, wanted.min(6))
         } else {
             all
         };

@@ -13,7 +13,7 @@ const RATES: [(&str, Rate); 4] = [
 ];
 
 impl Slo {
-    /// Parses a term. The module's page has the grammar.
+    /// Parses a term. [`Slo`] has the grammar.
     ///
     /// ```
     /// use hedgerow::bench::Slo;

@@ -83,7 +83,7 @@ fn another_implementation_reads_the_same_histograms() {
             let theirs = &told[file][metric.name()];
             assert_eq!(theirs[0], histogram.count(), "{file} {metric:?}");
             for (place, q) in [(1, 0.0), (2, 0.5), (3, 0.9), (4, 0.99), (5, 1.0)] {
-                let ours = histogram.quantile(q).unwrap().as_micros() as f64;
+                let ours = histogram.quantile(q).unwrap().as_secs_f64() * 1e6;
                 let theirs = theirs[place].as_f64().unwrap();
                 // Ranks are rounded there: the neighbouring sample may be meant.
                 let near = histogram.count() < 1000 || (ours - theirs).abs() <= ours * 0.01 + 1.0;
