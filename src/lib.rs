@@ -68,6 +68,9 @@ pub mod decode;
 #[cfg(feature = "mock")]
 pub mod mock;
 
+#[cfg(feature = "bench")]
+pub mod bench;
+
 #[doc(hidden)]
 pub mod internals;
 

@@ -3,6 +3,7 @@
 use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
+use crate::operation::Arrivals;
 use crate::operation::Headers;
 use crate::transport::{
     self, OwnHeaders, Request, Response, Transport, TransportError, decompress,
@@ -66,19 +67,25 @@ impl Exchange {
             own: self.own_headers(),
             body: self.body(),
         };
+        let sent = attempt.operation.wants_arrivals().then(Instant::now);
         let response = self
             .tools
             .transport
             .send(request)
             .await
             .map_err(Failure::Transport)?;
+        let arrivals = sent.map(|sent| Arrivals {
+            sent,
+            head: Instant::now(),
+            pieces: Vec::new(),
+        });
         if !(200..300).contains(&response.status) {
             return Err(refusal(response).await);
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
         let _turn = self.tools.turns.wait(length).await;
         let mut buffer = self.tools.buffers.borrow_mut().take();
-        let result = self.read(response, &mut buffer).await;
+        let result = self.read(response, &mut buffer, arrivals).await;
         self.tools.buffers.borrow_mut().give(buffer);
         result
     }
@@ -89,15 +96,25 @@ impl Exchange {
         attempt.operation.body(inputs, attempt.try_base64)
     }
 
-    fn own_headers(&self) -> OwnHeaders {
+    fn own_headers(&self) -> Option<OwnHeaders> {
         let Attempt {
-            id, trace, until, ..
+            id,
+            trace,
+            until,
+            operation,
+            ..
         } = &self.attempt;
         let left = until.saturating_duration_since(Instant::now());
-        OwnHeaders::new(trace, id.key.request, id.attempt, left)
+        let own = || OwnHeaders::new(trace, id.key.request, id.attempt, left);
+        operation.has_own_headers().then(own)
     }
 
-    async fn read(&self, response: Response, buffer: &mut Vec<u8>) -> Result<Success, Failure> {
+    async fn read(
+        &self,
+        response: Response,
+        buffer: &mut Vec<u8>,
+        mut arrivals: Option<Arrivals>,
+    ) -> Result<Success, Failure> {
         let Response {
             headers,
             content_length,
@@ -105,16 +122,18 @@ impl Exchange {
             ..
         } = response;
         let limit = self.tools.max_response_bytes;
-        transport::read_body(body, content_length, limit, buffer)
+        let stamps = arrivals.as_mut().map(|arrivals| &mut arrivals.pieces);
+        transport::read_body(body, content_length, limit, buffer, stamps)
             .await
             .map_err(Failure::Transport)?;
         unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
         let inputs = self.attempt.inputs.clone();
-        let part = self
-            .attempt
-            .operation
-            .decode(inputs, &headers, buffer)
-            .map_err(Failure::Decode)?;
+        let operation = &self.attempt.operation;
+        let part = match arrivals {
+            Some(arrivals) => operation.decode_timed(inputs, &headers, buffer, arrivals),
+            None => operation.decode(inputs, &headers, buffer),
+        };
+        let part = part.map_err(Failure::Decode)?;
         Ok(Success { part, headers })
     }
 }

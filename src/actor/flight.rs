@@ -120,7 +120,12 @@ impl Flight {
     /// waited for another try first.
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
         while self.in_window < self.job.settings.window && self.has_waiting() {
-            let probing = match around.endpoint.gate.admit(around.now) {
+            let admission = if self.job.settings.retry.alone {
+                Admission::Go
+            } else {
+                around.endpoint.gate.admit(around.now)
+            };
+            let probing = match admission {
                 Admission::Go => false,
                 Admission::GoAsProbe => true,
                 Admission::WaitUntil(until) => {

@@ -28,12 +28,22 @@ use crate::policy::split;
 use actix::Message;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Names an operation within its system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct OperationId(pub u64);
+
+impl OperationId {
+    /// One that no other operation of the process has, since a token may be shared by operations
+    /// of several systems.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// Names a request: its operation, and its place there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -36,6 +36,8 @@ pub(crate) mod system;
 mod tests;
 
 pub use messages::Progress;
+#[cfg(feature = "bench")]
+pub(crate) use messages::Submit;
 pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
 pub use metrics::MetricsSnapshot;
 pub(crate) use reply::ReplyPort;

@@ -26,7 +26,6 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
@@ -155,6 +154,9 @@ struct Ports {
     shutdown: Recipient<Shutdown>,
     snapshot: Recipient<Snapshot>,
     crash: Recipient<Crash>,
+    /// The arbiter that they run on.
+    #[cfg(feature = "bench")]
+    control: ArbiterHandle,
 }
 
 impl System {
@@ -210,9 +212,7 @@ impl System {
     }
 
     pub(crate) fn submit(&self, job: Job) -> Result<OperationId> {
-        // Unique in the process, since a token may be shared by operations of several systems.
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let id = OperationId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let id = OperationId::next();
         if let Some(token) = &job.settings.cancel_token
             && !token.watch(id, &self.0.ports.cancel)
         {
@@ -237,6 +237,18 @@ impl System {
     /// Makes a Worker panic, by its place: for tests.
     pub(crate) fn crash(&self, worker: usize) {
         self.0.ports.crash.do_send(Crash(worker));
+    }
+
+    /// Runs `start` where the actors run that control, so that it can start others beside them.
+    /// It gets the ports by which they give the Dispatcher work.
+    #[cfg(feature = "bench")]
+    pub(crate) fn beside_the_dispatcher(
+        &self,
+        start: impl FnOnce(Recipient<Submit>, Recipient<Cancel>) + Send + 'static,
+    ) -> Result<()> {
+        let (submit, cancel) = (self.0.ports.submit.clone(), self.0.ports.cancel.clone());
+        let sent = self.0.ports.control.spawn_fn(move || start(submit, cancel));
+        sent.then_some(()).ok_or_else(|| Error::new(Kind::Closed))
     }
 
     fn ask_to_stop(&self, reply: ReplyPort<()>) {
@@ -334,6 +346,8 @@ fn wire(
         shutdown: to_dispatcher.clone().recipient(),
         snapshot: to_metrics.clone().recipient(),
         crash: to_pool.clone().recipient(),
+        #[cfg(feature = "bench")]
+        control: Arbiter::current(),
     };
     let start_worker = worker_starter(blueprint, arbiters, to_pool);
     metrics.run(MetricsCollector::new());

@@ -172,6 +172,7 @@ impl Preference {
                 max_retries: self.max_retries,
                 initial_backoff: self.initial_backoff,
                 non_retryable: self.non_retryable_status_codes.as_slice().into(),
+                alone: false,
             },
             retry_budget_share: self.retry_budget_pct,
             cancel_token: self.cancel_token.clone(),

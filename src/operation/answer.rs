@@ -167,7 +167,7 @@ impl<T: Join> Gather for Collect<T> {
         Ok(())
     }
 
-    fn failed(&mut self, failed: RequestError) {
+    fn failed(&mut self, failed: RequestError, _: u32) {
         self.answer.errors.push(failed);
     }
 

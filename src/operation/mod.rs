@@ -51,6 +51,7 @@ use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The side of an operation that Workers share: immutable, and asked for one request at a time.
 pub(crate) trait Operation: Send + Sync {
@@ -76,6 +77,39 @@ pub(crate) trait Operation: Send + Sync {
         headers: &Headers,
         body: &mut Vec<u8>,
     ) -> Result<Part, DecodeError>;
+
+    /// Whether it wants to know when what came off the socket.
+    fn wants_arrivals(&self) -> bool {
+        false
+    }
+
+    /// [`decode`](Self::decode) for an operation that wants to know.
+    fn decode_timed(
+        &self,
+        inputs: Range<usize>,
+        headers: &Headers,
+        body: &mut Vec<u8>,
+        _: Arrivals,
+    ) -> Result<Part, DecodeError> {
+        self.decode(inputs, headers, body)
+    }
+
+    /// Whether its attempts carry headers of their own: an id, and how long they may take.
+    fn has_own_headers(&self) -> bool {
+        true
+    }
+}
+
+/// When what came off the socket, of one attempt. Stamped as it is read, before any of it is
+/// looked at.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    /// The attempt began: a connection is taken, or opened.
+    pub sent: Instant,
+    /// The head of the answer was there.
+    pub head: Instant,
+    /// For each piece of the body, as sent, the length of the body with it, and when it came.
+    pub pieces: Vec<(usize, Instant)>,
 }
 
 /// What one request gave, decoded.
@@ -89,6 +123,9 @@ pub(crate) enum Part {
     Classes(Vec<Vec<Class>>),
     /// The answer to one payload.
     Post(PostAnswer),
+    /// What a benchmark reads off an answer.
+    #[cfg(feature = "bench")]
+    Measured(Box<crate::bench::Measured>),
 }
 
 impl Part {
@@ -98,7 +135,7 @@ impl Part {
     }
 
     /// What is said where a part of another kind was expected, which no server can bring about.
-    fn is_no(&self, expected: &str) -> String {
+    pub(crate) fn is_no(&self, expected: &str) -> String {
         format!("a part that is no {expected}: {self:?}")
     }
 }
@@ -111,8 +148,8 @@ pub(crate) trait Gather: Send {
     /// Puts a part where it belongs, or says why it does not fit the others.
     fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String>;
 
-    /// A request failed for good.
-    fn failed(&mut self, failed: RequestError);
+    /// A request failed for good, after so many attempts.
+    fn failed(&mut self, failed: RequestError, attempts: u32);
 
     /// Answers the caller.
     fn finish(self: Box<Self>, end: End, total_time: Duration);

@@ -87,6 +87,9 @@ pub(crate) struct RetryPolicy {
     pub initial_backoff: Duration,
     /// Statuses that are final although they would be retried otherwise.
     pub non_retryable: Box<[u16]>,
+    /// The request is on its own, as each user's of a benchmark is: no budget and no endpoint's
+    /// gate stands between it and its `max_retries`, and no retry is made beyond them.
+    pub alone: bool,
 }
 
 impl RetryPolicy {
@@ -118,7 +121,7 @@ impl RetryPolicy {
                     return Verdict::GiveUp;
                 }
             }
-            Fault::Network if history.network_failures == 0 => {
+            Fault::Network if history.network_failures == 0 && !self.alone => {
                 history.network_failures += 1;
                 return free(AT_ONCE);
             }
@@ -130,6 +133,14 @@ impl RetryPolicy {
         let pause = self.backoff(history.retries, jitter);
         history.retries += 1;
         match fault {
+            _ if self.alone => free(match fault {
+                Fault::Status {
+                    retry_after: Some(asked),
+                    ..
+                } => asked,
+                Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
+                _ => pause,
+            }),
             // The endpoint's gate makes it wait, with all others.
             Fault::Status { code, .. } if asks_for_a_pause(code) => free(AT_ONCE),
             Fault::Status { retry_after, .. } => Verdict::Retry {
@@ -183,6 +194,7 @@ mod tests {
             max_retries: 3,
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::new([501]),
+            alone: false,
         }
     }
 
@@ -272,6 +284,39 @@ mod tests {
         assert!(matches!(verdict(fault), Verdict::Retry { after, .. } if after == asked));
     }
 
+    #[test]
+    fn a_request_on_its_own_makes_its_retries_and_no_more_and_owes_nobody() {
+        let alone = RetryPolicy {
+            alone: true,
+            ..policy()
+        };
+        for fault in [
+            Fault::Network,
+            Fault::Timeout,
+            status(503),
+            status(500),
+            Fault::Connect,
+        ] {
+            let mut history = History::default();
+            for _ in 0..3 {
+                let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
+                let Verdict::Retry { after, charge } = verdict else {
+                    panic!("{fault:?} is not retried");
+                };
+                assert!(after >= Duration::from_millis(125), "{fault:?}: {after:?}");
+                assert_eq!(charge, Charge::Free);
+            }
+            let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
+            assert_eq!(verdict, Verdict::GiveUp, "{fault:?}");
+        }
+        let asked = Fault::Status {
+            code: 429,
+            retry_after: Some(Duration::from_secs(7)),
+        };
+        let verdict = alone.decide(asked, &mut History::default(), Duration::ZERO, 1.0);
+        assert_eq!(verdict, free(Duration::from_secs(7)));
+    }
+
     proptest! {
         #[test]
         fn backoff_stays_below_its_cap_and_retries_below_their_limit(
@@ -282,6 +327,7 @@ mod tests {
                 max_retries,
                 initial_backoff: Duration::from_millis(initial),
                 non_retryable: Box::new([]),
+                alone: false,
             };
             let mut history = History::default();
             for retry in 0..max_retries {

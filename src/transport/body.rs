@@ -4,6 +4,7 @@ use super::TransportError;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 
 /// A length that a server only announces is believed up to here, when memory is reserved for it.
 const BELIEVED: usize = 64 << 20;
@@ -44,7 +45,8 @@ impl ReadBody for Bytes {
 }
 
 /// Reads the whole of `body` into `into` (which is cleared first). `announced` is the
-/// `content-length`, if there was one: memory is reserved for it once.
+/// `content-length`, if there was one: memory is reserved for it once. `stamps`, where given, gets
+/// for each piece the length of the body with it, and when it came off the socket.
 ///
 /// # Errors
 ///
@@ -54,6 +56,7 @@ pub(crate) async fn read_body(
     announced: Option<u64>,
     limit: usize,
     into: &mut Vec<u8>,
+    mut stamps: Option<&mut Vec<(usize, Instant)>>,
 ) -> Result<(), TransportError> {
     into.clear();
     let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -62,6 +65,9 @@ pub(crate) async fn read_body(
     }
     into.reserve_exact(announced.min(BELIEVED));
     while poll_fn(|cx| body.poll_read(cx, into)).await? > 0 {
+        if let Some(stamps) = &mut stamps {
+            stamps.push((into.len(), Instant::now()));
+        }
         if into.len() > limit {
             return Err(TransportError::TooLarge { limit });
         }

@@ -82,11 +82,13 @@ pub(super) async fn send(
 /// Writes a request's head, and its body behind it where that is small; gives the body otherwise.
 fn write(prepared: &Prepared, request: Request, into: &mut Vec<u8>) -> Bytes {
     into.extend_from_slice(&prepared.written);
-    for (own, name) in &prepared.own {
-        into.extend_from_slice(name.as_str().as_bytes());
-        into.extend_from_slice(b": ");
-        request.own.write(*own, into);
-        into.extend_from_slice(b"\r\n");
+    if let Some(values) = &request.own {
+        for (own, name) in &prepared.own {
+            into.extend_from_slice(name.as_str().as_bytes());
+            into.extend_from_slice(b": ");
+            values.write(*own, into);
+            into.extend_from_slice(b"\r\n");
+        }
     }
     let length = request.body.as_ref().map(Bytes::len);
     head::write_end(into, &request.head.method, length);

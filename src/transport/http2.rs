@@ -68,11 +68,13 @@ async fn exchange(
     request: &Request,
 ) -> Result<Response, Failed> {
     let mut head = prepared.http2()?;
-    for (own, name) in &prepared.own {
-        let mut value = Vec::with_capacity(64);
-        request.own.write(*own, &mut value);
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-            head.headers_mut().insert(name, value);
+    if let Some(values) = &request.own {
+        for (own, name) in &prepared.own {
+            let mut value = Vec::with_capacity(64);
+            values.write(*own, &mut value);
+            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+                head.headers_mut().insert(name, value);
+            }
         }
     }
     if let Some(body) = &request.body {

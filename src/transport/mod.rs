@@ -119,8 +119,8 @@ impl fmt::Debug for Head {
 pub struct Request {
     /// What it shares with others. A transport may keep what it derives from this, by identity.
     pub head: Arc<Head>,
-    /// The headers of this attempt alone.
-    pub own: OwnHeaders,
+    /// The headers of this attempt alone, if it has any.
+    pub own: Option<OwnHeaders>,
     /// The body; `None` sends none.
     pub body: Option<Bytes>,
 }

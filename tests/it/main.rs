@@ -54,8 +54,14 @@ mod independent;
 // The demo, the examples, the command.
 mod programs;
 
+// A benchmark's report, read back by other programs and looked at in a browser.
+mod outputs;
+
 // The examples that are services, and the one of plain threads: as their callers see them.
 mod services;
 
 // No key in any log, error or Debug output.
 mod secrets;
+
+// The benchmark harness, rule by rule.
+mod bench;

@@ -54,6 +54,9 @@ impl Flight {
         failure: Option<&Failure>,
         around: &mut Surroundings<'_>,
     ) {
+        if self.job.settings.retry.alone {
+            return;
+        }
         let Some(active) = self.active.get_mut(&id.key.request) else {
             return;
         };
@@ -220,6 +223,9 @@ impl Flight {
         probe: &RefusedProbe,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
+        if self.job.settings.retry.alone {
+            return None;
+        }
         let most = self.job.settings.retry.max_retries;
         for request in std::mem::take(&mut self.again) {
             let key = self.key(request);
@@ -268,10 +274,12 @@ impl Flight {
         around.turn.observed.failed += 1;
         let error = error.with_request_id(&request_id);
         let inputs = self.plan.as_ref()?.range(request as usize);
-        self.job.gather.failed(RequestError {
+        let attempts = self.active.get(&request).map_or(0, |active| active.made);
+        let failed = RequestError {
             inputs,
             error: error.clone(),
-        });
+        };
+        self.job.gather.failed(failed, attempts);
         let ended = self.close(request, None, around);
         match self.job.settings.on_error {
             OnError::Raise => Some(End::Failed(error)),

@@ -126,7 +126,8 @@ pub(crate) const REQUEST_ID: &str = "x-baseten-customer-request-id";
 
 /// The value of a header that each attempt has of its own.
 pub(crate) fn own_header(request: &Request, name: &str) -> String {
-    let mut all = request.own.iter(&request.head);
+    let own = request.own.iter();
+    let mut all = own.flat_map(|own| own.iter(&request.head));
     let found = all.find(|(found, _)| found == name);
     found.expect("the header is sent").1
 }

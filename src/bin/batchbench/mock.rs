@@ -1,31 +1,13 @@
-//! The `batchbench` command: argument parsing only. The work is done by the library.
+//! `batchbench mock`: the mock inference server.
 
-use clap::{Parser, Subcommand};
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::ExitCode;
 use std::time::Duration;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Tools for inference services.
-#[derive(Parser)]
-#[command(version, about)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Runs a mock inference server until it is interrupted: embeddings, rerank, predict, chat.
-    Mock(Mock),
-}
-
+/// The flags of `mock`.
 #[derive(clap::Args)]
-struct Mock {
+pub(crate) struct Mock {
     /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = 8000)]
     port: u16,
@@ -79,19 +61,8 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "must be between 0 and 1".to_owned())
 }
 
-fn main() -> ExitCode {
-    hedgerow::init_logging();
-    let Command::Mock(arguments) = Arguments::parse().command;
-    match mock(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("batchbench: {cause}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn mock(arguments: Mock) -> Result<(), Box<dyn std::error::Error>> {
+/// Serves until it is interrupted, and then tells what was counted.
+pub(crate) fn serve(arguments: Mock) -> Result<(), Box<dyn std::error::Error>> {
     let addr = SocketAddr::new(arguments.host, arguments.port);
     let server = MockServer::start_with(MockConfig {
         addr,

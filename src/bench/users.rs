@@ -1,0 +1,192 @@
+//! Users: the closed loop. Each has one request under way, and sends the next when it has ended.
+//!
+//! One actor holds many users: what ends in one turn is then recorded by one message, where an
+//! actor a user would send one each.
+
+use super::blueprint::Closed;
+use super::launch::{Answered, Conduct, Done, Launcher, Start};
+use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
+use crossbeam_channel::Sender;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Users, from one number to another.
+pub(super) struct Users {
+    launcher: Launcher,
+    plan: Closed,
+    range: Range<u32>,
+    /// How many requests each has started, and whether one is under way.
+    states: Vec<State>,
+    reply: Option<Recipient<Answered>>,
+    /// Told once, when all have done all.
+    done: Option<Sender<Done>>,
+    ending: bool,
+    flushing: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    started: u64,
+    busy: bool,
+}
+
+impl Users {
+    pub(super) fn new(
+        launcher: Launcher,
+        plan: Closed,
+        range: Range<u32>,
+        done: Sender<Done>,
+    ) -> Self {
+        Self {
+            launcher,
+            states: vec![State::default(); range.len()],
+            plan,
+            range,
+            reply: None,
+            done: Some(done),
+            ending: false,
+            flushing: false,
+        }
+    }
+
+    /// Lets a user who has nothing under way start a request, if it may.
+    fn start(&mut self, user: u32, now: Duration) {
+        let state = &mut self.states[(user - self.range.start) as usize];
+        if state.busy || self.ending || !self.plan.lets(user, state.started, now) {
+            return;
+        }
+        let Some(reply) = &self.reply else { return };
+        let number = state.started * u64::from(self.plan.users) + u64::from(user);
+        state.started += 1;
+        state.busy = true;
+        let start = Start {
+            user,
+            number,
+            scheduled: now,
+        };
+        self.launcher.launch(start, reply);
+    }
+
+    fn start_all(&mut self) {
+        let now = self.launcher.now();
+        for user in self.range.clone() {
+            self.start(user, now);
+        }
+    }
+
+    /// Whether nothing is under way, and nothing will be.
+    fn is_done(&self) -> bool {
+        let now = self.launcher.now();
+        let over = self.ending || self.plan.until.is_some_and(|until| now >= until);
+        let all = || match self.plan.per_user {
+            Some(most) => self.states.iter().all(|state| state.started >= most),
+            None => false,
+        };
+        self.launcher.in_flight() == 0 && (over || all())
+    }
+
+    fn end_turn(&mut self, context: &mut Context<Self>) {
+        if !self.flushing {
+            self.flushing = true;
+            context.address().do_send(TurnEnd);
+        }
+    }
+}
+
+impl Closed {
+    /// Whether a user who has started so many requests may start another.
+    fn lets(&self, user: u32, started: u64, now: Duration) -> bool {
+        self.per_user.is_none_or(|most| started < most)
+            && self.until.is_none_or(|until| now < until)
+            && self
+                .levels
+                .as_ref()
+                .is_none_or(|levels| f64::from(user) < levels.level(now).round())
+    }
+}
+
+impl Actor for Users {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.reply = Some(context.address().recipient());
+    }
+}
+
+impl Handler<Conduct> for Users {
+    type Result = ();
+
+    fn handle(&mut self, conduct: Conduct, context: &mut Self::Context) {
+        match conduct {
+            Conduct::Begin(at) => {
+                self.launcher.began = at;
+                self.start_all();
+            }
+            Conduct::Look => self.start_all(),
+            Conduct::End => {
+                self.ending = true;
+                self.launcher.cut();
+            }
+        }
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Answered> for Users {
+    type Result = ();
+
+    fn handle(&mut self, answered: Answered, context: &mut Self::Context) {
+        let user = answered.start.user;
+        if self.launcher.answered(answered) {
+            self.states[(user - self.range.start) as usize].busy = false;
+            let now = self.launcher.now();
+            self.start(user, now);
+        }
+        self.end_turn(context);
+    }
+}
+
+/// The turn is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TurnEnd;
+
+impl Handler<TurnEnd> for Users {
+    type Result = ();
+
+    fn handle(&mut self, _: TurnEnd, _: &mut Self::Context) {
+        self.flushing = false;
+        self.launcher.flush();
+        if self.is_done()
+            && let Some(done) = self.done.take()
+        {
+            // A run that is gone does not mind.
+            let _ = done.send(self.launcher.done());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::load::{Levels, Stage};
+
+    #[test]
+    fn a_user_goes_on_for_its_requests_its_time_and_its_level() {
+        let second = Duration::from_secs(1);
+        let plan = Closed {
+            users: 10,
+            per_user: Some(2),
+            until: Some(second),
+            levels: Some(Levels(vec![Stage {
+                from: 0.0,
+                to: 10.0,
+                span: second,
+            }])),
+        };
+        assert!(plan.lets(4, 1, second / 2));
+        assert!(!plan.lets(4, 2, second / 2), "all requests are made");
+        assert!(!plan.lets(5, 0, second / 2), "not yet its turn");
+        assert!(!plan.lets(0, 0, second), "the time is over");
+    }
+}

@@ -1,0 +1,113 @@
+//! Values of flags: each error says what would be right.
+
+use hedgerow::bench::{Stage, parse_span};
+use std::time::Duration;
+
+/// A span such as `30s`, `500ms`, `2m`; seconds where no unit is given.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    parse_span(text).map_err(|cause| cause.to_string())
+}
+
+/// The same, above zero.
+pub(crate) fn some_span(text: &str) -> Result<Duration, String> {
+    let span = span(text)?;
+    (!span.is_zero())
+        .then_some(span)
+        .ok_or_else(|| "must be above 0 s".to_owned())
+}
+
+/// Milliseconds of a retry's pause.
+pub(crate) fn pause(text: &str) -> Result<u64, String> {
+    within(text, 0, 45_000)
+}
+
+/// Seconds of a timeout.
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.1..=3600.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("must be between 0.1 and 3600 seconds".to_owned())
+    }
+}
+
+/// A share.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    float(text, 0.0, 1.0)
+}
+
+/// The standard deviation of a logarithm.
+pub(crate) fn sigma(text: &str) -> Result<f64, String> {
+    float(text, 0.0, 5.0)
+}
+
+/// Requests a second.
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    float(text, 1e-6, 10_000_000.0)
+}
+
+/// At least one.
+pub(crate) fn count(text: &str) -> Result<u32, String> {
+    within(text, 1, u64::from(u32::MAX)).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Users.
+pub(crate) fn users(text: &str) -> Result<usize, String> {
+    within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Texts a request.
+pub(crate) fn batch(text: &str) -> Result<usize, String> {
+    within(text, 1, 10_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Threads.
+pub(crate) fn workers(text: &str) -> Result<usize, String> {
+    within(text, 1, 1024).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Retries a request.
+pub(crate) fn retries(text: &str) -> Result<usize, String> {
+    within(text, 0, 100).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// One stage of `--stages`.
+pub(crate) fn stage(text: &str) -> Result<Stage, String> {
+    text.parse()
+        .map_err(|cause: hedgerow::Error| cause.to_string())
+}
+
+/// `Name: value`.
+pub(crate) fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| "a header is `Name: value`".to_owned())?;
+    let name = name
+        .trim()
+        .parse()
+        .map_err(|_| "the name is no header's".to_owned())?;
+    // The value may be a key: an error does not show it.
+    let value = value
+        .trim()
+        .parse()
+        .map_err(|_| "the value is no header's".to_owned())?;
+    Ok((name, value))
+}
+
+fn within(text: &str, least: u64, most: u64) -> Result<u64, String> {
+    let range = || format!("must be a whole number between {least} and {most}");
+    let value = text.parse().map_err(|_| range())?;
+    (least..=most)
+        .contains(&value)
+        .then_some(value)
+        .ok_or_else(range)
+}
+
+fn float(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    let range = || format!("must be a number between {least} and {most}");
+    let value: f64 = text.parse().map_err(|_| range())?;
+    (least..=most)
+        .contains(&value)
+        .then_some(value)
+        .ok_or_else(range)
+}

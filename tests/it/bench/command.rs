@@ -1,0 +1,433 @@
+//! The command as people run it: exit codes, bad values, Ctrl-C.
+
+use crate::support::program::Running;
+use crate::support::{eventually, hanging_mock};
+use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+fn batchbench() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_batchbench"));
+    command.env_remove("OPENAI_API_KEY");
+    command
+}
+
+/// A file of its own for a test.
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn records(name: &str, count: usize) -> PathBuf {
+    let lines = (0..count).map(|number| format!("{{\"text\":\"text {number}\"}}\n"));
+    file(&format!("{name}.jsonl"), &lines.collect::<String>())
+}
+
+fn run(server: &MockServer, name: &str, flags: &[&str]) -> Output {
+    batchbench()
+        .arg("--jsonl")
+        .arg(records(name, 5))
+        .args(["--host", &server.url(), "--no-calibration", "--quiet"])
+        .args(flags)
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+#[test]
+fn the_old_flags_run_as_before() {
+    let server = MockServer::start().unwrap();
+    let report = file("old.json", "");
+    let output = batchbench()
+        .arg("--jsonl")
+        .arg(records("old", 5))
+        .args(["--users", "8", "--model", "m", "--host", &server.url()])
+        .args([
+            "--endpoint",
+            "/v1/chat/completions",
+            "--requests-per-user",
+            "3",
+        ])
+        .args([
+            "--api-key",
+            "sk-secret",
+            "--request-timeout-secs",
+            "60",
+            "--max-retries",
+            "2",
+        ])
+        .args([
+            "--retry-delay-ms",
+            "250",
+            "--output-tokens",
+            "9",
+            "--output-vary",
+            "3",
+        ])
+        .arg("--report-json")
+        .arg(&report)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.starts_with("VALID") || text.starts_with("NOT VALID"),
+        "{text}"
+    );
+    let stats = server.stats();
+    assert_eq!(stats.per_path.get("/v1/chat/completions"), Some(&24));
+    assert_eq!(stats.per_key.get("sk-secret"), Some(&24));
+    let json = std::fs::read_to_string(&report).unwrap();
+    assert!(!json.contains("sk-secret") && !text.contains("sk-secret"));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["requests"]["succeeded"], 24);
+    assert!(
+        json["notes"].to_string().contains("round-robin"),
+        "{}",
+        json["notes"]
+    );
+    let tokens = json["tokens"]["completion"].as_u64().unwrap();
+    assert!((24 * 6..=24 * 12).contains(&tokens), "{tokens}");
+}
+
+/// Rule 12.
+#[test]
+fn exit_codes_say_how_a_run_went() {
+    let server = MockServer::start().unwrap();
+    assert_eq!(code(&run(&server, "fine", &[])), Some(0));
+    assert_eq!(
+        code(&run(&server, "kept", &["--slo", "error_rate<1%"])),
+        Some(0)
+    );
+    let broken = run(&server, "broken", &["--slo", "latency_max<1us"]);
+    assert_eq!(code(&broken), Some(3), "{broken:?}");
+    server.inject(Rule::on("/", Fault::status(401)));
+    let none = run(&server, "none", &["--slo", "error_rate<1%"]);
+    assert_eq!(
+        code(&none),
+        Some(1),
+        "no success weighs more than a threshold: {none:?}"
+    );
+    let text = String::from_utf8(none.stdout).unwrap();
+    assert!(text.contains("http_401"), "{text}");
+}
+
+/// Rules 12 and 13: a client that did not get to run was the bottleneck, and its report says so
+/// first.
+#[cfg(unix)]
+#[test]
+fn a_client_that_was_stopped_for_a_while_says_so_in_its_first_line() {
+    let server = MockServer::start().unwrap();
+    let child = batchbench()
+        .arg("--jsonl")
+        .arg(records("strict", 5))
+        .args([
+            "--host",
+            &server.url(),
+            "--no-calibration",
+            "--quiet",
+            "--strict",
+        ])
+        .args([
+            "--rate",
+            "200",
+            "--duration",
+            "1500ms",
+            "--arrival",
+            "constant",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("it has begun", || server.stats().requests > 20);
+    signal("STOP", child.id());
+    std::thread::sleep(Duration::from_millis(500));
+    signal("CONT", child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), Some(4), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let first = text.lines().next().unwrap();
+    assert!(
+        first.starts_with("NOT VALID: the client was the bottleneck"),
+        "{text}"
+    );
+}
+
+fn signal(name: &str, process: u32) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &process.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_prints_the_report_of_what_was_done() {
+    let server = MockServer::start_with(MockConfig {
+        latency: Latency::Fixed(Duration::from_millis(20)),
+        ..MockConfig::default()
+    })
+    .unwrap();
+    let report = file("interrupted.json", "");
+    let child = batchbench()
+        .arg("--jsonl")
+        .arg(records("interrupted", 5))
+        .args([
+            "--host",
+            &server.url(),
+            "--no-calibration",
+            "--duration",
+            "10m",
+            "--users",
+            "4",
+        ])
+        .arg("--report-json")
+        .arg(&report)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("some are answered", || server.stats().answered > 10);
+    signal("INT", child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("VALID"));
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!(json["interrupted"], true);
+    let counted = |key: &str| json["requests"][key].as_u64().unwrap();
+    assert!(counted("succeeded") > 10);
+    assert_eq!(counted("planned"), counted("sent") + counted("dropped"));
+    assert!(counted("cancelled") <= 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_does_not_wait_for_a_server_that_hangs() {
+    let server = hanging_mock();
+    let child = batchbench()
+        .args([
+            "--input-tokens",
+            "5",
+            "--users",
+            "3",
+            "--host",
+            &server.url(),
+        ])
+        .args(["--no-calibration", "--quiet"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("all hang", || server.stats().in_flight == 3);
+    signal("INT", child.id());
+    let mut running = Running(child);
+    eventually("it ends", || running.0.try_wait().unwrap().is_some());
+    assert_eq!(
+        running.0.wait().unwrap().code(),
+        Some(1),
+        "nothing succeeded"
+    );
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_flag_and_its_range() {
+    let jsonl = records("values", 1);
+    let jsonl = jsonl.to_str().unwrap();
+    for (flags, parts) in [
+        (
+            &["--users", "0"][..],
+            &["--users", "'0'", "between 1 and 1000000"][..],
+        ),
+        (&["--requests-per-user", "0"], &["--requests-per-user", "0"]),
+        (&["--rate", "0"], &["--rate", "'0'", "between"]),
+        (
+            &["--arrival", "sometimes"],
+            &["--arrival", "sometimes", "poisson"],
+        ),
+        (
+            &["--stages", "10:30s,x"],
+            &["--stages", "'x'", "LEVEL:SPAN"],
+        ),
+        (
+            &["--duration", "soon"],
+            &["--duration", "soon", "ms, s, m or h"],
+        ),
+        (&["--kind", "poem"], &["--kind", "poem", "embeddings"]),
+        (
+            &["--request-timeout-secs", "0"],
+            &["--request-timeout-secs", "between 0.1 and 3600"],
+        ),
+        (
+            &["--max-retries", "101"],
+            &["--max-retries", "between 0 and 100"],
+        ),
+        (
+            &["--retry-delay-ms", "50000"],
+            &["--retry-delay-ms", "between 0 and 45000"],
+        ),
+        (&["--slo", "speed<1"], &["--slo", "speed"]),
+        (&["--header", "nonsense"], &["--header", "Name: value"]),
+        (&["--output-vary", "3"], &["--output-tokens"]),
+        (&["--users", "3", "--rate", "5"], &["--users", "--rate"]),
+        (&["--input-tokens", "5"], &["--input-tokens", "--jsonl"]),
+        (&["--requests", "5"], &["--requests", "--rate"]),
+        (&["--host", "http://u:p@h"], &["password"]),
+        (
+            &["--report-json", "/nowhere/x.json"],
+            &["--report-json", "/nowhere/x.json"],
+        ),
+        (
+            &["--warmup", "5s", "--duration", "1s", "--drain", "9999h"],
+            &["--drain"],
+        ),
+    ] {
+        let output = batchbench()
+            .args(["--jsonl", jsonl])
+            .args(flags)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{flags:?}: {part} is missing: {said}");
+        }
+    }
+    let neither = batchbench().args(["--users", "1"]).output().unwrap();
+    assert_eq!(code(&neither), Some(2));
+}
+
+#[test]
+fn a_hostile_file_of_records_is_refused_by_its_line() {
+    for (name, text, said) in [
+        ("cut", "{\"text\":\"a\"}\n{\"text\":\"b", "line 2"),
+        ("other", "{\"text\":\"a\"}\n[1]\n", "line 2"),
+        ("typed", "{\"text\":7}", "line 1"),
+        ("binary", "\u{0}\u{1}\u{2}", "line 1"),
+        ("empty", "", "no record"),
+        ("deep", &"[".repeat(100_000), "line 1"),
+        ("kind", "{\"query\":\"q\",\"texts\":[]}", "record 1"),
+    ] {
+        let path = file(&format!("hostile-{name}"), text);
+        let output = batchbench().arg("--jsonl").arg(&path).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {error}");
+        assert!(error.contains(said), "{name}: {error}");
+    }
+    let output = batchbench()
+        .args(["--jsonl", "/nowhere.jsonl"])
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(2));
+}
+
+#[test]
+fn a_host_that_is_not_there_ends_in_code_1() {
+    let output = batchbench()
+        .args([
+            "--input-tokens",
+            "5",
+            "--users",
+            "2",
+            "--no-calibration",
+            "--quiet",
+        ])
+        .args(["--host", "http://127.0.0.1:9", "--max-retries", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(1), "{output:?}");
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("connect")
+    );
+}
+
+#[test]
+fn a_search_finds_the_rate_that_a_service_holds() {
+    let server = MockServer::start().unwrap();
+    // More than four at once are refused; each takes 20 ms: about 200 requests a second.
+    server.inject(Rule::on("/", Fault::status(400)).above_in_flight(4));
+    server.inject(Rule::on("/", Fault::Delay(Duration::from_millis(20))));
+    let output = batchbench()
+        .args([
+            "search",
+            "--input-tokens",
+            "5",
+            "--host",
+            &server.url(),
+            "--no-calibration",
+        ])
+        .args([
+            "--slo",
+            "error_rate<0.1%",
+            "--trial",
+            "300ms",
+            "--from-rate",
+            "20",
+        ])
+        .args([
+            "--arrival",
+            "constant",
+            "--precision",
+            "0.5",
+            "--repeats",
+            "1",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    let rate: f64 = text.split(' ').next().unwrap().parse().unwrap();
+    assert!((40.0..=260.0).contains(&rate), "{text}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("does not hold") && told.contains("again"),
+        "{told}"
+    );
+}
+
+#[test]
+fn reports_are_compared_and_merged() {
+    let server = MockServer::start().unwrap();
+    let reports = ["one", "two"].map(|name| {
+        let path = file(&format!("{name}.json"), "");
+        let shown = path.to_str().unwrap().to_owned();
+        let output = run(
+            &server,
+            name,
+            &["--report-json", &shown, "--requests-per-user", "20"],
+        );
+        assert_eq!(code(&output), Some(0), "{output:?}");
+        shown
+    });
+    let merged = file("merged.json", "");
+    let output = batchbench()
+        .arg("merge")
+        .args(&reports)
+        .arg("--report-json")
+        .arg(&merged)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&merged).unwrap()).unwrap();
+    assert_eq!(json["requests"]["succeeded"], 200);
+    let same = batchbench()
+        .arg("compare")
+        .args([&reports[0], &reports[0]])
+        .output()
+        .unwrap();
+    assert_eq!(code(&same), Some(0), "{same:?}");
+    let broken = file("broken.json", "{}");
+    let output = batchbench()
+        .arg("compare")
+        .arg(&reports[0])
+        .arg(&broken)
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(2), "{output:?}");
+}
