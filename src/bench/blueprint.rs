@@ -2,6 +2,7 @@
 
 use super::bodies::Recipe;
 use super::config::{BenchmarkConfig, Content, Open};
+use super::limits;
 use super::load::{Levels, Schedule, Stage};
 use super::measured::Expected;
 use super::prompts::{CountTokens, Estimate};
@@ -69,6 +70,14 @@ impl Load {
         }
     }
 
+    /// The most requests under way at once.
+    fn most_in_flight(&self) -> u64 {
+        match self {
+            Self::Closed(closed) => closed.users.into(),
+            Self::Open(arrivals) => (arrivals.max_in_flight as u64).min(arrivals.most),
+        }
+    }
+
     /// Whether the level changes while the run lasts.
     pub(super) fn changes(&self) -> bool {
         matches!(self, Self::Closed(closed) if closed.levels.is_some())
@@ -104,6 +113,13 @@ impl Blueprint {
                 "{} users share {} records, round-robin",
                 closed.users,
                 workload.len()
+            ));
+        }
+        let most = limits::connections();
+        if load.most_in_flight() > most {
+            notes.push(format!(
+                "the process may have {most} connections at once, and the load may ask for more \
+                 (ulimit -n)"
             ));
         }
         let drain = config.drain.unwrap_or(config.request_timeout);

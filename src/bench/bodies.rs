@@ -241,7 +241,9 @@ mod tests {
             query: "q".into(),
             texts: vec!["t".into()],
         };
-        let bodies = recipe(Kind::Rerank, 8).bodies(&[ranking.clone()]).unwrap();
+        let bodies = recipe(Kind::Rerank, 8)
+            .bodies(std::slice::from_ref(&ranking))
+            .unwrap();
         assert_eq!(
             bodies,
             [json!({"model": "m", "query": "q", "texts": ["t"]})]

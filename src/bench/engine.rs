@@ -17,7 +17,7 @@ use super::users::Users;
 use crate::actor::{Placement, ReplyPort, System};
 use crate::error::{Error, Kind, Result};
 use actix::{Actor, Recipient};
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
@@ -29,8 +29,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// What was cut has ended within this, or never will.
 const LONGEST_END: Duration = Duration::from_secs(10);
-/// Users of one actor. Fewer a actor cost more messages; see `benches`.
-const USERS_AN_ACTOR: u32 = 4096;
 
 /// Carries out a run. Dropping the future ends the run.
 ///
@@ -121,7 +119,7 @@ struct Run {
 /// Where the run's actors are reached.
 #[derive(Clone)]
 struct Ports {
-    makers: Vec<Recipient<Conduct>>,
+    maker: Recipient<Conduct>,
     peek: Recipient<Peek>,
     take: Recipient<Take>,
 }
@@ -139,7 +137,7 @@ impl Run {
             .placement(Placement::Threads(blueprint.workers))
             .start()?;
         let (ports, told) = bounded(1);
-        let (done, dones) = unbounded();
+        let (done, dones) = bounded(1);
         let recorder = Recorder {
             recording: Recording::new(config.slos.clone()),
         };
@@ -147,18 +145,10 @@ impl Run {
         let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
         system.beside_the_dispatcher(move |submit, cancel| {
             let recorder = recorder.start();
-            let launcher = || {
-                let record: Recipient<Record> = recorder.clone().recipient();
-                Launcher::new(
-                    (submit.clone(), cancel.clone()),
-                    record,
-                    Arc::clone(&workload),
-                    settings.clone(),
-                    warmup,
-                )
-            };
+            let record: Recipient<Record> = recorder.clone().recipient();
+            let launcher = Launcher::new((submit, cancel), record, workload, settings, warmup);
             let wired = Ports {
-                makers: makers(&load, launcher, &done),
+                maker: maker(&load, launcher, done),
                 peek: recorder.clone().recipient(),
                 take: recorder.recipient(),
             };
@@ -180,14 +170,11 @@ impl Run {
     }
 
     fn tell(&self, conduct: Conduct) {
-        for maker in &self.ports.makers {
-            maker.do_send(conduct);
-        }
+        self.ports.maker.do_send(conduct);
     }
 
     /// Looks after the run until it has ended.
     fn conduct(&self, config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Ended {
-        let mut makers = self.ports.makers.len();
         let mut ended = Ended {
             duration: Duration::ZERO,
             planned: 0,
@@ -195,14 +182,22 @@ impl Run {
         };
         let mut cut_at: Option<Instant> = None;
         let mut tell_at = self.began + TELL_EVERY;
-        while makers > 0 {
+        let nobody = never();
+        loop {
+            let asked = if ended.interrupted {
+                &nobody
+            } else {
+                config.stop.asked()
+            };
             select! {
                 recv(self.done) -> done => {
-                    makers -= 1;
-                    ended.planned += done.map_or(0, |done| done.planned);
-                    continue;
+                    ended.planned = done.map_or(0, |done| done.planned);
+                    break;
                 }
-                recv(config.stop.asked()) -> _ => ended.interrupted = true,
+                recv(asked) -> _ => {
+                    config.stop.put_back();
+                    ended.interrupted = true;
+                }
                 default(LOOK_EVERY) => {}
             }
             ended.interrupted |= is_abandoned();
@@ -253,24 +248,13 @@ impl Run {
     }
 }
 
-/// Starts the actors that make the load.
-fn makers(
-    load: &Load,
-    launcher: impl Fn() -> Launcher,
-    done: &Sender<Done>,
-) -> Vec<Recipient<Conduct>> {
+/// Starts the actor that makes the load.
+fn maker(load: &Load, launcher: Launcher, done: Sender<Done>) -> Recipient<Conduct> {
     match load {
         Load::Open(plan) => {
-            let arrivals = Arrivals::new(launcher(), plan.clone(), done.clone());
-            vec![arrivals.start().recipient()]
+            let arrivals = Arrivals::new(launcher, plan.clone(), done);
+            arrivals.start().recipient()
         }
-        Load::Closed(plan) => (0..plan.users)
-            .step_by(USERS_AN_ACTOR as usize)
-            .map(|first| {
-                let range = first..plan.users.min(first + USERS_AN_ACTOR);
-                let users = Users::new(launcher(), plan.clone(), range, done.clone());
-                users.start().recipient()
-            })
-            .collect(),
+        Load::Closed(plan) => Users::new(launcher, plan.clone(), done).start().recipient(),
     }
 }

@@ -71,6 +71,8 @@ mod null_server;
 
 mod cpu;
 
+mod limits;
+
 // Many runs.
 mod search;
 
@@ -125,6 +127,7 @@ pub use facts::ClientCost;
 pub use histogram::TimeHistogram;
 pub use interval::IntervalHistogram;
 pub use library::{BenchmarkReport, run_benchmark};
+pub use limits::raise_open_files;
 pub use load::{Arrival, Stage, parse_span};
 pub(crate) use measured::Measured;
 pub use merge::merge;

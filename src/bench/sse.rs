@@ -211,7 +211,7 @@ mod tests {
             words in prop::collection::vec("[a-z]{0,12}", 1..12),
             cuts in prop::collection::vec(0usize..200, 0..12),
         ) {
-            let body: String = words.iter().map(|word| format!("data: {word}\r\n\r\n")).collect();
+            let body = words.iter().fold(String::new(), |body, word| body + "data: " + word + "\r\n\r\n");
             let mut ends: Vec<usize> = cuts.into_iter().filter(|cut| *cut < body.len()).collect();
             ends.push(body.len());
             ends.sort_unstable();

@@ -8,8 +8,8 @@ use std::fmt;
 pub struct Stopper(Sender<()>);
 
 impl Stopper {
-    /// Ends the run: requests that are under way are cut, and the report is of what was done. Does
-    /// nothing after the run.
+    /// Ends the run: requests that are under way are cut, and the report is of what was done. Runs of
+    /// the same configuration that begin later end at once.
     pub fn stop(&self) {
         // It may have been asked for already.
         let _ = self.0.try_send(());
@@ -41,8 +41,14 @@ impl Stop {
         Stopper(self.sender.clone())
     }
 
-    /// Gives something when the run is to end.
+    /// Gives something when the run is to end. Whoever takes it puts it [`back`](Self::put_back), for
+    /// the runs that follow.
     pub(super) fn asked(&self) -> &Receiver<()> {
         &self.asked
+    }
+
+    pub(super) fn put_back(&self) {
+        // It was asked for once more.
+        let _ = self.sender.try_send(());
     }
 }

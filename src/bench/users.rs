@@ -1,20 +1,19 @@
 //! Users: the closed loop. Each has one request under way, and sends the next when it has ended.
 //!
-//! One actor holds many users: what ends in one turn is then recorded by one message, where an
-//! actor a user would send one each.
+//! One actor holds them all: what ends in one turn is recorded by one message, where an actor a user
+//! would send one each. Measured with 256 users and small posts, an actor a user costs 4 % more CPU a
+//! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user.
 
 use super::blueprint::Closed;
 use super::launch::{Answered, Conduct, Done, Launcher, Start};
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
 use crossbeam_channel::Sender;
-use std::ops::Range;
 use std::time::Duration;
 
-/// Users, from one number to another.
+/// All users of a run.
 pub(super) struct Users {
     launcher: Launcher,
     plan: Closed,
-    range: Range<u32>,
     /// How many requests each has started, and whether one is under way.
     states: Vec<State>,
     reply: Option<Recipient<Answered>>,
@@ -31,17 +30,11 @@ struct State {
 }
 
 impl Users {
-    pub(super) fn new(
-        launcher: Launcher,
-        plan: Closed,
-        range: Range<u32>,
-        done: Sender<Done>,
-    ) -> Self {
+    pub(super) fn new(launcher: Launcher, plan: Closed, done: Sender<Done>) -> Self {
         Self {
             launcher,
-            states: vec![State::default(); range.len()],
+            states: vec![State::default(); plan.users as usize],
             plan,
-            range,
             reply: None,
             done: Some(done),
             ending: false,
@@ -51,7 +44,7 @@ impl Users {
 
     /// Lets a user who has nothing under way start a request, if it may.
     fn start(&mut self, user: u32, now: Duration) {
-        let state = &mut self.states[(user - self.range.start) as usize];
+        let state = &mut self.states[user as usize];
         if state.busy || self.ending || !self.plan.lets(user, state.started, now) {
             return;
         }
@@ -69,7 +62,7 @@ impl Users {
 
     fn start_all(&mut self) {
         let now = self.launcher.now();
-        for user in self.range.clone() {
+        for user in 0..self.plan.users {
             self.start(user, now);
         }
     }
@@ -138,7 +131,7 @@ impl Handler<Answered> for Users {
     fn handle(&mut self, answered: Answered, context: &mut Self::Context) {
         let user = answered.start.user;
         if self.launcher.answered(answered) {
-            self.states[(user - self.range.start) as usize].busy = false;
+            self.states[user as usize].busy = false;
             let now = self.launcher.now();
             self.start(user, now);
         }

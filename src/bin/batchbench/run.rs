@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::exports::Exports;
 use crate::flags::Run;
-use hedgerow::bench::{Display, Report, run_blocking};
+use hedgerow::bench::{Display, Report, raise_open_files, run_blocking};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use std::process::ExitCode;
 pub(crate) fn run(flags: &Run) -> Result<ExitCode, Failure> {
     let mut config = flags.config()?;
     flags.output.exports.check()?;
+    raise_open_files();
     stop_on_interrupt(config.stopper())?;
     let display = Display::new(flags.output.quiet);
     if display.is_on() {

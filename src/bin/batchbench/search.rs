@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::flags::Run;
 use crate::values;
-use hedgerow::bench::{SearchSettings, search as run_search};
+use hedgerow::bench::{SearchSettings, raise_open_files, search as run_search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage("search needs a threshold: --slo".to_owned()));
     }
     let config = flags.run.config()?;
+    raise_open_files();
     crate::run::stop_on_interrupt(config.stopper())?;
     let settings = SearchSettings {
         from: flags.from_rate,

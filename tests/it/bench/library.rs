@@ -71,7 +71,7 @@ async fn failures_are_told_with_their_user_and_no_key_is_shown() {
 #[tokio::test]
 async fn a_run_that_nobody_awaits_ends() {
     let server = MockServer::start().unwrap();
-    let duration = Duration::from_secs(600);
+    let duration = Duration::from_mins(10);
     let run = run_benchmark(config(&server, RunMode::LongRunning { duration }).unwrap());
     let given_up = tokio::time::timeout(Duration::from_millis(300), run).await;
     assert!(given_up.is_err());
