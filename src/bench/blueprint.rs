@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::operation::Endpoint;
 use crate::policy::hedge::HedgeDelay;
 use crate::policy::split::Limits;
-use crate::transport::Head;
+use crate::transport::{Head, HttpVersion};
 use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -384,6 +384,12 @@ fn describe(config: &BenchmarkConfig, load: &Load, workload: &Workload, workers:
         "request_timeout_s": seconds(config.request_timeout),
         "max_retries": config.max_retries,
         "retry_delay_ms": seconds(config.retry_delay) * 1e3,
+        "http_version": match config.http.version {
+            HttpVersion::Http1 => 1,
+            HttpVersion::Http2 => 2,
+        },
+        // Its host and port alone: a URL may hold a password.
+        "proxy": format!("{:?}", config.http.proxy),
         "hedge_delay_s": config.hedge_delay.and_then(|delay| match delay {
             HedgeDelay::Fixed(delay) => Some(seconds(delay)),
             HedgeDelay::Quantile(_) => None,

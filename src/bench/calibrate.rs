@@ -8,6 +8,7 @@ use super::engine;
 use super::null_server::NullServer;
 use super::run_mode::RunMode;
 use crate::error::Result;
+use crate::transport::{HttpSettings, Proxy};
 use std::time::Duration;
 
 /// Long enough for a figure, short enough not to be minded.
@@ -40,6 +41,10 @@ pub(super) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>> {
     calibration.progress = None;
     calibration.calibrate = false;
     calibration.hedge_delay = None;
+    calibration.http = HttpSettings {
+        proxy: Proxy::Direct,
+        ..HttpSettings::default()
+    };
     let report = engine::measure(&calibration)?;
     let rate = report.rates.requests_per_s;
     Ok(Some(rate).filter(|rate| *rate > 0.0))

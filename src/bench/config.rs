@@ -10,6 +10,7 @@ use super::stop::{Stop, Stopper};
 use crate::config::ApiKey;
 use crate::error::{Error, Result};
 use crate::policy::hedge::HedgeDelay;
+use crate::transport::HttpSettings;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::fmt;
@@ -49,6 +50,7 @@ pub struct BenchmarkConfig {
     pub(super) retry_delay: Duration,
     pub(super) headers: HeaderMap,
     pub(super) hedge_delay: Option<HedgeDelay>,
+    pub(super) http: HttpSettings,
     pub(super) open: Option<Open>,
     pub(super) user_stages: Vec<Stage>,
     pub(super) warmup: Duration,
@@ -120,6 +122,7 @@ impl BenchmarkConfig {
             retry_delay: Duration::from_millis(250),
             headers: HeaderMap::new(),
             hedge_delay: None,
+            http: HttpSettings::default(),
             open: None,
             user_stages: Vec::new(),
             warmup: Duration::ZERO,
@@ -244,6 +247,14 @@ impl BenchmarkConfig {
     #[must_use]
     pub fn with_hedge_delay(mut self, delay: Duration) -> Self {
         self.hedge_delay = Some(HedgeDelay::Fixed(delay));
+        self
+    }
+
+    /// How connections are made: version of HTTP, proxy, TLS. Default: HTTP/1.1, and the proxy of
+    /// the environment.
+    #[must_use]
+    pub fn with_http(mut self, settings: HttpSettings) -> Self {
+        self.http = settings;
         self
     }
 

@@ -135,6 +135,7 @@ impl Run {
     fn start(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Self> {
         let system = System::builder()
             .placement(Placement::Threads(blueprint.workers))
+            .http(config.http.clone())
             .start()?;
         let (ports, told) = bounded(1);
         let (done, dones) = bounded(1);

@@ -7,6 +7,7 @@ use clap::Args;
 use hedgerow::bench::{
     Arrival, BenchmarkConfig, Kind, Lengths, Record, RunMode, Slo, Stage, Synthetic, read_jsonl,
 };
+use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +56,13 @@ pub(crate) struct Service {
     /// Sends a second attempt of a request that has not ended after so long, such as 300ms.
     #[arg(long, value_name = "SPAN", value_parser = values::some_span)]
     hedge_delay: Option<Duration>,
+    /// Speaks HTTP/2: over TLS where the server agrees, in clear text by prior knowledge.
+    #[arg(long)]
+    http2: bool,
+    /// The proxy, `http://[user:password@]host:port`; `none` for none. Default: as `HTTP_PROXY`,
+    /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
 }
 
 /// What is sent.
@@ -222,6 +230,7 @@ impl Run {
         if let Some(delay) = service.hedge_delay {
             config = config.with_hedge_delay(delay);
         }
+        config = config.with_http(service.http()?);
         Ok(config)
     }
 }
@@ -337,5 +346,28 @@ impl Load {
             config = config.with_workers(workers);
         }
         Ok(config)
+    }
+}
+
+impl Service {
+    /// How connections are made. A proxy's URL is checked here and not as a flag's value, which an
+    /// error would show: it may hold a password.
+    fn http(&self) -> Result<HttpSettings, Failure> {
+        let version = if self.http2 {
+            HttpVersion::Http2
+        } else {
+            HttpVersion::Http1
+        };
+        let proxy = match self.proxy.as_deref() {
+            None => Proxy::Environment,
+            Some("none") => Proxy::Direct,
+            Some(url) => Proxy::At(url.to_owned()),
+        };
+        proxy.validate()?;
+        Ok(HttpSettings {
+            version,
+            proxy,
+            ..HttpSettings::default()
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! The command as people run it: exit codes, bad values, Ctrl-C.
 
+use crate::support::h2_server::H2Server;
 use crate::support::program::Running;
 use crate::support::{eventually, hanging_mock};
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
@@ -430,4 +431,33 @@ fn reports_are_compared_and_merged() {
         .output()
         .unwrap();
     assert_eq!(code(&output), Some(2), "{output:?}");
+}
+
+#[test]
+fn http2_and_a_proxy_can_be_asked_for() {
+    let server = H2Server::honest();
+    let run = |flags: &[&str]| {
+        batchbench()
+            .arg("--jsonl")
+            .arg(records("http2", 5))
+            .args(["--kind", "embeddings", "--no-calibration", "--quiet"])
+            .args(["--requests-per-user", "4"])
+            .args(flags)
+            .output()
+            .unwrap()
+    };
+    let output = run(&["--host", &server.url(), "--http2"]);
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    assert_eq!(server.requests(), 20);
+
+    // The mock stands where a proxy does; it is asked for the whole URL, which it does not know.
+    let proxy = MockServer::start().unwrap();
+    let output = run(&["--host", "http://nowhere.test", "--proxy", &proxy.url()]);
+    assert_eq!(code(&output), Some(1), "{output:?}");
+    assert!(proxy.stats().requests >= 20);
+
+    let output = run(&["--host", "http://h", "--proxy", "socks5://u:secret@h"]);
+    assert_eq!(code(&output), Some(2), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("proxy") && !said.contains("secret"), "{said}");
 }
