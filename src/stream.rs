@@ -124,6 +124,9 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
                         self.send();
                     }
                     self.filling.push(input);
+                    if self.cutter.cuts_after() {
+                        self.send();
+                    }
                 }
                 Poll::Ready(None) => {
                     self.inputs = None;

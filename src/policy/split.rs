@@ -118,6 +118,16 @@ impl Cutter {
         self.chars += more;
         cuts
     }
+
+    /// Whether a request ends after the input that was just taken, whatever comes next: it is not
+    /// to wait for that.
+    pub(crate) fn cuts_after(&mut self) -> bool {
+        let full = self.inputs == self.limits.batch_size;
+        if full {
+            (self.inputs, self.chars) = (0, 0);
+        }
+        full
+    }
 }
 
 /// Operations are limited to `u32::MAX` inputs when they are checked.

@@ -215,3 +215,12 @@ fn a_call_is_cancelled_by_its_handle() {
     eventually_closed(&server);
     assert!(block_on(pending).unwrap_err().is_cancelled());
 }
+
+#[test]
+fn a_full_batch_does_not_wait_for_the_next_input() {
+    let (_server, client) = mock_and_client();
+    let inputs = futures_util::stream::iter(texts(8)).chain(futures_util::stream::pending());
+    let mut batches = client.as_async().embed_stream(inputs, in_batches(8, 4));
+    let batch = block_on(batches.next()).expect("a batch").unwrap();
+    assert_eq!(batch.inputs, 0..8);
+}
