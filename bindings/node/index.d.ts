@@ -135,17 +135,25 @@ export declare class CancellationToken {
 }
 
 /**
- * A connection pool that several clients share. Clients that are given none share one of the
- * process's own.
+ * A connection pool that several clients share, with threads of its own. It starts nothing before a
+ * call is made with it. Clients that are given none share one of the process's own, unless they have
+ * an HTTP version or a proxy of their own.
+ *
+ * @example
+ * const wrapper = new HttpClientWrapper(2, 'http://user:password@proxy.example.com:3128');
+ * const client = new PerformanceClient('https://inference.example.com', { clientWrapper: wrapper });
  */
 export declare class HttpClientWrapper {
   /**
-   * @param httpVersion 1. HTTP/2 comes with a later release.
-   * @param proxy Proxies come with a later release.
-   * @throws {ArgumentError} for anything else.
+   * @param httpVersion 1 (default) or 2. With 2, many requests share a connection: over TLS where the
+   * server agrees (else HTTP/1.1), in clear text by prior knowledge.
+   * @param proxy `http://[user:password@]host:port`, or `https` where the proxy itself speaks TLS.
+   * Default: that of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment.
+   * Neither an error nor `console.log` shows it.
+   * @throws {ArgumentError} for any other value; also where the environment's proxy is no URL.
    */
   constructor(httpVersion?: Optional<number>, proxy?: Optional<string>);
-  get httpVersion(): 1;
+  get httpVersion(): 1 | 2;
 }
 
 /** Comes with a later release; now it throws an {@link ArgumentError}. */
@@ -242,9 +250,12 @@ export declare class PerformanceClient {
   /**
    * @param baseUrl Where the service is: `http` or `https`, without a query.
    * @param apiKey Default: `BASETEN_API_KEY`, then `OPENAI_API_KEY` of the environment.
-   * @param httpVersion 1. HTTP/2 comes with a later release.
-   * @param clientWrapper The connections to use. Default: the process's own.
-   * @param proxy Proxies come with a later release.
+   * @param httpVersion 1 (default) or 2, as {@link HttpClientWrapper} takes it.
+   * @param clientWrapper The connections to use; their HTTP version and proxy come before those given
+   * here. Default: the process's own; those of the client alone where its version is 2 or it has a
+   * proxy.
+   * @param proxy The URL of a proxy, as {@link HttpClientWrapper} takes it. Default: that of the
+   * environment.
    * @param endpointPool Pools of endpoints come with a later release.
    * @throws {ArgumentError}
    */

@@ -20,14 +20,32 @@ const {
 /** A connection pool that several clients share. It starts nothing before a call is made with it. */
 class HttpClientWrapper {
   #pool;
+  #httpVersion = 1;
+  #hasProxy = false;
 
   constructor(httpVersion, proxy) {
-    checkTransport(httpVersion, proxy);
-    this.#pool = httpVersion === OF_THE_PROCESS ? native.Pool.shared() : new native.Pool();
+    if (httpVersion === OF_THE_PROCESS) {
+      this.#pool = native.Pool.shared();
+      return;
+    }
+    this.#httpVersion = versionOf(httpVersion);
+    const url = proxy === undefined || proxy === null ? undefined : text('proxy', proxy);
+    this.#hasProxy = url !== undefined;
+    this.#pool = checked(() => new native.Pool(this.#httpVersion === 2, url));
   }
 
   get httpVersion() {
-    return 1;
+    return this.#httpVersion;
+  }
+
+  /** Not the proxy itself, whose URL may hold a password. */
+  toJSON() {
+    const httpVersion = this.#httpVersion;
+    return this.#hasProxy ? { httpVersion, proxy: '***' } : { httpVersion };
+  }
+
+  [inspect.custom](_depth, options) {
+    return `HttpClientWrapper ${inspect(this.toJSON(), options)}`;
   }
 
   static pool(wrapper) {
@@ -41,24 +59,24 @@ delete HttpClientWrapper.pool;
 
 let shared;
 
-/** The wrapper that clients share which are given none. */
-function sharedWrapper() {
+/** The wrapper of a client that is given none: the process's own, unless it has settings of its own. */
+function wrapperFor(httpVersion, proxy) {
+  if ((httpVersion ?? 1) !== 1 || (proxy !== undefined && proxy !== null)) {
+    return new HttpClientWrapper(httpVersion, proxy);
+  }
   shared ??= new HttpClientWrapper(OF_THE_PROCESS);
   return shared;
 }
 
-function checkTransport(httpVersion, proxy) {
-  const given = httpVersion ?? 1;
-  if (given !== 1 && given !== OF_THE_PROCESS) {
-    const shown = typeof given === 'number' ? given : kindOf(given);
-    const later = given === 2 ? ': HTTP/2 comes with a later release' : '';
-    throw new ArgumentError(`http_version must be 1 (got ${shown})${later}`);
+function versionOf(given) {
+  const version = given ?? 1;
+  if (typeof version !== 'number') {
+    throw wrongType('http_version', '1 or 2', version);
   }
-  if (proxy !== undefined && proxy !== null) {
-    // It is not shown: some put a password there.
-    const text = 'proxy must be left out (got one): proxies come with a later release';
-    throw new ArgumentError(text);
+  if (version !== 1 && version !== 2) {
+    throw new ArgumentError(`http_version must be 1 or 2 (got ${version})`);
   }
+  return version;
 }
 
 /** Comes with a later release. */
@@ -98,11 +116,12 @@ class PerformanceClient {
     if (this.#apiKey !== undefined && typeof this.#apiKey !== 'string') {
       throw wrongType('api_key', 'a string', this.#apiKey);
     }
-    checkTransport(httpVersion, proxy);
     if (endpointPool !== undefined && endpointPool !== null) {
       refuseEndpoints(kindOf(endpointPool));
     }
-    this.#wrapper = clientWrapper ?? sharedWrapper();
+    // A wrapper comes first; what stands beside it is checked as well.
+    const own = wrapperFor(httpVersion, proxy);
+    this.#wrapper = clientWrapper ?? own;
     if (!(this.#wrapper instanceof HttpClientWrapper)) {
       throw wrongType('client_wrapper', 'an HttpClientWrapper', clientWrapper);
     }

@@ -76,12 +76,15 @@ function hidden(object, name, value) {
   Object.defineProperty(object, name, { value, writable: true, configurable: true });
 }
 
-/** The argument that a text of the core's is about, as JavaScript spells it. */
+/** The argument that a text of the core's is about, as JavaScript spells it; or the variable. */
 function fieldOf(message) {
   if (message.startsWith('Invalid HTTP method')) {
     return 'method';
   }
   const first = /^\w+/.exec(message)?.[0] ?? '';
+  if (/_proxy$/i.test(first)) {
+    return first; // a variable of the environment
+  }
   const name = message.includes('list cannot be empty') ? first.toLowerCase() : first;
   return name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 }

@@ -9,8 +9,8 @@ use crate::stream::BatchStream;
 use crate::texts::{Payloads, Texts};
 use crate::token::Token;
 use hedgerow::{
-    ApiKey, BatchPost, Classify, Embed, EncodingFormat, Method, Preference, Rerank,
-    TruncationDirection, internals,
+    BatchPost, Classify, ClientBuilder, Embed, EncodingFormat, Method, Preference, Rerank,
+    TruncationDirection,
 };
 use napi::Result;
 use napi::bindgen_prelude::{ClassInstance, Env};
@@ -70,16 +70,15 @@ pub(crate) struct Posting {
 impl Client {
     #[napi(constructor)]
     pub fn new(base_url: String, api_key: Option<String>, pool: &Pool) -> Result<Self> {
-        internals::check_base_url(&base_url).map_err(|error| refused(&error))?;
-        if let Some(key) = &api_key {
-            ApiKey::new(key).map_err(|error| refused(&error))?;
-        }
-        Ok(Self {
+        let client = Self {
             base_url,
             api_key,
             pool: pool.clone(),
             core: Mutex::new(None),
-        })
+        };
+        let checked = client.builder().validate();
+        checked.map_err(|error| refused(&error))?;
+        Ok(client)
     }
 
     #[napi]
@@ -161,22 +160,27 @@ impl Client {
     #[napi]
     pub fn stream(&self, way: Way<'_>, asked: Embedding, in_order: bool) -> Result<BatchStream> {
         let (preference, _, bridge) = way.prepare()?;
-        internals::check_preference(&preference).map_err(|error| refused(&error))?;
+        preference.validate().map_err(|error| refused(&error))?;
         let call = asked.call().preference(preference);
         Ok(BatchStream::new(&bridge, &self.core()?, call, in_order))
     }
 }
 
 impl Client {
+    fn builder(&self) -> ClientBuilder {
+        let builder = hedgerow::Client::builder(&self.base_url);
+        match &self.api_key {
+            Some(key) => builder.api_key(key),
+            None => builder,
+        }
+    }
+
     fn core(&self) -> Result<hedgerow::Client> {
         let mut core = self.core.lock();
         if let Some(core) = &*core {
             return Ok(core.clone());
         }
-        let mut builder = hedgerow::Client::builder(&self.base_url).system(self.pool.system()?);
-        if let Some(key) = &self.api_key {
-            builder = builder.api_key(key);
-        }
+        let builder = self.builder().system(self.pool.system()?);
         let made = builder.build().map_err(|error| refused(&error))?;
         *core = Some(made.clone());
         Ok(made)

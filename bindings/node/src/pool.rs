@@ -2,45 +2,65 @@
 
 use crate::failure::refused;
 use hedgerow::System;
+use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use napi::Result;
 use napi_derive::napi;
 use parking_lot::Mutex;
 use std::sync::{Arc, LazyLock};
 
-/// A system, once it has started.
-type Started = Arc<Mutex<Option<System>>>;
-
 /// Shared by all clients of the process that are given no pool, whatever their thread.
-static DEFAULT: LazyLock<Started> = LazyLock::new(Started::default);
+static DEFAULT: LazyLock<Pool> = LazyLock::new(|| Pool::with(HttpSettings::default()));
 
 /// A connection pool.
 #[napi]
 #[derive(Clone)]
-pub(crate) struct Pool(Started);
+pub(crate) struct Pool {
+    http: Arc<HttpSettings>,
+    /// The system, once it has started.
+    started: Arc<Mutex<Option<System>>>,
+}
 
 #[napi]
 impl Pool {
-    /// A pool of its own.
+    /// A pool of its own. Without a proxy, that of the environment is used.
     #[napi(constructor)]
-    pub fn new() -> Self {
-        Self(Started::default())
+    pub fn new(http2: bool, proxy: Option<String>) -> Result<Self> {
+        let http = HttpSettings {
+            version: if http2 {
+                HttpVersion::Http2
+            } else {
+                HttpVersion::Http1
+            },
+            proxy: proxy.map_or(Proxy::Environment, Proxy::At),
+            ..HttpSettings::default()
+        };
+        http.proxy.validate().map_err(|error| refused(&error))?;
+        Ok(Self::with(http))
     }
 
     /// The process's own.
     #[napi(factory)]
     pub fn shared() -> Self {
-        Self(Arc::clone(&DEFAULT))
+        DEFAULT.clone()
     }
 }
 
 impl Pool {
+    fn with(http: HttpSettings) -> Self {
+        Self {
+            http: Arc::new(http),
+            started: Arc::default(),
+        }
+    }
+
     /// The system, which is started if need be.
     pub(crate) fn system(&self) -> Result<System> {
-        let mut started = self.0.lock();
+        let mut started = self.started.lock();
         if let Some(system) = &*started {
             return Ok(system.clone());
         }
-        let system = System::builder().start().map_err(|error| refused(&error))?;
+        let builder = System::builder().http((*self.http).clone());
+        let system = builder.start().map_err(|error| refused(&error))?;
         *started = Some(system.clone());
         Ok(system)
     }

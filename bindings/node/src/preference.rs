@@ -3,7 +3,7 @@
 
 use crate::failure::refused;
 use crate::token::Token;
-use hedgerow::{ApiKey, HedgeDelay, OnError, Preference, internals};
+use hedgerow::{ApiKey, HedgeDelay, OnError, Preference};
 use napi::bindgen_prelude::ClassInstance;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
@@ -79,7 +79,7 @@ impl Settings {
 #[napi]
 pub fn check_settings(settings: Settings) -> Result<()> {
     let preference = settings.into_preference(None)?;
-    internals::check_preference(&preference).map_err(|error| refused(&error))
+    preference.validate().map_err(|error| refused(&error))
 }
 
 fn put<T>(field: &mut T, given: Option<T>) {

@@ -74,15 +74,45 @@ test('nothing_shows_a_key', async () => {
   const wrong = await failure(own.embed(['a'], 'm', { extraHeaders: { 'x-api-key': [KEY] } }));
   const bad = await failure((async () => new PerformanceClient(mock.url, `${KEY}\n`))());
   const password = await failure((async () => new PerformanceClient(`http://u:${KEY}@h`, 'k'))());
-  const proxy = await failure((async () => new PerformanceClient(mock.url, KEY, 1, null, `http://${KEY}`))());
   const deep = { depth: 10, showHidden: false };
-  for (const thing of [own, preference, error, wrong, bad, password, proxy, own.getClientWrapper()]) {
+  for (const thing of [own, preference, error, wrong, bad, password, own.getClientWrapper()]) {
     for (const shown of [inspect(thing, deep), String(thing), JSON.stringify(thing), thing.stack ?? '']) {
       assert.ok(!shown?.includes(KEY), shown);
     }
   }
   assert.match(inspect(preference), /\*\*\*/);
   assert.match(inspect(own), /PerformanceClient \{ baseUrl/);
+});
+
+test('nothing_shows_the_password_of_a_proxy', async () => {
+  const encoded = Buffer.from(`user:${KEY}`).toString('base64');
+  const make = (url) => (async () => new hedgerow.HttpClientWrapper(1, url))();
+  const refused = [
+    await failure(make(`socks5://user:${KEY}@h`)),
+    await failure(make(`http://user:${KEY}@`)),
+    await failure(make(`http://user:${KEY}@h:99999`)),
+  ];
+  // The mock stands where a proxy does, and refuses; at the other port nobody is.
+  await mock.rules({ faults: 'status=407;body=who are you' });
+  const proxy = mock.url.replace('http://', `http://user:${KEY}@`);
+  const wrapper = await make(proxy);
+  const own = new PerformanceClient('http://nowhere.test', { apiKey: 'k', proxy });
+  const unauthorized = await failure(own.embed(['a'], 'm', { maxRetries: 0 }));
+  const tunnel = new PerformanceClient('https://nowhere.test', { apiKey: 'k', proxy });
+  const untunnelled = await failure(tunnel.embed(['a'], 'm', { maxRetries: 0 }));
+  const dead = new PerformanceClient('http://nowhere.test', { proxy: `http://user:${KEY}@127.0.0.1:9` });
+  const unreached = await failure(dead.embed(['a'], 'm', { maxRetries: 0 }));
+  assert.equal(unauthorized.status, 407);
+  assert.ok(unreached instanceof hedgerow.ConnectError, inspect(unreached));
+  const things = [...refused, wrapper, own, own.getClientWrapper(), unauthorized, untunnelled, unreached];
+  for (const thing of things) {
+    const shown = [inspect(thing, { depth: 10, showHidden: true }), String(thing), JSON.stringify(thing), thing.stack ?? ''];
+    for (const text of shown) {
+      assert.ok(!text.includes(KEY) && !text.includes(encoded), text);
+    }
+  }
+  assert.equal(inspect(wrapper), "HttpClientWrapper { httpVersion: 1, proxy: '***' }");
+  assert.equal(inspect(new hedgerow.HttpClientWrapper(2)), 'HttpClientWrapper { httpVersion: 2 }');
 });
 
 test('statuses_that_are_final_by_choice_are_not_tried_again', async () => {

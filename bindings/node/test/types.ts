@@ -14,6 +14,8 @@ async function calls(texts: readonly string[], signal: AbortSignal): Promise<voi
   const wrapper = new HttpClientWrapper();
   const client = new PerformanceClient('http://127.0.0.1:8000', 'key', 1, wrapper, null, undefined);
   new PerformanceClient('http://127.0.0.1:8000', { apiKey: 'key', clientWrapper: wrapper });
+  new PerformanceClient('http://127.0.0.1:8000', { httpVersion: 2, proxy: 'http://127.0.0.1:3128' });
+  const version: 1 | 2 = new HttpClientWrapper(2, 'http://127.0.0.1:3128').httpVersion;
 
   const preference = new RequestProcessingPreference(128, 64, undefined, 30, 'p95');
   new RequestProcessingPreference({ batchSize: 3, cancelToken: new CancellationToken() });
@@ -52,7 +54,7 @@ async function calls(texts: readonly string[], signal: AbortSignal): Promise<voi
   await client.batchPost('/x', [1], null, null, 'post');
   // @ts-expect-error responses are not made by hand
   new (await import('hedgerow')).RerankResponse();
-  void [floats, numbers, inputs, dimensions, best, label, ok];
+  void [floats, numbers, inputs, dimensions, best, label, ok, version];
 }
 
 function failures(error: unknown): string {

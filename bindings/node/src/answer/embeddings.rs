@@ -2,7 +2,7 @@
 
 use super::record::{Record, Recorded, Shown};
 use super::{Answer, Land};
-use hedgerow::{Embeddings, RequestError, RequestRecord};
+use hedgerow::{Embeddings, Matrix, Parts};
 use napi::bindgen_prelude::{Float32Array, Uint32Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
@@ -32,7 +32,9 @@ impl EmbeddingsAnswer {
     /// The matrix, row after row, given away; it is no copy. A second call gives nothing.
     #[napi]
     pub fn matrix(&self) -> Float32Array {
-        Float32Array::new(self.kept.0.lock().take())
+        let matrix = self.kept.0.data.lock().take();
+        let values = matrix.map(Matrix::into_vec);
+        Float32Array::new(values.unwrap_or_default())
     }
 
     /// The rows whose request succeeded; nothing where all did.
@@ -69,68 +71,46 @@ impl Land for Embeddings {
             dimensions: count(self.dimensions()),
             prompt_tokens: self.usage().prompt_tokens as f64,
             total_tokens: self.usage().total_tokens as f64,
-            kept: Arc::new(Kept(Mutex::new(Held::Whole(self)))),
+            kept: Arc::new(Kept::of(self)),
         })
     }
 }
 
-/// The answer with its numbers, or what is left of it without.
-struct Kept(Mutex<Held>);
+/// The answer; without its matrix, once that was given away.
+struct Kept(Parts<Mutex<Option<Matrix>>>);
 
-enum Held {
-    Whole(Embeddings),
-    Records {
-        requests: Vec<RequestRecord>,
-        errors: Vec<RequestError>,
-        total_time: f64,
-    },
-}
-
-impl Held {
-    /// The numbers, given away.
-    fn take(&mut self) -> Vec<f32> {
-        let Self::Whole(embeddings) = self else {
-            return Vec::new();
-        };
-        let left = Self::Records {
-            requests: embeddings.requests().to_vec(),
-            errors: embeddings.errors().to_vec(),
-            total_time: embeddings.total_time().as_secs_f64(),
-        };
-        match std::mem::replace(self, left) {
-            Self::Whole(embeddings) => embeddings.into_data().into_vec(),
-            Self::Records { .. } => Vec::new(),
-        }
+impl Kept {
+    fn of(embeddings: Embeddings) -> Self {
+        let Parts {
+            data,
+            requests,
+            errors,
+            total_time,
+        } = embeddings.into_parts();
+        Self(Parts {
+            data: Mutex::new(Some(data)),
+            requests,
+            errors,
+            total_time,
+        })
     }
 }
 
 impl Recorded for Kept {
     fn show(&self, look: &mut dyn FnMut(Shown<'_>)) {
-        match &*self.0.lock() {
-            Held::Whole(embeddings) => embeddings.show(look),
-            Held::Records {
-                requests,
-                errors,
-                total_time,
-            } => look(Shown {
-                requests,
-                errors,
-                total_time: *total_time,
-            }),
-        }
+        look(Shown {
+            requests: &self.0.requests,
+            errors: &self.0.errors,
+            total_time: self.0.total_time.as_secs_f64(),
+        });
     }
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let held = self.0.get_mut();
-        let numbers = match held {
-            Held::Whole(embeddings) => embeddings.as_slice().len(),
-            Held::Records { .. } => 0,
-        };
-        if numbers * size_of::<f32>() > LARGE {
-            let values = held.take();
-            std::thread::spawn(move || drop(values));
+        let large = |matrix: &mut Matrix| size_of_val(matrix.as_slice()) > LARGE;
+        if let Some(matrix) = self.0.data.get_mut().take_if(large) {
+            std::thread::spawn(move || drop(matrix));
         }
     }
 }
