@@ -156,6 +156,7 @@ async fn refusal(response: Response) -> Failure {
         status,
         headers,
         body,
+        secret,
         ..
     } = response;
     let mut text = transport::read_beginning(body, ERROR_BODY).await;
@@ -164,10 +165,14 @@ async fn refusal(response: Response) -> Failure {
         text.clear();
     }
     text.truncate(ERROR_BODY);
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    if let Some(secret) = secret.as_ref().and_then(|secret| secret.to_str().ok()) {
+        transport::redact_value(&mut text, secret);
+    }
     Failure::Status {
         code: status,
         retry_after: headers.retry_after(SystemTime::now()),
-        body: String::from_utf8_lossy(&text).into(),
+        body: text.into(),
         headers,
     }
 }

@@ -76,6 +76,10 @@ pub(super) async fn send(
         headers: answer.headers,
         content_length,
         body: Box::new(Http1Body::new(connection, framing, pool)),
+        secret: site
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.authorization.clone()),
     })
 }
 

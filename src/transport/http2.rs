@@ -103,6 +103,7 @@ async fn exchange(
         headers.map(|(name, value)| (name.as_str(), value.as_bytes()))
     };
     Ok(Response {
+        secret: None,
         status: parts.status.as_u16(),
         headers: Headers::from_pairs(pairs),
         content_length,

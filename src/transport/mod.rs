@@ -73,13 +73,17 @@ impl Head {
             .filter_map(|(_, value)| value.to_str().ok());
         let mut text = text.to_owned();
         for value in keys {
-            redact(&mut text, value);
-            // The scheme, such as "Bearer", may be missing.
-            if let Some((_, key)) = value.split_once(' ') {
-                redact(&mut text, key);
-            }
+            redact_value(&mut text, value);
         }
         text.into_boxed_str()
+    }
+}
+
+/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer".
+pub(crate) fn redact_value(text: &mut String, value: &str) {
+    redact(text, value);
+    if let Some((_, key)) = value.split_once(' ') {
+        redact(text, key);
     }
 }
 
@@ -136,6 +140,9 @@ pub struct Response {
     /// The body as sent: still compressed where `content-encoding` says so. It ends in an error
     /// when it was cut short.
     pub body: Body,
+    /// What the transport sent of its own that no error may show: the key to a proxy, which may
+    /// send it back.
+    pub secret: Option<HeaderValue>,
 }
 
 impl fmt::Debug for Response {

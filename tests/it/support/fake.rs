@@ -253,6 +253,7 @@ fn response(
         status,
         headers,
         content_length: None,
+        secret: None,
         body: Box::new(Pieces {
             pieces: pieces.into_iter(),
             _open: open,
