@@ -1,5 +1,6 @@
 # Two commands: `make demo` shows the thing at work, `make test` runs all there is.
-.PHONY: demo test test-python test-node lint bench compare
+.PHONY: demo test test-python test-node lint bench
+.PHONY: compare compare-python compare-node compare-harness
 
 demo:
 	cargo run --quiet --release --features mock --example demo
@@ -38,6 +39,18 @@ lint:
 bench:
 	cargo bench --features mock
 
-# CPU a request beside bare sockets, against nginx (apt-get install nginx-light).
+# The comparisons, each against nginx with canned answers (apt-get install nginx-light).
+# In Rust: CPU a request beside bare sockets.
 compare:
 	cargo run --release --package hedgerow-compare --
+
+# From Python and from Node: beside the clients that people use there.
+compare-python:
+	$(PYTHON) benches/compare/python/compare.py
+
+compare-node:
+	cd benches/compare/node && node compare.mjs
+
+# The harness beside oha, wrk and the batchbench of PyPI.
+compare-harness:
+	$(PYTHON) benches/compare/harness/harness.py
