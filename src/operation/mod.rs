@@ -103,7 +103,10 @@ pub(crate) trait Operation: Send + Sync {
 /// When what came off the socket, of one attempt. Stamped as it is read, before any of it is
 /// looked at.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "bench"), allow(dead_code, reason = "benchmarks read them"))]
+#[cfg_attr(
+    not(feature = "bench"),
+    allow(dead_code, reason = "benchmarks read them")
+)]
 pub(crate) struct Arrivals {
     /// The attempt began: a connection is taken, or opened.
     pub sent: Instant,
