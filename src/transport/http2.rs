@@ -109,8 +109,6 @@ async fn exchange(
         content_length,
         body: Box::new(Http2Body {
             body,
-            received: 0,
-            announced: content_length,
             sending,
             refused: !parts.status.is_success(),
             stream,

@@ -5,7 +5,10 @@ use crate::support::expected::assert_rows;
 use crate::support::h2_server::{H2Server, Visit, attempts, rows};
 use crate::support::hostile::{Hostile, Next};
 use crate::support::{eventually, texts};
-use h2::Reason;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use h2::{Reason, SendStream};
 use hedgerow::transport::HttpSettings;
 use hedgerow::{Embed, Error, Preference};
 use std::io::{Read, Write};
@@ -13,36 +16,44 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// What a server does wrong with a stream.
-type Wrong = fn(&mut Visit);
+type Wrong = fn(&mut Visit) -> BoxFuture<'_, ()>;
 
 /// What can end a stream before its time.
 const WRONGS: [(&str, Wrong); 7] = [
-    ("refused", |visit| visit.reset(Reason::REFUSED_STREAM)),
-    ("reset", |visit| visit.reset(Reason::INTERNAL_ERROR)),
+    ("refused", |visit| reset(visit, Reason::REFUSED_STREAM)),
+    ("reset", |visit| reset(visit, Reason::INTERNAL_ERROR)),
     ("reset as if all were well", |visit| {
-        visit.reset(Reason::NO_ERROR);
+        reset(visit, Reason::NO_ERROR)
     }),
     ("reset within the body", |visit| {
-        let mut sending = visit.begin(200, &[]).expect("the client is there");
-        sending.send_data("{\"data\":[".into(), false).unwrap();
-        sending.send_reset(Reason::INTERNAL_ERROR);
+        begin(visit).send_reset(Reason::INTERNAL_ERROR);
+        future::ready(()).boxed()
     }),
     ("ended with an error", |visit| {
-        visit.abort(Reason::INTERNAL_ERROR);
+        visit.abort(Reason::INTERNAL_ERROR).boxed()
     }),
-    ("closed", |visit| visit.close()),
+    ("closed", |visit| visit.close().boxed()),
     ("closed within the body", |visit| {
-        let mut sending = visit.begin(200, &[]).expect("the client is there");
-        sending.send_data("{\"data\":[".into(), false).unwrap();
-        visit.close();
+        let begun = begin(visit);
+        visit.close().map(move |()| drop(begun)).boxed()
     }),
 ];
 
+fn reset(visit: &mut Visit, reason: Reason) -> BoxFuture<'_, ()> {
+    visit.reset(reason);
+    future::ready(()).boxed()
+}
+
+/// Sends a head, and a part of a body.
+fn begin(visit: &mut Visit) -> SendStream<Bytes> {
+    let mut sending = visit.begin(200, &[]).expect("the client is there");
+    sending.send_data("{\"data\":[".into(), false).unwrap();
+    sending
+}
+
 async fn after(mut visit: Visit, wrong: Wrong) {
     visit.read().await;
-    wrong(&mut visit);
-    // The connection's task is to see the order before the stream is gone.
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    wrong(&mut visit).await;
 }
 
 #[test]
@@ -95,6 +106,9 @@ fn a_stream_s_trouble_is_not_its_connection_s() {
     assert_eq!(server.connections(), 1);
 }
 
+/// Time for the word that a connection ends to reach the client before its next call.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
 #[test]
 fn a_connection_that_is_being_ended_answers_its_streams_and_gets_no_more() {
     const ROUNDS: usize = 5;
@@ -112,25 +126,45 @@ fn a_connection_that_is_being_ended_answers_its_streams_and_gets_no_more() {
     let client = client(&server.url());
     for _ in 0..ROUNDS {
         is_right(&client, REQUESTS);
-        // The word is on its way before the next call.
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(ON_ITS_WAY);
     }
     let counts = (server.connections(), server.requests());
     assert_eq!(counts, (ROUNDS, ROUNDS * REQUESTS));
 }
 
 #[test]
+fn a_connection_that_is_being_ended_and_still_has_a_stream_gets_no_more() {
+    const REQUESTS: usize = 20;
+    let server = H2Server::start(async |visit| {
+        if visit.number == 0 {
+            visit.go_away();
+            visit.wait_for_requests(1 + REQUESTS).await;
+        }
+        visit.right().await;
+    });
+    let client = client(&server.url());
+    let slow = std::thread::spawn({
+        let client = client.clone();
+        move || is_right(&client, 1)
+    });
+    eventually("it is there", || server.requests() == 1);
+    std::thread::sleep(ON_ITS_WAY);
+    is_right(&client, REQUESTS);
+    slow.join().expect("answered");
+    assert_eq!((server.connections(), server.requests()), (2, 1 + REQUESTS));
+}
+
+#[test]
 fn a_connection_that_ends_under_many_streams_is_replaced_by_one() {
     const REQUESTS: usize = 50;
-    let close: Wrong = |visit| visit.close();
-    let abort: Wrong = |visit| visit.abort(Reason::ENHANCE_YOUR_CALM);
+    let close: Wrong = |visit| visit.close().boxed();
+    let abort: Wrong = |visit| visit.abort(Reason::ENHANCE_YOUR_CALM).boxed();
     for wrong in [close, abort] {
         let server = H2Server::start(move |mut visit| async move {
             if visit.connection > 0 {
                 visit.right().await;
             } else if visit.number == REQUESTS - 1 {
-                wrong(&mut visit);
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                wrong(&mut visit).await;
             } else {
                 visit.until_reset().await;
             }

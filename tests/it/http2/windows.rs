@@ -7,6 +7,7 @@ use crate::support::{batches_of, client_on, eventually, texts};
 use bytes::Bytes;
 use hedgerow::{BatchPost, BlockingClient, Embed, EncodingFormat, Preference, System};
 use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -132,27 +133,51 @@ fn a_large_request_arrives_whole_through_small_windows() {
 fn what_cancelled_answers_had_of_the_window_is_given_back() {
     const POSTS: usize = 14;
     // Each answer is sent as far as the window lets it, and never ended.
-    let server = H2Server::start(|mut visit: Visit| async move {
-        let headers = [("content-type", "application/octet-stream")];
-        if visit.number < 2 * POSTS {
-            let mut sending = visit.begin(200, &headers).expect("the client is there");
-            sending.send_data(large(), false).unwrap();
-            visit.until_reset_of(sending).await;
-        } else {
-            visit.answer(200, &headers, large());
+    let begun = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&begun);
+    let server = H2Server::start(move |mut visit| {
+        let begun = Arc::clone(&counted);
+        async move {
+            let headers = [("content-type", "application/octet-stream")];
+            if visit.number < 2 * POSTS {
+                let mut sending = visit.begin(200, &headers).expect("the client is there");
+                sending.send_data(large(), false).unwrap();
+                begun.fetch_add(1, SeqCst);
+                visit.until_reset_of(sending).await;
+            } else {
+                visit.answer(200, &headers, large());
+            }
         }
     });
     let client = client(&server.url());
     for rounds in 1..=2 {
         let call = BatchPost::new("/x", vec![json!(1); POSTS]).preference(window_of(POSTS));
         let pending = client.as_async().post(call);
-        eventually("all are there", || server.requests() == rounds * POSTS);
+        eventually("all have begun", || begun.load(SeqCst) == rounds * POSTS);
         std::thread::sleep(Duration::from_millis(50));
         drop(pending);
         eventually("all are reset", || server.resets().len() == rounds * POSTS);
     }
     all_get(&client, POSTS, &large());
     assert_eq!((server.connections(), server.requests()), (1, 3 * POSTS));
+}
+
+#[test]
+fn a_thousand_cancelled_answers_leave_the_connection_as_it_was() {
+    const POSTS: usize = 100;
+    const ROUNDS: usize = 15;
+    // They are on their way when they are given up, and some come after that.
+    let piece = Bytes::from(vec![b' '; 64 << 10]);
+    let server = answering(piece.clone(), false);
+    let client = client(&server.url());
+    for round in 1..=ROUNDS {
+        let call = BatchPost::new("/x", vec![json!(1); POSTS]).preference(window_of(POSTS));
+        let pending = client.as_async().post(call);
+        eventually("some are there", || server.requests() > (round - 1) * POSTS);
+        drop(pending);
+    }
+    all_get(&client, POSTS, &piece);
+    assert_eq!(server.connections(), 1);
 }
 
 #[test]

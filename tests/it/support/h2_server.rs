@@ -92,6 +92,7 @@ impl H2Server {
         let theirs = Arc::clone(&shared);
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                socket.set_nodelay(true).expect("a connected socket");
                 let number = theirs.connections.fetch_add(1, SeqCst);
                 theirs.seen().open.push(0);
                 tokio::spawn(serve(number, socket, Arc::clone(&theirs)));
@@ -360,13 +361,15 @@ impl Visit {
     }
 
     /// Ends the connection with all its streams, and says why.
-    pub(crate) fn abort(&self, reason: Reason) {
+    pub(crate) async fn abort(&self, reason: Reason) {
         let _ = self.orders.send(Order::Abort(reason));
+        self.orders.closed().await;
     }
 
     /// Closes the connection without a word.
-    pub(crate) fn close(&self) {
+    pub(crate) async fn close(&self) {
         let _ = self.orders.send(Order::Close);
+        self.orders.closed().await;
     }
 }
 

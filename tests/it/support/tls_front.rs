@@ -105,10 +105,12 @@ async fn pass_on(
     behind: SocketAddr,
     agreed: Arc<Mutex<Vec<String>>>,
 ) -> std::io::Result<(u64, u64)> {
+    socket.set_nodelay(true)?;
     let mut client = acceptor.accept(socket).await?;
     let name = client.get_ref().1.alpn_protocol().unwrap_or_default();
     let name = String::from_utf8_lossy(name).into_owned();
     agreed.lock().expect("no panic with the lock").push(name);
     let mut server = TcpStream::connect(behind).await?;
+    server.set_nodelay(true)?;
     copy_bidirectional(&mut client, &mut server).await
 }
