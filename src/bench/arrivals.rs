@@ -4,10 +4,10 @@
 //! takes no memory, and keeps its scheduled start, so that the wait is latency.
 
 use super::blueprint::Arrivals as Plan;
-use super::launch::{Answered, Conduct, Done, Launcher, Start};
+use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
 use super::load::Schedule;
 use super::pacer::{Pacer, Wake};
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::iter::{Peekable, Take};
 
@@ -17,7 +17,7 @@ pub(super) struct Arrivals {
     schedule: Peekable<Take<Schedule>>,
     max_in_flight: usize,
     number: u64,
-    reply: Option<Recipient<Answered>>,
+    reply: Option<Reply>,
     pacer: Option<Pacer>,
     done: Option<Sender<Done>>,
     ended: bool,
@@ -103,7 +103,7 @@ impl Actor for Arrivals {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.reply = Some(context.address().recipient());
+        self.reply = Some(Reply::new(context.address().recipient()));
         self.pacer = Pacer::start(context.address().recipient());
     }
 }

@@ -106,7 +106,7 @@ impl Launcher {
     }
 
     /// Sends a request to the Dispatcher, as a client does.
-    pub(super) fn launch(&mut self, start: Start, reply: &Recipient<Answered>) {
+    pub(super) fn launch(&mut self, start: Start, reply: &Reply) {
         let id = OperationId::next();
         self.in_flight.insert(id);
         self.planned += 1;
@@ -115,7 +115,7 @@ impl Launcher {
             start,
             attempts: 0,
             outcome: None,
-            reply: reply.clone(),
+            reply: Arc::clone(reply),
         };
         let job = Job {
             operation: self.workload.request(start.number),
@@ -227,13 +227,16 @@ fn kind_of(error: &Error) -> FailureKind {
     }
 }
 
+/// Where ends go. Shared: a recipient of its own would cost each request an allocation.
+pub(super) type Reply = Arc<Recipient<Answered>>;
+
 /// The reply port of a request: its end is a message to the actor that started it.
 struct Port {
     id: OperationId,
     start: Start,
     attempts: u32,
     outcome: Option<Result<Box<Measured>, Error>>,
-    reply: Recipient<Answered>,
+    reply: Reply,
 }
 
 impl Gather for Port {

@@ -5,8 +5,8 @@
 //! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user.
 
 use super::blueprint::Closed;
-use super::launch::{Answered, Conduct, Done, Launcher, Start};
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
+use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct Users {
     plan: Closed,
     /// How many requests each has started, and whether one is under way.
     states: Vec<State>,
-    reply: Option<Recipient<Answered>>,
+    reply: Option<Reply>,
     /// Told once, when all have done all.
     done: Option<Sender<Done>>,
     ending: bool,
@@ -102,7 +102,7 @@ impl Actor for Users {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        self.reply = Some(context.address().recipient());
+        self.reply = Some(Reply::new(context.address().recipient()));
     }
 }
 

@@ -48,15 +48,25 @@ impl Writer {
             let bytes = bytes.cast_into::<PyBytes>()?;
             return Ok(Payload::raw(Bytes::copy_from_slice(bytes.as_bytes())));
         }
-        self.buffer.clear();
-        self.path.clear();
-        if let Err(problem) = self.value(value, 0) {
-            return Err(self.explain(value.py(), problem, &place()));
-        }
+        self.text(value, place)?;
         if self.buffer.len() > LONG {
             return Ok(Payload::raw(std::mem::take(&mut self.buffer)));
         }
         Ok(Payload::raw(Bytes::copy_from_slice(&self.buffer)))
+    }
+
+    /// The JSON of one value, until the next is written.
+    pub(crate) fn text(
+        &mut self,
+        value: &Bound<'_, PyAny>,
+        place: impl Fn() -> String,
+    ) -> PyResult<&[u8]> {
+        self.buffer.clear();
+        self.path.clear();
+        match self.value(value, 0) {
+            Ok(()) => Ok(&self.buffer),
+            Err(problem) => Err(self.explain(value.py(), problem, &place())),
+        }
     }
 
     fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Result<(), Problem> {

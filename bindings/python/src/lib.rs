@@ -49,6 +49,9 @@ mod wrapper;
 
 mod process;
 
+// The harness.
+mod bench;
+
 use pyo3::prelude::*;
 
 #[global_allocator]
@@ -57,7 +60,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The native half of `hedgerow`.
 #[pymodule(gil_used = false)]
 mod _hedgerow {
-    use super::{PyModule, PyResult, wrapper};
+    use super::{PyModule, PyResult, bench, wrapper};
     use pyo3::prelude::*;
 
     #[pymodule_export]
@@ -93,6 +96,7 @@ mod _hedgerow {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         hedgerow::init_logging();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-        module.add_function(wrap_pyfunction!(wrapper::default_wrapper, module)?)
+        module.add_function(wrap_pyfunction!(wrapper::default_wrapper, module)?)?;
+        module.add_function(wrap_pyfunction!(bench::run_benchmark, module)?)
     }
 }

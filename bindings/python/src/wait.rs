@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How often the main thread looks for signals, and any thread for progress.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Other threads get no signals.
-const LONG: Duration = Duration::from_hours(1);
+pub(crate) const LONG: Duration = Duration::from_hours(1);
 
 /// Waits for the answer to a call. What a signal's handler raises ends the call.
 pub(crate) fn wait<A: IntoResponse>(
@@ -46,7 +46,7 @@ pub(crate) fn wait<A: IntoResponse>(
     }
 }
 
-fn on_main_thread(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn on_main_thread(py: Python<'_>) -> PyResult<bool> {
     let threading = py.import("threading")?;
     let main = threading.call_method0("main_thread")?;
     main.getattr("ident")?

@@ -11,6 +11,7 @@ posts to any other endpoint, from threads and from asyncio.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hedgerow._bench import run_benchmark
 from hedgerow._client import PerformanceClient
 from hedgerow._hedgerow import (
     BatchPostResponse,
@@ -71,6 +72,7 @@ __all__ = [
     "ResponseData",
     "Timeout",
     "__version__",
+    "run_benchmark",
 ]
 
 _EXCEPTIONS = {

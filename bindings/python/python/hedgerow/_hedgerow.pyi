@@ -2,7 +2,7 @@
 
 import asyncio
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Literal, SupportsFloat, SupportsIndex, TypeVar, final, overload
 
 import numpy as np
@@ -37,6 +37,7 @@ __all__ = [
     "Texts",
     "__version__",
     "default_wrapper",
+    "run_benchmark",
 ]
 __version__: str
 
@@ -45,6 +46,9 @@ _Seconds = float | SupportsFloat | SupportsIndex
 
 def default_wrapper() -> HttpClientWrapper:
     """The wrapper that clients share which are given none."""
+
+def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Carries out a run, and gives its report. `hedgerow.run_benchmark` documents it."""
 
 @final
 class HttpClientWrapper:
