@@ -104,9 +104,10 @@ def _draw_bar(axes: Axes, place: int, ratio: Spread, colour: str) -> float:
         pieces = [(0, 0.9 * LONGEST), (0.92 * LONGEST, 0.08 * LONGEST)]
         axes.broken_barh(pieces, (place - 0.4, 0.8), color=colour)
         return LONGEST
-    errors = [[ratio.median - ratio.least], [ratio.most - ratio.median]]
+    most = min(ratio.most, LONGEST)
+    errors = [[ratio.median - ratio.least], [most - ratio.median]]
     axes.barh(place, ratio.median, color=colour, xerr=errors, ecolor=INK)
-    return ratio.most
+    return most
 
 
 def _times(ratio: float) -> str:

@@ -31,6 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// threshold (--slo) was broken; 4 the client was the bottleneck (--strict).
 #[derive(Parser)]
 #[command(
+    name = "batchbench",
     version,
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true
