@@ -154,24 +154,10 @@ impl Launcher {
             ..
         } = answered;
         let since = |at: Instant| at.saturating_duration_since(self.began);
-        let failed = Sample {
-            user: start.user,
-            scheduled: start.scheduled,
-            sent: start.scheduled,
-            ended: Duration::ZERO,
-            first_byte: None,
-            first_token: None,
-            first_reasoning: None,
-            token_gaps: Vec::new(),
-            chunk_gaps: Vec::new(),
-            prompt_tokens: None,
-            completion_tokens: None,
-            tokens_estimated: false,
+        let started = Sample {
             attempts,
-            bytes: 0,
-            outcome: Ok(()),
-            error: None,
             warmup: start.scheduled < self.warmup,
+            ..Sample::started(start.user, start.scheduled)
         };
         match outcome {
             Ok(measured) => Sample {
@@ -186,13 +172,13 @@ impl Launcher {
                 completion_tokens: measured.tokens.completion,
                 tokens_estimated: measured.tokens.estimated,
                 bytes: measured.bytes,
-                ..failed
+                ..started
             },
             Err(error) => Sample {
                 ended: self.now(),
                 outcome: Err(kind_of(&error)),
                 error: Some(error.to_string()),
-                ..failed
+                ..started
             },
         }
     }

@@ -123,15 +123,14 @@ impl Sample {
     }
 }
 
-#[cfg(test)]
 impl Sample {
-    /// A success that was scheduled and sent at `at` and took `latency`.
-    pub(crate) fn success(at: Duration, latency: Duration) -> Self {
+    /// A request of which no more is known than that it was scheduled, and then made once.
+    pub(crate) fn started(user: u32, scheduled: Duration) -> Self {
         Self {
-            user: 0,
-            scheduled: at,
-            sent: at,
-            ended: at + latency,
+            user,
+            scheduled,
+            sent: scheduled,
+            ended: scheduled,
             first_byte: None,
             first_token: None,
             first_reasoning: None,
@@ -145,6 +144,17 @@ impl Sample {
             outcome: Ok(()),
             error: None,
             warmup: false,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Sample {
+    /// A success that was scheduled and sent at `at` and took `latency`.
+    pub(crate) fn success(at: Duration, latency: Duration) -> Self {
+        Self {
+            ended: at + latency,
+            ..Self::started(0, at)
         }
     }
 

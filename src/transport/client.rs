@@ -65,7 +65,7 @@ impl HttpSettings {
     /// When the TLS or proxy settings cannot be used.
     pub fn factory(&self) -> Checked<TransportFactory> {
         let rules = Arc::new(self.proxy.rules()?);
-        let tls = self.tls.build(self.version)?;
+        let tls = self.tls.build()?;
         let (version, connect_timeout) = (self.version, self.connect_timeout);
         Ok(Arc::new(move || {
             let connector = Connector::new(connect_timeout, tls.clone());

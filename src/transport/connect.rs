@@ -2,7 +2,7 @@
 //! proxy where there is one; TLS.
 
 use super::TransportError;
-use super::http1::HeadReader;
+use super::http1::{HeadReader, write_header};
 use super::proxy::ProxyServer;
 use super::site::{Site, Target};
 use super::socket::{Io, Socket};
@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use futures_util::stream::FuturesUnordered;
 use http::StatusCode;
+use http::header::PROXY_AUTHORIZATION;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::cell::RefCell;
@@ -63,7 +64,7 @@ impl Connector {
     /// Opens a connection over which a request to `site` can be sent.
     pub(super) async fn open(&self, site: &Site) -> Result<Opened, TransportError> {
         // HTTP/1.1 alone is offered, as to proxies: a server that is several may choose anew.
-        let opening = self.connect(site, site.target.secure, &self.tls.proxies);
+        let opening = self.connect(site, site.target.secure, &self.tls.http1);
         self.in_time(site, opening).await
     }
 
@@ -75,7 +76,7 @@ impl Connector {
         begin: impl AsyncFnOnce(Opened) -> Result<T, TransportError>,
     ) -> Result<T, TransportError> {
         let opening = async {
-            let opened = self.connect(site, true, &self.tls.servers).await?;
+            let opened = self.connect(site, true, &self.tls.http2).await?;
             begin(opened).await
         };
         self.in_time(site, opening).await
@@ -138,7 +139,7 @@ impl Connector {
         if !proxy.target.secure {
             return Ok(socket);
         }
-        let stream = secured(socket, &proxy.target, &self.tls.proxies).await;
+        let stream = secured(socket, &proxy.target, &self.tls.http1).await;
         Ok(Socket::Layered(Box::new(stream.map_err(through)?)))
     }
 
@@ -190,9 +191,7 @@ async fn tunnel(
     let failed = |cause: io::Error| refused(cause.to_string());
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n").into_bytes();
     if let Some(value) = &proxy.authorization {
-        request.extend_from_slice(b"proxy-authorization: ");
-        request.extend_from_slice(value.as_bytes());
-        request.extend_from_slice(b"\r\n");
+        write_header(&mut request, &PROXY_AUTHORIZATION, value);
     }
     request.extend_from_slice(b"\r\n");
     socket.write_all(&request).await.map_err(failed)?;
@@ -272,10 +271,10 @@ async fn race(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::{HttpVersion, TlsSettings};
+    use crate::transport::TlsSettings;
 
     fn connector() -> Connector {
-        let tls = TlsSettings::default().build(HttpVersion::Http1).unwrap();
+        let tls = TlsSettings::default().build().unwrap();
         Connector::new(Duration::from_secs(1), tls)
     }
 

@@ -1,6 +1,5 @@
 //! TLS by rustls, with the system's root certificates or one that the caller names.
 
-use super::HttpVersion;
 use crate::error::{Error, Result};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -22,7 +21,7 @@ impl TlsSettings {
     /// # Errors
     ///
     /// When the given PEM holds no certificate, or one that cannot be read.
-    pub(super) fn build(&self, version: HttpVersion) -> Result<TlsConfigs> {
+    pub(super) fn build(&self) -> Result<TlsConfigs> {
         let roots = match &self.ca_certificates {
             Some(pem) => given_roots(pem)?,
             None => system_roots(),
@@ -34,13 +33,11 @@ impl TlsSettings {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let proxies = Arc::new(config.clone());
-        if version == HttpVersion::Http2 {
-            config.alpn_protocols.insert(0, b"h2".to_vec());
-        }
+        let http1 = Arc::new(config.clone());
+        config.alpn_protocols.insert(0, b"h2".to_vec());
         Ok(TlsConfigs {
-            servers: Arc::new(config),
-            proxies,
+            http1,
+            http2: Arc::new(config),
         })
     }
 }
@@ -48,8 +45,10 @@ impl TlsSettings {
 /// What is offered in a handshake.
 #[derive(Debug, Clone)]
 pub(super) struct TlsConfigs {
-    pub(super) servers: Arc<ClientConfig>,
-    pub(super) proxies: Arc<ClientConfig>,
+    /// HTTP/1.1 alone.
+    pub(super) http1: Arc<ClientConfig>,
+    /// HTTP/2, or else HTTP/1.1.
+    pub(super) http2: Arc<ClientConfig>,
 }
 
 fn given_roots(pem: &[u8]) -> Result<RootCertStore> {
@@ -102,7 +101,7 @@ mod tests {
             let settings = TlsSettings {
                 ca_certificates: Some(pem.into()),
             };
-            let refused = settings.build(HttpVersion::Http1).unwrap_err();
+            let refused = settings.build().unwrap_err();
             assert!(refused.is_config());
         }
     }

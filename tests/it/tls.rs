@@ -1,20 +1,15 @@
 //! Certificates: who is trusted, for which name, and what happens where there is no TLS.
 
 use crate::support::hostile::{Hostile, Next, assert_right};
+use crate::support::tls_front::{TlsFront, presenting};
 use crate::support::{client_of, client_on, texts};
 use hedgerow::transport::{HttpSettings, TlsSettings};
 use hedgerow::{BlockingClient, Embed, Embeddings, Error, Preference, System};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls_pki_types::PrivateKeyDer;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
-use tokio_rustls::TlsAcceptor;
 
 /// An authority of our own.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -37,64 +32,17 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(names).expect("names");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("a key that fits")
+        presenting(certificate.der().clone(), &key)
     }
 }
 
-/// A TLS front of a plain server, which sees and counts what comes through.
-struct Front {
-    port: u16,
-    // Dropping it ends the front's tasks.
-    _runtime: Runtime,
-}
-
-impl Front {
-    /// It presents a certificate for `names`, by an authority of its own.
-    fn of(server: &Hostile, names: &[&str]) -> (Self, Authority) {
-        let authority = Authority::new();
-        let front = Self::presenting(server, authority.server_config(names));
-        (front, authority)
-    }
-
-    fn presenting(server: &Hostile, config: ServerConfig) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let behind = server.address();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let bound = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
-        let listener = bound.expect("a free port");
-        let port = listener.local_addr().expect("a bound listener").port();
-        runtime.spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    let mut client = acceptor.accept(socket).await?;
-                    let mut server = TcpStream::connect(behind).await?;
-                    copy_bidirectional(&mut client, &mut server).await
-                });
-            }
-        });
-        Self {
-            port,
-            _runtime: runtime,
-        }
-    }
-
-    fn url(&self, host: &str) -> String {
-        format!("https://{host}:{}", self.port)
-    }
+/// A TLS front of a plain server, which presents a certificate for `names`, by an authority of its
+/// own.
+fn front_of(server: &Hostile, names: &[&str]) -> (TlsFront, Authority) {
+    let authority = Authority::new();
+    let config = authority.server_config(names);
+    let front = TlsFront::configured(server.address(), std::iter::once(config));
+    (front, authority)
 }
 
 fn preference() -> Preference {
@@ -134,7 +82,7 @@ fn assert_refused(result: Result<Embeddings, Error>, why: &str) {
 #[test]
 fn a_server_of_a_trusted_authority_is_spoken_to_by_name_and_by_address() {
     let server = Hostile::honest();
-    let (front, authority) = Front::of(&server, &["localhost", "127.0.0.1"]);
+    let (front, authority) = front_of(&server, &["localhost", "127.0.0.1"]);
     for host in ["localhost", "127.0.0.1"] {
         let client = trusting(&front.url(host), &authority);
         for _ in 0..3 {
@@ -171,7 +119,7 @@ fn the_same_traps_are_closed_over_tls() {
         }
         _ => visit.right(),
     });
-    let (front, authority) = Front::of(&server, &["localhost"]);
+    let (front, authority) = front_of(&server, &["localhost"]);
     let client = trusting(&front.url("localhost"), &authority);
     let first = ask(&client).expect("read to its end");
     assert_right(&first, 0, 1);
@@ -185,7 +133,7 @@ fn the_same_traps_are_closed_over_tls() {
 #[test]
 fn a_server_of_an_unknown_authority_is_refused() {
     let server = Hostile::honest();
-    let (front, _) = Front::of(&server, &["localhost"]);
+    let (front, _) = front_of(&server, &["localhost"]);
     let url = front.url("localhost");
     assert_refused(ask(&client_of(&url)), "certificate");
     assert_refused(ask(&trusting(&url, &Authority::new())), "certificate");
@@ -195,7 +143,7 @@ fn a_server_of_an_unknown_authority_is_refused() {
 #[test]
 fn a_certificate_for_another_name_is_refused() {
     let server = Hostile::honest();
-    let (front, authority) = Front::of(&server, &["other.test"]);
+    let (front, authority) = front_of(&server, &["other.test"]);
     for host in ["localhost", "127.0.0.1"] {
         let client = trusting(&front.url(host), &authority);
         assert_refused(ask(&client), "not valid for name");
@@ -206,7 +154,7 @@ fn a_certificate_for_another_name_is_refused() {
 #[test]
 fn one_client_speaks_to_both_schemes_of_one_port_number() {
     let server = Hostile::honest();
-    let (front, authority) = Front::of(&server, &["localhost"]);
+    let (front, authority) = front_of(&server, &["localhost"]);
     let secure = trusting(&front.url("localhost"), &authority);
     assert_right(&ask(&secure).expect("trusted"), 0, 1);
     // Over the kept connection of the other scheme this would be answered.
@@ -280,7 +228,7 @@ fn ssl_cert_file_names_who_is_trusted() {
         return;
     }
     let server = Hostile::honest();
-    let (front, authority) = Front::of(&server, &["localhost"]);
+    let (front, authority) = front_of(&server, &["localhost"]);
     let url = front.url("localhost");
     assert_refused(ask(&client_of(&url)), "certificate");
 

@@ -32,10 +32,7 @@ BAR_HEIGHT = 0.36
 def draw(report: Report, directory: Path) -> None:
     """Writes `results.svg` and `results.png`: bars of ratios, a row a tool."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure(report)
-        figure.savefig(directory / "results.svg", metadata={"Date": None})
-        figure.savefig(directory / "results.png", dpi=160)
-        pyplot.close(figure)
+        picture.save(_figure(report), directory)
 
 
 def _figure(report: Report) -> Figure:

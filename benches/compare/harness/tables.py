@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import tools
-from report import FEWEST_ROUNDS, MIB, Spread
+from report import FEWEST_ROUNDS, MIB, Spread, cell, table
 
 REFERENCE = "batchbench"
 """Ratios are to this tool."""
@@ -132,7 +132,7 @@ class Report:
         rows = [HEADER, *(self._row(name) for name in self.tools)]
         failures = {lap.tool: lap.failure for lap in self.laps if lap.failure}
         notes = [f"- {name}: {reason}" for name, reason in failures.items()]
-        parts = [self.setting.text(), _table(rows), "\n".join(notes)]
+        parts = [self.setting.text(), table(rows), "\n".join(notes)]
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
@@ -147,11 +147,11 @@ class Report:
         busy = self.spread(name, server_share)
         return [
             name,
-            _cell(self.spread(name, counted_per_s), ",.0f"),
-            _cell(self.ratio(name, counted_per_s), ".2f"),
-            _cell(self.spread(name, told_per_s), ",.0f"),
-            _cell(self.spread(name, cpu_us), ".1f"),
-            _cell(self.ratio(name, cpu_us), ".2f"),
+            cell(self.spread(name, counted_per_s), ",.0f"),
+            cell(self.ratio(name, counted_per_s), ".2f"),
+            cell(self.spread(name, told_per_s), ",.0f"),
+            cell(self.spread(name, cpu_us), ".1f"),
+            cell(self.ratio(name, cpu_us), ".2f"),
             f"{memory.median / MIB:,.0f} MiB" if memory else "n/a",
             f"{busy.median:.0%}" if busy else "n/a",
         ]
@@ -159,18 +159,3 @@ class Report:
     def _by_round(self, name: str, metric: Metric) -> dict[int, float]:
         laps = [lap for lap in self.laps if lap.tool == name and not lap.failure]
         return {lap.round: metric(lap) for lap in laps}
-
-
-def _cell(spread: Spread | None, form: str) -> str:
-    if spread is None:
-        return "n/a"
-    return f"{spread.median:{form}} ({spread.least:{form}}-{spread.most:{form}})"
-
-
-def _table(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rule = ["-" * width for width in widths]
-    lines = [rows[0], rule, *rows[1:]]
-    return "\n".join(
-        f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines
-    )

@@ -42,10 +42,14 @@ STYLE: dict[Any, Any] = {
 def draw(report: Report, directory: Path) -> None:
     """Writes `results.svg` and `results.png`: bars of ratios, a row a work."""
     with matplotlib.rc_context(STYLE):
-        figure = _figure(report)
-        figure.savefig(directory / "results.svg", metadata={"Date": None})
-        figure.savefig(directory / "results.png", dpi=160)
-        pyplot.close(figure)
+        save(_figure(report), directory)
+
+
+def save(figure: Figure, directory: Path) -> None:
+    """Writes a figure as `results.svg` and `results.png`, and forgets it."""
+    figure.savefig(directory / "results.svg", metadata={"Date": None})
+    figure.savefig(directory / "results.png", dpi=160)
+    pyplot.close(figure)
 
 
 def _figure(report: Report) -> Figure:

@@ -176,7 +176,7 @@ class Report:
         for work in self.works:
             parts += [f"**{work.name}**: {work.title}; {work.window} in flight"]
             parts += [
-                _table([HEADER, *(self._row(work, name) for name in self.contenders)])
+                table([HEADER, *(self._row(work, name) for name in self.contenders)])
             ]
             parts += self._notes(work)
         return "\n\n".join(parts) + "\n"
@@ -231,20 +231,22 @@ class Report:
 
 
 def _absolute(spread: Spread | None) -> str:
-    return _cell(spread, ".1f" if spread and spread.most < 100 else ",.0f")
+    return cell(spread, ".1f" if spread and spread.most < 100 else ",.0f")
 
 
 def _relative(spread: Spread | None) -> str:
-    return _cell(spread, ".2f" if spread and spread.most < 10 else ".0f")
+    return cell(spread, ".2f" if spread and spread.most < 10 else ".0f")
 
 
-def _cell(spread: Spread | None, form: str) -> str:
+def cell(spread: Spread | None, form: str) -> str:
+    """A spread as a cell of a table."""
     if spread is None:
         return "n/a"
     return f"{spread.median:{form}} ({spread.least:{form}}-{spread.most:{form}})"
 
 
-def _table(rows: list[list[str]]) -> str:
+def table(rows: list[list[str]]) -> str:
+    """Rows as a table of Markdown; the first is its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     rule = ["-" * width for width in widths]
     lines = [rows[0], rule, *rows[1:]]

@@ -204,8 +204,8 @@ class EmbedBatch extends OpenAIEmbeddingsResponse {
   }
 }
 
-/** The answer to `rerank`. */
-class RerankResponse extends Response {
+/** An answer whose data is a list of small items, made in blocks as they are looked at. */
+class ListResponse extends Response {
   #data;
 
   constructor(answer) {
@@ -217,21 +217,9 @@ class RerankResponse extends Response {
     return 'list';
   }
 
-  /** In input order; texts whose request failed are absent. */
+  /** In input order. */
   get data() {
     return this.#data;
-  }
-
-  /** Best first. Equals stay in input order, and NaN comes last. */
-  sorted() {
-    const last = (one) => (Number.isNaN(one.score) ? 1 : 0);
-    return [...this.#data].sort((one, other) =>
-      last(one) || last(other) ? last(one) - last(other) : other.score - one.score || 0,
-    );
-  }
-
-  summary() {
-    return { texts: this.#data.length };
   }
 
   toJSON() {
@@ -239,30 +227,25 @@ class RerankResponse extends Response {
   }
 }
 
-/** The answer to `classify`. */
-class ClassificationResponse extends Response {
-  #data;
-
-  constructor(answer) {
-    super(answer.record());
-    this.#data = lazyArray(answer.length, BLOCK, (start, end) => answer.slice(start, end));
-  }
-
-  get object() {
-    return 'list';
-  }
-
-  /** For each input its classes; none where its request failed. */
-  get data() {
-    return this.#data;
+/** The answer to `rerank`; texts whose request failed are absent from its data. */
+class RerankResponse extends ListResponse {
+  /** Best first. Equals stay in input order, and NaN comes last. */
+  sorted() {
+    const last = (one) => (Number.isNaN(one.score) ? 1 : 0);
+    return [...this.data].sort((one, other) =>
+      last(one) || last(other) ? last(one) - last(other) : other.score - one.score || 0,
+    );
   }
 
   summary() {
-    return { inputs: this.#data.length };
+    return { texts: this.data.length };
   }
+}
 
-  toJSON() {
-    return { object: this.object, data: this.data, ...super.toJSON() };
+/** The answer to `classify`: for each input its classes; none where its request failed. */
+class ClassificationResponse extends ListResponse {
+  summary() {
+    return { inputs: this.data.length };
   }
 }
 

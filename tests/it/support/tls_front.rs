@@ -1,9 +1,9 @@
 //! TLS in front of any server: what a client and it agree on, and what comes through.
 
 use super::h2_server::{listen, one_thread};
-use rcgen::CertifiedKey;
+use rcgen::{CertifiedKey, KeyPair};
 use rustls::ServerConfig;
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::io::copy_bidirectional;
@@ -24,18 +24,10 @@ impl Identity {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let made = rcgen::generate_simple_self_signed(names).expect("names");
         let CertifiedKey { cert, signing_key } = made;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![cert.der().clone()],
-                PrivateKeyDer::Pkcs8(signing_key.serialize_der().into()),
-            );
+        let config = presenting(cert.der().clone(), &signing_key);
         Self {
             pem: cert.pem(),
-            config: config.expect("a key that fits"),
+            config,
         }
     }
 
@@ -43,6 +35,20 @@ impl Identity {
     pub(crate) fn local() -> Self {
         Self::of(&["localhost", "127.0.0.1"])
     }
+}
+
+/// What a server does that presents this certificate.
+pub(crate) fn presenting(certificate: CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+        .expect("a key that fits")
 }
 
 /// Speaks TLS for a plain server, and passes on what comes through.
@@ -62,12 +68,22 @@ impl TlsFront {
 
     /// The same with other protocols each connection; the last repeat.
     pub(crate) fn in_turn(behind: SocketAddr, identity: &Identity, protocols: &[&[&[u8]]]) -> Self {
-        let acceptor = |protocols: &&[&[u8]]| {
+        let config = |protocols: &&[&[u8]]| {
             let mut config = identity.config.clone();
             config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-            TlsAcceptor::from(Arc::new(config))
+            config
         };
-        let acceptors: Vec<TlsAcceptor> = protocols.iter().map(acceptor).collect();
+        Self::configured(behind, protocols.iter().map(config))
+    }
+
+    /// The same with configurations of the caller's own.
+    pub(crate) fn configured(
+        behind: SocketAddr,
+        configs: impl Iterator<Item = ServerConfig>,
+    ) -> Self {
+        let acceptors: Vec<TlsAcceptor> = configs
+            .map(|config| TlsAcceptor::from(Arc::new(config)))
+            .collect();
         let runtime = one_thread();
         let (listener, address) = listen(&runtime);
         let agreed = Arc::<Mutex<Vec<String>>>::default();
