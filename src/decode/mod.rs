@@ -33,6 +33,8 @@ mod error;
 mod number;
 mod reference;
 mod scan;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 mod format;
 mod message_pack;

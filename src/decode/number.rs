@@ -1,7 +1,7 @@
 //! The text of one JSON number to one `f32`, equal to `text.parse::<f64>()? as f32` bit for bit.
 //!
 //! [`plain`] takes what fills an answer, `-0.012345678`, eight digits at a time; [`any`] takes
-//! every JSON number.
+//! every JSON number. `wide.rs` takes four plain ones at once.
 
 /// How many bytes [`plain`] looks at, the sign aside: a digit, the point and 24 digits.
 const WINDOW: usize = 26;
@@ -122,7 +122,9 @@ fn scaled(whole: &[u8], fraction: &[u8], mut exponent: i64) -> Option<f64> {
 ///
 /// - `value` is within 4.1 u of t, relatively: in [`scaled`], u each for mantissa, power and
 ///   product, and less than 10⁻¹⁸ < 0.01 u for digits beyond the nineteenth; in [`plain`], those 3
-///   u for either summand, both positive, and u for the sum.
+///   u for either summand, both positive, and u for the sum; in `wide.rs`, u for either half of the
+///   fraction's digits, u for their sum, u for the power, and u for their product with the whole
+///   number added, all positive.
 /// - r is within u of t, so `value` is within 5.2 u of r. The step between neighbouring `f64` is
 ///   more than u times either, so at most 6 steps lie between `value` and r.
 /// - Rounding to `f32` is monotonic and turns only at midpoints of neighbouring `f32`. For normal

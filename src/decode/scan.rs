@@ -70,15 +70,24 @@ impl<'a> Scanner<'a> {
             return base64::append(text, &mut self.scratch, values).ok();
         }
         self.array(|scanner| {
+            // The loops here are where the time goes, so they see only numbers that another follows
+            // at once.
             let mut text = scanner.body.get(scanner.at..)?;
-            // This loop is where the time goes, so it sees only numbers that another follows at
-            // once.
-            while let Some((value, length)) = number::plain(text) {
-                text = match text.get(length..)? {
-                    [b',', b' ', rest @ ..] | [b',', rest @ ..] => rest,
-                    _ => break,
+            let plain = |text: &'a [u8], values: &mut Vec<f32>| {
+                let (value, length) = number::plain(text)?;
+                let ([b',', b' ', rest @ ..] | [b',', rest @ ..]) = text.get(length..)? else {
+                    return None;
                 };
                 values.push(value);
+                Some(rest)
+            };
+            #[cfg(target_arch = "x86_64")]
+            if let Some(rest) = plain(text, values) {
+                let at = scanner.body.len() - rest.len();
+                text = &scanner.body[super::wide::numbers(scanner.body, at, values)..];
+            }
+            while let Some(rest) = plain(text, values) {
+                text = rest;
             }
             scanner.at = scanner.body.len() - text.len();
             scanner.skip_blanks();
@@ -194,9 +203,28 @@ fn end_of_plain(text: &[u8]) -> usize {
         .iter()
         .take_while(|block| !block.iter().fold(false, |any, byte| any | special(byte)))
         .count();
-    let start = clear * 64;
+    let mut start = clear * 64;
+    for word in text[start..].as_chunks::<8>().0 {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return start + (marks.trailing_zeros() / 8) as usize;
+        }
+        start += 8;
+    }
     text[start..]
         .iter()
         .position(special)
         .map_or(text.len(), |end| start + end)
+}
+
+/// Marks the first quote, backslash or control character of eight bytes, and perhaps some of those
+/// behind it.
+fn marks(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Subtracting borrows from the top bit of a byte that is below; a borrow that goes on reaches
+    // only the bytes behind.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word;
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & (ONES * 0x80)
 }

@@ -202,3 +202,82 @@ fn an_exponent_beyond_any_bound_is_no_overflow() {
     check(&format!("0.{}1e100001", "0".repeat(100_000)));
     check(&format!("1{}e-100001", "0".repeat(100_000)));
 }
+
+/// What is read four at a time of a body of these texts: the values, and how many bytes.
+#[cfg(target_arch = "x86_64")]
+fn read_run(texts: &[String], separator: &str) -> (Vec<f32>, usize) {
+    let start = format!(r#"{{"object":"embedding","embedding":[0.25{separator}"#);
+    // Numbers close to the end of the body are not read this way.
+    let end = "0".repeat(400);
+    let body = format!("{start}{}{separator}{end}", texts.join(separator));
+    let mut values = Vec::new();
+    let at = crate::decode::wide::numbers(body.as_bytes(), start.len(), &mut values);
+    (values, at - start.len())
+}
+
+/// Checks what is read of these texts, and says how many were.
+#[cfg(target_arch = "x86_64")]
+fn check_run(texts: &[String], separator: &str) -> usize {
+    let (values, read) = read_run(texts, separator);
+    let texts = &texts[..values.len()];
+    for (text, value) in texts.iter().zip(&values) {
+        assert_eq!(value.to_bits(), expected(text).to_bits(), "{text}: {value}");
+    }
+    let length: usize = texts.iter().map(|text| text.len() + separator.len()).sum();
+    assert_eq!(read, length, "{texts:?}");
+    values.len()
+}
+
+#[cfg(target_arch = "x86_64")]
+fn check_runs(seed: u64, count: usize) {
+    let dice = &mut Dice::new(seed);
+    for _ in 0..count {
+        let mut texts: Vec<String> = (0..dice.below(40))
+            .map(|_| match dice.below(4) {
+                0 => text(dice),
+                _ => format!("{:.1$}", finite(dice) % 10.0, 1 + dice.below(24)),
+            })
+            .collect();
+        let separator = dice.pick(&[",", ", "]);
+        assert_eq!(check_run(&texts, separator), texts.len(), "{texts:?}");
+        if !texts.is_empty() {
+            // What is no number, and all behind it, is left to others.
+            let odd = dice.below(texts.len());
+            texts[odd] = dice
+                .pick(&[
+                    "", "-", "0", "00.5", "0.5]", "0..5", ".5", "--0.5", "0.5 ", " 0.5",
+                ])
+                .to_owned();
+            let valid = texts[odd] == "0";
+            let wanted = if valid { texts.len() } else { odd };
+            assert_eq!(check_run(&texts, separator), wanted, "{texts:?}");
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn four_at_a_time_are_read_as_one_by_one() {
+    check_runs(3, 20_000);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+#[ignore = "for minutes, in release; run by hand after a change to the numbers"]
+fn many_runs() {
+    check_runs(4, 4_000_000);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn another_separator_ends_a_run() {
+    for (separator, other) in [(",", ", "), (", ", ","), (",", ",\n"), (", ", " ,")] {
+        for before in 0..10 {
+            let mut texts = vec!["-0.5".to_owned(); 20];
+            texts[before] = format!("-0.5{other}-0.5");
+            // The number before the other separator may have been read; none behind it.
+            let read = read_run(&texts, separator).0.len();
+            assert!((before..=before + 1).contains(&read), "{read} {before}");
+        }
+    }
+}
