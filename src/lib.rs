@@ -7,7 +7,7 @@
 //! Client, BlockingClient ──Submit──▶ Dispatcher ──Assign──▶ WorkerPool ──Assign──▶ Worker ──HTTP──▶
 //!          ▲                          │ ▲   ▲ │                 │ ▲                  │
 //!          └──────────reply port──────┘ │   │ └─Plan─▶ BatchPlanner                  │
-//!                                Due ───┘   └─────Finished──────┴───────Finished─────┘
+//!                                Due ───┘   └─────Finished──────┴───────Report───────┘
 //!                            (Hedger)
 //! ```
 //!

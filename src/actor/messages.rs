@@ -5,9 +5,10 @@
 //! | [`Submit`] | facade | Dispatcher | by the job's port | the callers' own calls |
 //! | [`Plan`] | Dispatcher | BatchPlanner | [`Planned`] | operations |
 //! | [`Planned`] | BatchPlanner | Dispatcher | | operations |
-//! | [`Assign`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Finished`] | the windows of all operations |
-//! | [`Finished`] | Worker, WorkerPool | WorkerPool, Dispatcher | | as `Assign` |
-//! | [`Abort`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Finished`] | as `Assign` |
+//! | [`Assign`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Report`], [`Finished`] | the windows of all operations |
+//! | [`Report`] | Worker | WorkerPool | | as `Assign` |
+//! | [`Finished`] | WorkerPool | Dispatcher | | as `Assign` |
+//! | [`Abort`] | Dispatcher, WorkerPool | WorkerPool, Worker | as `Assign` | as `Assign` |
 //! | [`Watch`], [`Settled`] | Dispatcher | Hedger | [`Due`] | as `Assign` |
 //! | [`Due`] | Hedger | Dispatcher | | as `Assign` |
 //! | [`Cancel`], [`Inspect`] | facade | Dispatcher | | one or a few a call |
@@ -115,6 +116,17 @@ pub(crate) struct Attempt {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Assign(pub Vec<Attempt>);
+
+/// What a Worker did in one turn.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Report {
+    pub(super) worker: usize,
+    /// The attempts that ended.
+    pub(super) outcomes: Vec<Outcome>,
+    /// How long the Worker's thread has been busy since it began.
+    pub(super) busy: Duration,
+}
 
 /// Attempts that ended, all of one turn. Each assigned attempt is told of exactly once.
 #[derive(Message)]

@@ -2,13 +2,13 @@
 
 use super::failure::Failure;
 use super::messages::{
-    Abort, Assign, Attempt, AttemptId, Ended, Finished, Outcome, Stop, WorkerGone,
+    Abort, Assign, Attempt, AttemptId, Ended, Finished, Outcome, Report, Stop, WorkerGone,
 };
 use super::worker::Crash;
-use crate::policy::route::least_loaded;
+use crate::policy::route::Route;
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use rustc_hash::FxHashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a Worker is reached.
 pub(super) struct WorkerPort {
@@ -25,12 +25,18 @@ pub(super) type StartWorker = Box<dyn Fn(usize, u64) -> WorkerPort>;
 pub(super) struct WorkerPool {
     start: StartWorker,
     workers: Vec<WorkerSlot>,
-    /// In flight a Worker, beside the slots so that routing sees one slice.
-    loads: Vec<usize>,
-    assigned: FxHashMap<AttemptId, usize>,
+    route: Route,
+    assigned: FxHashMap<AttemptId, Assigned>,
     finished: Recipient<Finished>,
     ended: Recipient<Ended>,
     stopping: bool,
+}
+
+/// Which Worker has an attempt, and its inputs.
+#[derive(Clone, Copy)]
+struct Assigned {
+    worker: usize,
+    inputs: usize,
 }
 
 struct WorkerSlot {
@@ -53,7 +59,7 @@ impl WorkerPool {
         });
         Self {
             workers: slots.collect(),
-            loads: vec![0; workers],
+            route: Route::new(workers),
             start,
             assigned: FxHashMap::default(),
             finished,
@@ -62,10 +68,11 @@ impl WorkerPool {
         }
     }
 
-    fn route(&mut self, attempt: &Attempt) -> usize {
-        let worker = least_loaded(&self.loads);
-        self.loads[worker] += 1;
-        self.assigned.insert(attempt.id, worker);
+    fn assign(&mut self, attempt: &Attempt) -> usize {
+        let inputs = attempt.inputs.len();
+        let worker = self.route.assign(inputs);
+        self.assigned
+            .insert(attempt.id, Assigned { worker, inputs });
         worker
     }
 
@@ -101,7 +108,7 @@ impl Handler<Assign> for WorkerPool {
     fn handle(&mut self, Assign(attempts): Assign, _: &mut Self::Context) {
         let mut shares = self.shares();
         for attempt in attempts {
-            let worker = self.route(&attempt);
+            let worker = self.assign(&attempt);
             shares[worker].push(attempt);
         }
         self.to_workers(shares, Assign, |port| &port.assign);
@@ -114,7 +121,7 @@ impl Handler<Abort> for WorkerPool {
     fn handle(&mut self, Abort(attempts): Abort, _: &mut Self::Context) {
         let mut shares = self.shares();
         for attempt in attempts {
-            if let Some(worker) = self.assigned.get(&attempt) {
+            if let Some(Assigned { worker, .. }) = self.assigned.get(&attempt) {
                 shares[*worker].push(attempt);
             }
         }
@@ -122,16 +129,17 @@ impl Handler<Abort> for WorkerPool {
     }
 }
 
-impl Handler<Finished> for WorkerPool {
+impl Handler<Report> for WorkerPool {
     type Result = ();
 
-    fn handle(&mut self, Finished(outcomes): Finished, _: &mut Self::Context) {
-        for outcome in &outcomes {
-            if let Some(worker) = self.assigned.remove(&outcome.id) {
-                self.loads[worker] -= 1;
+    fn handle(&mut self, report: Report, _: &mut Self::Context) {
+        self.route.busy(report.worker, report.busy, Instant::now());
+        for outcome in &report.outcomes {
+            if let Some(Assigned { worker, inputs }) = self.assigned.remove(&outcome.id) {
+                self.route.ended(worker, inputs);
             }
         }
-        self.finished.do_send(Finished(outcomes));
+        self.finished.do_send(Finished(report.outcomes));
     }
 }
 
@@ -154,7 +162,7 @@ impl Handler<WorkerGone> for WorkerPool {
         let lost: Vec<AttemptId> = self
             .assigned
             .iter()
-            .filter_map(|(id, at)| (*at == worker).then_some(*id))
+            .filter_map(|(id, assigned)| (assigned.worker == worker).then_some(*id))
             .collect();
         log::error!(
             "worker {worker} panicked and is replaced; {} attempts are given back",
@@ -162,7 +170,7 @@ impl Handler<WorkerGone> for WorkerPool {
         );
         self.workers[worker].generation += 1;
         self.workers[worker].port = (self.start)(worker, generation + 1);
-        self.loads[worker] = 0;
+        self.route.replaced(worker);
         for id in &lost {
             self.assigned.remove(id);
         }

@@ -7,12 +7,13 @@
 use super::exchange::{Exchange, Tools};
 use super::failure::Failure;
 use super::messages::{
-    Abort, Assign, AttemptId, Finished, Flush, Outcome, Stop, Success, WorkerGone,
+    Abort, Assign, AttemptId, Flush, Outcome, Report, Stop, Success, WorkerGone,
 };
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
+use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -37,8 +38,9 @@ pub(super) struct Worker {
     tools: Tools,
     running: FxHashMap<AttemptId, AbortHandle>,
     outbox: Rc<Outbox>,
-    finished: Recipient<Finished>,
-    _obituary: Obituary,
+    report: Recipient<Report>,
+    thread: RuntimeMetrics,
+    obituary: Obituary,
 }
 
 impl Worker {
@@ -46,7 +48,7 @@ impl Worker {
     pub(super) fn new(
         tools: Tools,
         own: Recipient<Flush>,
-        finished: Recipient<Finished>,
+        report: Recipient<Report>,
         obituary: Obituary,
     ) -> Self {
         Self {
@@ -56,8 +58,9 @@ impl Worker {
                 own,
                 ended: RefCell::default(),
             }),
-            finished,
-            _obituary: obituary,
+            report,
+            thread: Handle::current().metrics(),
+            obituary,
         }
     }
 }
@@ -113,7 +116,11 @@ impl Handler<Flush> for Worker {
         for outcome in &outcomes {
             self.running.remove(&outcome.id);
         }
-        self.finished.do_send(Finished(outcomes));
+        self.report.do_send(Report {
+            worker: self.obituary.worker,
+            outcomes,
+            busy: self.thread.worker_total_busy_duration(0),
+        });
     }
 }
 
