@@ -46,6 +46,24 @@ impl Kind {
         self.row().2
     }
 
+    /// The URL of a service at `host`, without a scheme by https; `endpoint` is a path there, by
+    /// default the [usual one](Self::path), or a whole URL. A host that ends in `/v1` does not make
+    /// it `/v1/v1`.
+    #[must_use]
+    pub fn url(self, host: &str, endpoint: Option<&str>) -> String {
+        let endpoint = endpoint.unwrap_or(self.path());
+        let has_scheme = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+        if has_scheme(endpoint) {
+            return endpoint.to_owned();
+        }
+        let scheme = if has_scheme(host) { "" } else { "https://" };
+        let (mut host, path) = (host.trim_end_matches('/'), endpoint.trim_start_matches('/'));
+        if path.starts_with("v1/") {
+            host = host.strip_suffix("/v1").unwrap_or(host);
+        }
+        format!("{scheme}{host}/{path}")
+    }
+
     /// Whether its answers are texts, which can be streamed.
     #[must_use]
     pub fn completes(self) -> bool {
@@ -197,6 +215,19 @@ mod tests {
         ["a", "b", "c"]
             .map(|text| Record::Text(text.into()))
             .to_vec()
+    }
+
+    #[test]
+    fn a_url_is_of_host_and_path_or_whole() {
+        for (host, endpoint, url) in [
+            ("h:80", None, "https://h:80/v1/chat/completions"),
+            ("http://h/", Some("/x"), "http://h/x"),
+            ("http://h/a/", Some("x"), "http://h/a/x"),
+            ("http://h/v1", None, "http://h/v1/chat/completions"),
+            ("http://h", Some("http://other/y"), "http://other/y"),
+        ] {
+            assert_eq!(Kind::Chat.url(host, endpoint), url);
+        }
     }
 
     #[test]

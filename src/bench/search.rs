@@ -7,6 +7,7 @@ use super::config::BenchmarkConfig;
 use super::engine;
 use super::load::Stage;
 use super::report::Report;
+use super::summary::measured;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -73,6 +74,28 @@ pub struct Trial {
     pub report: Report,
 }
 
+impl Trial {
+    /// Why it did not hold, in words; `None` where it did.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        if self.holds {
+            return None;
+        }
+        let report = &self.report;
+        if report.requests.succeeded == 0 {
+            return Some("no request succeeded".to_owned());
+        }
+        let broken = report.slo.iter().filter(|result| !result.met);
+        let mut reasons: Vec<String> = broken
+            .map(|result| format!("{}, was {}", result.term, measured(result)))
+            .collect();
+        if !report.valid {
+            reasons.push(report.verdict.clone());
+        }
+        Some(reasons.join("; "))
+    }
+}
+
 /// What a search gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -86,7 +109,8 @@ pub struct SearchReport {
 }
 
 /// Searches, on the calling thread. `told` is called after each trial. The configuration's users,
-/// mode and schedule play no part; its thresholds, warm-up and spacing of arrivals do.
+/// mode and schedule play no part; its thresholds, warm-up and spacing of arrivals do. Where it has
+/// [sessions](BenchmarkConfig::with_sessions), rates are sessions a second.
 ///
 /// # Errors
 ///
@@ -110,6 +134,7 @@ pub fn search(
         let mut run = config
             .clone()
             .with_arrivals(stages, arrival.unwrap_or_default());
+        run.requests = None;
         // Once is enough: the client does not change.
         run.calibrate = config.calibrate && calibrated.is_none();
         let report = engine::measure(&run)?;

@@ -68,11 +68,27 @@ enum Failure {
 impl From<hedgerow::Error> for Failure {
     fn from(error: hedgerow::Error) -> Self {
         if error.is_config() {
-            Self::Usage(error.to_string())
+            Self::Usage(as_flags(&error.to_string()))
         } else {
             Self::Run(error.to_string())
         }
     }
+}
+
+/// The library's names of settings as the flags that a user gave: `think_time` as `--think-time`. A
+/// name of one word is one at the beginning alone, where settings are named.
+fn as_flags(text: &str) -> String {
+    let run = Arguments::command();
+    let is_flag = |name: &str| run.get_arguments().any(|flag| flag.get_id() == name);
+    let words = text.split(' ').enumerate().map(|(place, word)| {
+        let name = word.trim_end_matches([',', ':', ';']);
+        if (place == 0 || name.contains('_')) && is_flag(name) {
+            format!("--{}", word.replace('_', "-"))
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn main() -> ExitCode {

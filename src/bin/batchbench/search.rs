@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::flags::Run;
 use crate::values;
-use hedgerow::bench::{SearchSettings, raise_open_files, search as run_search};
+use hedgerow::bench::{SearchSettings, search as run_search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,8 +39,14 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
     if flags.run.output.slo.is_empty() {
         return Err(Failure::Usage("search needs a threshold: --slo".to_owned()));
     }
-    let config = flags.run.config()?;
-    raise_open_files();
+    flags.run.load.check_search()?;
+    flags.run.output.exports.check_json_alone()?;
+    if flags.run.output.strict {
+        let text = "--strict says nothing in a search: a rate at which the client is the bottleneck \
+                    never holds";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let config = flags.run.load.of_search(flags.run.config()?);
     crate::run::stop_on_interrupt(config.stopper())?;
     let settings = SearchSettings {
         from: flags.from_rate,
@@ -50,25 +56,21 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
         trial: flags.trial,
     };
     let quiet = flags.run.output.quiet;
+    let what = flags.run.load.arrivals();
     let found = run_search(&config, settings, |trial| {
         if !quiet {
-            let held = if trial.holds {
-                "holds"
-            } else {
-                "does not hold"
-            };
             let again = if trial.confirms { ", again" } else { "" };
-            eprintln!("{:.2} requests/s: {held}{again}", trial.rate);
+            match trial.obstacle() {
+                None => eprintln!("{:.2} {what}/s: holds{again}", trial.rate),
+                Some(why) => eprintln!("{:.2} {what}/s: does not hold{again}: {why}", trial.rate),
+            }
         }
     })?;
     if let Some(path) = &flags.run.output.exports.report_json {
-        let json = serde_json::to_string_pretty(&found)
-            .map_err(|cause| Failure::Run(cause.to_string()))?;
-        std::fs::write(path, json)
-            .map_err(|cause| Failure::Run(format!("{}: {cause}", path.display())))?;
+        crate::exports::write_json(path, &found)?;
     }
     if let Some(rate) = found.rate {
-        println!("{rate:.2} requests/s hold every threshold");
+        println!("{rate:.2} {what}/s hold every threshold");
         Ok(ExitCode::SUCCESS)
     } else {
         println!("no rate was found that holds every threshold");

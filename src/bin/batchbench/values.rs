@@ -56,6 +56,11 @@ pub(crate) fn users(text: &str) -> Result<usize, String> {
     within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
+/// Requests a session.
+pub(crate) fn session(text: &str) -> Result<u64, String> {
+    within(text, 1, 1_000_000)
+}
+
 /// Texts a request.
 pub(crate) fn batch(text: &str) -> Result<usize, String> {
     within(text, 1, 10_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))

@@ -1,28 +1,26 @@
-//! The command as people run it: exit codes, bad values, Ctrl-C.
+//! The command as people run it: exit codes, bad values.
 
 use crate::support::h2_server::H2Server;
-use crate::support::program::Running;
-use crate::support::{eventually, hanging_mock};
-use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
+use hedgerow::mock::{Fault, MockServer, Rule};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-fn batchbench() -> Command {
+pub(super) fn batchbench() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_batchbench"));
     command.env_remove("OPENAI_API_KEY");
     command
 }
 
 /// A file of its own for a test.
-fn file(name: &str, text: &str) -> PathBuf {
+pub(super) fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
     std::fs::write(&path, text).unwrap();
     path
 }
 
-fn records(name: &str, count: usize) -> PathBuf {
+pub(super) fn records(name: &str, count: usize) -> PathBuf {
     let lines = (0..count).map(|number| format!("{{\"text\":\"text {number}\"}}\n"));
     file(&format!("{name}.jsonl"), &lines.collect::<String>())
 }
@@ -37,7 +35,7 @@ fn run(server: &MockServer, name: &str, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> Option<i32> {
+pub(super) fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
@@ -119,122 +117,6 @@ fn exit_codes_say_how_a_run_went() {
     assert!(text.contains("http_401"), "{text}");
 }
 
-/// Rules 12 and 13: a client that did not get to run was the bottleneck, and its report says so
-/// first.
-#[cfg(unix)]
-#[test]
-fn a_client_that_was_stopped_for_a_while_says_so_in_its_first_line() {
-    let server = MockServer::start().unwrap();
-    let child = batchbench()
-        .arg("--jsonl")
-        .arg(records("strict", 5))
-        .args([
-            "--host",
-            &server.url(),
-            "--no-calibration",
-            "--quiet",
-            "--strict",
-        ])
-        .args([
-            "--rate",
-            "200",
-            "--duration",
-            "1500ms",
-            "--arrival",
-            "constant",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    eventually("it has begun", || server.stats().requests > 20);
-    signal("STOP", child.id());
-    std::thread::sleep(Duration::from_millis(500));
-    signal("CONT", child.id());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), Some(4), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let first = text.lines().next().unwrap();
-    assert!(
-        first.starts_with("NOT VALID: the client was the bottleneck"),
-        "{text}"
-    );
-}
-
-fn signal(name: &str, process: u32) {
-    let status = Command::new("kill")
-        .args([&format!("-{name}"), &process.to_string()])
-        .status();
-    assert!(status.unwrap().success());
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_prints_the_report_of_what_was_done() {
-    let server = MockServer::start_with(MockConfig {
-        latency: Latency::Fixed(Duration::from_millis(20)),
-        ..MockConfig::default()
-    })
-    .unwrap();
-    let report = file("interrupted.json", "");
-    let child = batchbench()
-        .arg("--jsonl")
-        .arg(records("interrupted", 5))
-        .args([
-            "--host",
-            &server.url(),
-            "--no-calibration",
-            "--duration",
-            "10m",
-            "--users",
-            "4",
-        ])
-        .arg("--report-json")
-        .arg(&report)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("some are answered", || server.stats().answered > 10);
-    signal("INT", child.id());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), Some(0), "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("VALID"));
-    let json: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
-    assert_eq!(json["interrupted"], true);
-    let counted = |key: &str| json["requests"][key].as_u64().unwrap();
-    assert!(counted("succeeded") > 10);
-    assert_eq!(counted("planned"), counted("sent") + counted("dropped"));
-    assert!(counted("cancelled") <= 4);
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_does_not_wait_for_a_server_that_hangs() {
-    let server = hanging_mock();
-    let child = batchbench()
-        .args([
-            "--input-tokens",
-            "5",
-            "--users",
-            "3",
-            "--host",
-            &server.url(),
-        ])
-        .args(["--no-calibration", "--quiet"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    eventually("all hang", || server.stats().in_flight == 3);
-    signal("INT", child.id());
-    let mut running = Running(child);
-    eventually("it ends", || running.0.try_wait().unwrap().is_some());
-    assert_eq!(
-        running.0.wait().unwrap().code(),
-        Some(1),
-        "nothing succeeded"
-    );
-}
-
 #[test]
 fn a_bad_value_is_refused_with_its_flag_and_its_range() {
     let jsonl = records("values", 1);
@@ -277,6 +159,29 @@ fn a_bad_value_is_refused_with_its_flag_and_its_range() {
         (&["--users", "3", "--rate", "5"], &["--users", "--rate"]),
         (&["--input-tokens", "5"], &["--input-tokens", "--jsonl"]),
         (&["--requests", "5"], &["--requests", "--rate"]),
+        (
+            &["--session-requests", "5"],
+            &["--session-requests", "--rate or --stages"],
+        ),
+        (
+            &["--session-requests", "0", "--rate", "1"],
+            &["--session-requests", "'0'", "between 1 and 1000000"],
+        ),
+        (
+            &["--think-time", "1s", "--rate", "1"],
+            &["--think-time", "--session-requests", "1 s"],
+        ),
+        (&["--think-time", "-1s"], &["--think-time"]),
+        (&["--max-in-flight", "5"], &["--max-in-flight", "--rate"]),
+        (&["--arrival", "constant"], &["--arrival", "--rate"]),
+        (
+            &["--hedge-delay", "p100"],
+            &["--hedge-delay", "p100", "45ms and 1h", "p95"],
+        ),
+        (
+            &["--hedge-delay", "10ms"],
+            &["--hedge-delay", "10ms", "45ms and 1h"],
+        ),
         (&["--host", "http://u:p@h"], &["password"]),
         (
             &["--report-json", "/nowhere/x.json"],
