@@ -93,9 +93,13 @@ impl Blueprint {
 
 /// Origin, and path with query.
 pub(super) fn split_url(endpoint: &str) -> Result<(BaseUrl, String)> {
+    // What is before an `@` or behind a `?` may be a secret.
+    let shown = endpoint.split(['?', '#']).next().unwrap_or_default();
+    let shown = Some(shown).filter(|shown| !shown.contains('@'));
+    let shown = shown.map_or(String::new(), |shown| format!(" (got {shown:?})"));
     let bad = |cause: String| {
         Error::config(format!(
-            "the endpoint is not a URL that can be used: {cause}"
+            "the endpoint is not a URL that can be used: {cause}{shown}"
         ))
     };
     let url = url::Url::parse(endpoint).map_err(|cause| bad(cause.to_string()))?;

@@ -49,19 +49,28 @@ impl Kind {
     /// The URL of a service at `host`, without a scheme by https; `endpoint` is a path there, by
     /// default the [usual one](Self::path), or a whole URL. A host that ends in `/v1` does not make
     /// it `/v1/v1`.
-    #[must_use]
-    pub fn url(self, host: &str, endpoint: Option<&str>) -> String {
+    ///
+    /// # Errors
+    ///
+    /// When there is no host in `host`, or it has another scheme.
+    pub fn url(self, host: &str, endpoint: Option<&str>) -> Result<String> {
         let endpoint = endpoint.unwrap_or(self.path());
         let has_scheme = |text: &str| text.starts_with("http://") || text.starts_with("https://");
         if has_scheme(endpoint) {
-            return endpoint.to_owned();
+            return Ok(endpoint.to_owned());
         }
-        let scheme = if has_scheme(host) { "" } else { "https://" };
-        let (mut host, path) = (host.trim_end_matches('/'), endpoint.trim_start_matches('/'));
+        let (scheme, rest) = host.split_once("://").unwrap_or(("https", host));
+        let mut rest = rest.trim_end_matches('/');
+        if rest.is_empty() || !matches!(scheme, "http" | "https") {
+            return Err(Error::config(format!(
+                "host must be an address such as http://127.0.0.1:8000 (got {host:?})"
+            )));
+        }
+        let path = endpoint.trim_start_matches('/');
         if path.starts_with("v1/") {
-            host = host.strip_suffix("/v1").unwrap_or(host);
+            rest = rest.strip_suffix("/v1").unwrap_or(rest);
         }
-        format!("{scheme}{host}/{path}")
+        Ok(format!("{scheme}://{rest}/{path}"))
     }
 
     /// Whether its answers are texts, which can be streamed.
@@ -226,7 +235,11 @@ mod tests {
             ("http://h/v1", None, "http://h/v1/chat/completions"),
             ("http://h", Some("http://other/y"), "http://other/y"),
         ] {
-            assert_eq!(Kind::Chat.url(host, endpoint), url);
+            assert_eq!(Kind::Chat.url(host, endpoint).unwrap(), url);
+        }
+        for host in ["", "/", "http://", "ftp://h"] {
+            let error = Kind::Chat.url(host, None).unwrap_err().to_string();
+            assert!(error.contains(&format!("{host:?}")), "{error}");
         }
     }
 

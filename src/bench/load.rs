@@ -99,6 +99,10 @@ impl Stage {
         }
     }
 
+    pub(super) fn is_steady(&self) -> bool {
+        (self.to - self.from).abs() <= 0.0
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let fine = |level: f64| (0.0..=HIGHEST).contains(&level);
         if !fine(self.from) || !fine(self.to) {
@@ -168,7 +172,7 @@ impl FromStr for Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.from)?;
-        if (self.to - self.from).abs() > 0.0 {
+        if !self.is_steady() {
             write!(f, "-{}", self.to)?;
         }
         write!(f, ":{}s", self.span.as_secs_f64())

@@ -104,6 +104,9 @@ pub struct SearchReport {
     pub rate: Option<f64>,
     /// The lowest that did not hold; `None` where all did, up to the highest that may be tried.
     pub broken_at: Option<f64>,
+    /// It was stopped before its end.
+    #[serde(default)]
+    pub interrupted: bool,
     /// All trials, in their order.
     pub trials: Vec<Trial>,
 }
@@ -128,6 +131,7 @@ pub fn search(
     let mut bisection = Bisection::new(settings);
     let mut trials = Vec::new();
     let mut calibrated = None;
+    let mut interrupted = false;
     while let Some(rate) = bisection.next() {
         let arrival = config.open.as_ref().map(|open| open.arrival);
         let stages = vec![Stage::steady(rate, settings.trial)];
@@ -140,6 +144,7 @@ pub fn search(
         let report = engine::measure(&run)?;
         calibrated = calibrated.or(report.client.ceiling_per_s);
         if report.interrupted {
+            interrupted = true;
             break;
         }
         let holds = report.requests.succeeded > 0 && report.meets_slos() && report.valid;
@@ -156,6 +161,7 @@ pub fn search(
     Ok(SearchReport {
         rate: bisection.found(),
         broken_at: bisection.broken,
+        interrupted,
         trials,
     })
 }

@@ -118,7 +118,7 @@ def test_an_open_loop_keeps_its_schedule(server: MockServer) -> None:
     requests = report["requests"]
     assert requests["planned"] == requests["sent"] + requests["dropped"] == 60
     assert server.requests == requests["sent"]
-    assert report["load_model"] == "open loop, constant arrivals, 2 stages up to 100 requests/s"
+    assert report["load_model"] == "open loop, constant arrivals, 100 requests/s"
     staged = run(server, stages=["100:100ms", "0-100:0.2s"], arrival="constant")
     assert staged["requests"]["planned"] == 20
 

@@ -164,28 +164,43 @@ fn rounded_up(users: f64) -> Result<u32> {
 
 /// The stages, with the warm-up in front.
 fn levels(stages: &[Stage], warmup: Duration) -> Result<Levels> {
-    let mut all = Vec::with_capacity(stages.len() + 1);
-    if let Some(first) = stages.first()
-        && !warmup.is_zero()
-    {
-        all.push(Stage::steady(first.from, warmup));
-    }
     for stage in stages {
         stage.check()?;
-        all.push(*stage);
+    }
+    let mut all = stages.to_vec();
+    match all.first_mut() {
+        _ if warmup.is_zero() => {}
+        Some(first) if first.is_steady() => first.span = first.span.saturating_add(warmup),
+        Some(first) => {
+            let warmup = Stage::steady(first.from, warmup);
+            all.insert(0, warmup);
+        }
+        None => {}
     }
     let levels = Levels(all);
     if levels.span() > LONGEST_RUN {
-        return Err(Error::config("the stages must end within 30 days"));
+        return Err(Error::config(format!(
+            "stages must end within 30 days (got {} s)",
+            levels.span().as_secs_f64()
+        )));
     }
     Ok(levels)
 }
+
+/// Arrivals a second.
+const RATES: std::ops::RangeInclusive<f64> = 1e-6..=1e7;
 
 fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<Arrivals> {
     let mut most = config.requests;
     let levels = match &open.pace {
         Pace::Stages(stages) => levels(stages, config.warmup)?,
         Pace::Rate(rate, duration) => {
+            if !RATES.contains(rate) {
+                let (least, most) = (RATES.start(), RATES.end());
+                return Err(Error::config(format!(
+                    "rate must be between {least} and {most} (got {rate})"
+                )));
+            }
             let rest = LONGEST_RUN.saturating_sub(config.warmup);
             if duration.is_none() {
                 most = most.or(Some(bodies as u64));
@@ -196,7 +211,7 @@ fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<Arri
     };
     if levels.highest() <= 0.0 {
         return Err(Error::config(
-            "the rate must be above 0 (got 0 in every stage)",
+            "stages must reach above 0 (got 0 in every stage)",
         ));
     }
     if config.max_in_flight == Some(0) {

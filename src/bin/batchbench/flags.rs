@@ -70,16 +70,14 @@ pub(crate) struct Service {
 
 /// What is sent.
 #[derive(Args)]
-#[command(next_help_heading = "What is sent")]
+#[command(
+    next_help_heading = "What is sent",
+    group = clap::ArgGroup::new("source").args(["jsonl", "input_tokens"]).required(true)
+)]
 pub(crate) struct Content {
     /// A file of JSON objects, one a line, each with `text`, `messages`, `body`, or `query` and
     /// `texts`.
-    #[arg(
-        long,
-        value_name = "PATH",
-        required_unless_present = "input_tokens",
-        conflicts_with = "input_tokens"
-    )]
+    #[arg(long, value_name = "PATH")]
     jsonl: Option<PathBuf>,
     /// The model that requests name.
     #[arg(long, value_name = "NAME", default_value = "gpt-4o-mini")]
@@ -102,21 +100,27 @@ pub(crate) struct Content {
         value_name = "N",
         default_value_t = 0,
         requires = "input_tokens",
-        conflicts_with = "input_sigma"
+        conflicts_with_all = ["jsonl", "input_sigma"],
+        value_parser = values::vary
     )]
     input_vary: u32,
     /// Lengths of made-up prompts are log-normal, with --input-tokens as their median and this as
     /// the standard deviation of the logarithm.
-    #[arg(long, value_name = "SIGMA", requires = "input_tokens", value_parser = values::sigma)]
+    #[arg(long, value_name = "SIGMA", requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::sigma)]
     input_sigma: Option<f64>,
     /// The share of made-up prompts, from their beginning, that all have in common.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "input_tokens", value_parser = values::share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::share)]
     prefix_overlap: f64,
     /// How many different prompts are made up; requests take them in turn.
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "input_tokens", value_parser = values::count)]
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::count)]
     prompts: u32,
     /// Counts the tokens of made-up prompts by a model's tokenizer.json. Default: four bytes each.
-    #[arg(long, value_name = "PATH", requires = "input_tokens")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "input_tokens",
+        conflicts_with = "jsonl"
+    )]
     tokenizer: Option<PathBuf>,
     /// Asks for exactly so many tokens an answer (`max_completion_tokens`, `nvext.ignore_eos`).
     #[arg(long, value_name = "N", value_parser = values::count)]
@@ -125,7 +129,7 @@ pub(crate) struct Content {
     #[arg(long, value_name = "N", requires = "output_tokens", value_parser = values::count)]
     output_vary: Option<u32>,
     /// What prompts, numbers of tokens and arrivals are drawn from.
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, value_parser = values::seed)]
     seed: u64,
 }
 
@@ -140,24 +144,24 @@ pub(crate) struct Load {
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with_all = ["duration", "rate", "stages", "user_stages"])]
     requests_per_user: Option<u32>,
     /// How long the load lasts, such as 30s or 5m; without --rate, users go on for so long.
-    #[arg(long, value_name = "SPAN", value_parser = values::some_span, conflicts_with_all = ["stages", "user_stages"])]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", value_parser = values::some_span, conflicts_with_all = ["stages", "user_stages"])]
     duration: Option<Duration>,
     /// Open loop: so many requests a second, whatever became of those before. With
     /// --session-requests: so many sessions.
     #[arg(long, value_name = "R", value_parser = values::rate, conflicts_with_all = ["users", "stages", "user_stages"])]
     rate: Option<f64>,
     /// Open loop, with a rate that changes: RATE:SPAN or FROM-TO:SPAN, such as 10:30s,0-100:1m.
-    #[arg(long, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with_all = ["users", "user_stages"])]
+    #[arg(long, allow_hyphen_values = true, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with_all = ["users", "user_stages"])]
     stages: Vec<Stage>,
     /// Closed loop, with a number of users that changes, as --stages.
-    #[arg(long, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with = "users")]
+    #[arg(long, allow_hyphen_values = true, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with = "users")]
     user_stages: Vec<Stage>,
     /// Partly open loop: what arrives, by --rate or --stages, is a session of so many requests, each
     /// of which follows the answer to the one before; those begun by the end go on.
     #[arg(long, value_name = "N", value_parser = values::session)]
     session_requests: Option<u64>,
     /// How long a user or a session pauses between an answer and the next request, such as 2s.
-    #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
     think_time: Duration,
     /// How arrivals are spaced: constant, poisson or gamma:SHAPE. Default: poisson.
     #[arg(long, value_name = "HOW")]
@@ -167,13 +171,13 @@ pub(crate) struct Load {
     requests: Option<u32>,
     /// Open loop: at most so many at once; what waits keeps its scheduled start. 0: no limit.
     /// Default: 16384.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::most)]
     max_in_flight: Option<usize>,
     /// Leaves requests of the first so long out of the figures; comes in front of a duration.
-    #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
     warmup: Duration,
     /// How long what is under way is waited for at the end. Default: the request timeout.
-    #[arg(long, value_name = "SPAN", value_parser = values::span)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", value_parser = values::span)]
     drain: Option<Duration>,
     /// Threads that send. Default: one a core.
     #[arg(long, value_name = "N", value_parser = values::workers)]
@@ -211,7 +215,9 @@ impl Run {
                 requests_per_user: load.requests_per_user.unwrap_or(1) as usize,
             },
         };
-        let url = content.kind.url(&service.host, service.endpoint.as_deref());
+        let url = content
+            .kind
+            .url(&service.host, service.endpoint.as_deref())?;
         let mut config = BenchmarkConfig::try_new(url, service.key(), 1, mode, Value::Null)?
             .with_request_timeout(service.request_timeout_secs)
             .with_retry(

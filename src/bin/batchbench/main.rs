@@ -17,7 +17,7 @@ mod several;
 mod mock;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -75,14 +75,33 @@ impl From<hedgerow::Error> for Failure {
     }
 }
 
+/// Parses the flags. A negative number is a value, so that its error names the flag it was given to.
+fn arguments() -> Result<Arguments, clap::Error> {
+    let negative = |flag: clap::Arg| {
+        let takes_a_value = flag.get_action().takes_values();
+        flag.allow_negative_numbers(takes_a_value)
+    };
+    let command = Arguments::command()
+        .mut_args(negative)
+        .mut_subcommands(|command| command.mut_args(negative));
+    Arguments::from_arg_matches(&command.try_get_matches()?)
+}
+
 /// The library's names of settings as the flags that a user gave: `think_time` as `--think-time`. A
 /// name of one word is one at the beginning alone, where settings are named.
 fn as_flags(text: &str) -> String {
+    /// Settings whose flags have other names.
+    const OTHERS: [(&str, &str); 2] = [
+        ("user_count", "--users"),
+        ("timeout_s", "--request-timeout-secs"),
+    ];
     let run = Arguments::command();
     let is_flag = |name: &str| run.get_arguments().any(|flag| flag.get_id() == name);
     let words = text.split(' ').enumerate().map(|(place, word)| {
         let name = word.trim_end_matches([',', ':', ';']);
-        if (place == 0 || name.contains('_')) && is_flag(name) {
+        if let Some((_, flag)) = OTHERS.iter().find(|(other, _)| *other == name) {
+            (*flag).to_owned()
+        } else if (place == 0 || name.contains('_')) && is_flag(name) {
             format!("--{}", word.replace('_', "-"))
         } else {
             word.to_owned()
@@ -93,7 +112,7 @@ fn as_flags(text: &str) -> String {
 
 fn main() -> ExitCode {
     hedgerow::init_logging();
-    let arguments = Arguments::parse();
+    let arguments = arguments().unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(flags)) => run::run(&flags),

@@ -19,13 +19,14 @@ pub(crate) struct Search {
     #[arg(long, value_name = "R", default_value = "1000000", value_parser = values::rate, help_heading = "The search")]
     to_rate: f64,
     /// How close, as a share, the rate that holds is found.
-    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = values::share, help_heading = "The search")]
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = values::precision, help_heading = "The search")]
     precision: f64,
     /// How many times what was found must hold again.
     #[arg(
         long,
         value_name = "N",
         default_value_t = 2,
+        value_parser = values::repeats,
         help_heading = "The search"
     )]
     repeats: u32,
@@ -34,10 +35,16 @@ pub(crate) struct Search {
     trial: Duration,
 }
 
-/// Finds the highest rate that holds; exit code 3 where none does.
+/// Finds the highest rate that holds; exit code 3 where none does, 1 where it was interrupted before.
 pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
     if flags.run.output.slo.is_empty() {
         return Err(Failure::Usage("search needs a threshold: --slo".to_owned()));
+    }
+    if flags.from_rate > flags.to_rate {
+        return Err(Failure::Usage(format!(
+            "--from-rate must be at most --to-rate (got {} and {})",
+            flags.from_rate, flags.to_rate
+        )));
     }
     flags.run.load.check_search()?;
     flags.run.output.exports.check_json_alone()?;
@@ -72,6 +79,9 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
     if let Some(rate) = found.rate {
         println!("{rate:.2} {what}/s hold every threshold");
         Ok(ExitCode::SUCCESS)
+    } else if found.interrupted {
+        println!("interrupted before a rate was confirmed");
+        Ok(ExitCode::FAILURE)
     } else {
         println!("no rate was found that holds every threshold");
         Ok(ExitCode::from(3))

@@ -172,6 +172,16 @@ fn a_bad_value_is_refused_with_its_flag_and_its_range() {
             &["--think-time", "--session-requests", "1 s"],
         ),
         (&["--think-time", "-1s"], &["--think-time"]),
+        (&["--users", "-3"], &["--users", "'-3'", "between 1"]),
+        (&["--stages", "-5:1s"], &["--stages", "'-5:1s'"]),
+        (&["--stages", "0:1s"], &["--stages", "above 0", "got 0"]),
+        (&["--prompts", "5"], &["--prompts", "--jsonl"]),
+        (&["--host", "ftp://h"], &["--host", "ftp://h", "http://"]),
+        (&["--host", "http://h:99999"], &["http://h:99999", "port"]),
+        (
+            &["--hedge-delay", "2s", "--request-timeout-secs", "1"],
+            &["--hedge-delay", "--request-timeout-secs", "2 s"],
+        ),
         (&["--max-in-flight", "5"], &["--max-in-flight", "--rate"]),
         (&["--arrival", "constant"], &["--arrival", "--rate"]),
         (
@@ -295,6 +305,58 @@ fn a_search_finds_the_rate_that_a_service_holds() {
         told.contains("does not hold") && told.contains("again"),
         "{told}"
     );
+}
+
+#[test]
+fn a_search_refuses_what_says_nothing_in_it() {
+    for (flags, part) in [
+        (&["--rate", "5"][..], "--rate"),
+        (&["--users", "5"], "--users"),
+        (&["--requests", "5"], "--requests"),
+        (&["--report-html", "x.html"], "--report-html"),
+        (&["--report-json", "/nowhere/x.json"], "/nowhere/x.json"),
+        (&["--strict"], "--strict"),
+        (
+            &["--from-rate", "9", "--to-rate", "5"],
+            "--to-rate (got 9 and 5)",
+        ),
+        (&["--precision", "0"], "--precision"),
+        (&["--repeats", "x"], "--repeats"),
+    ] {
+        let output = batchbench()
+            .args(["search", "--input-tokens", "5", "--slo", "error_rate<1%"])
+            .args(["--host", "http://127.0.0.1:9"])
+            .args(flags)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
+        assert!(said.contains(part), "{flags:?}: {said}");
+    }
+}
+
+#[test]
+fn sessions_and_thoughts_are_run_and_shown() {
+    let server = MockServer::start().unwrap();
+    let page = file("sessions.html", "");
+    let flags = [
+        "--rate",
+        "100",
+        "--session-requests",
+        "2",
+        "--think-time",
+        "10ms",
+    ];
+    let mut flags = flags.to_vec();
+    flags.extend(["--report-html", page.to_str().unwrap()]);
+    let output = run(&server, "sessions", &flags);
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let model = "partly open, poisson arrivals, 100 sessions/s of 2 requests, think time 0.01 s";
+    assert!(text.replace("\n          ", " ").contains(model), "{text}");
+    assert!(std::fs::read_to_string(&page).unwrap().contains(model));
+    // Each of the five records once: the last session has one request.
+    assert_eq!(server.stats().requests, 5);
 }
 
 #[test]

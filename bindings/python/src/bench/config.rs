@@ -31,9 +31,11 @@ pub(super) fn read(given: &Bound<'_, PyAny>) -> PyResult<(BenchmarkConfig, Optio
     };
     let host = settings.text("host")?;
     let host = host.as_deref().unwrap_or("https://api.openai.com");
-    let url = kind.url(host, settings.text("endpoint")?.as_deref());
-    let nothing = serde_json::Value::Null;
-    let mut config = BenchmarkConfig::try_new(url, key(&settings)?, 1, mode, nothing)
+    let endpoint = settings.text("endpoint")?;
+    let (key, nothing) = (key(&settings)?, serde_json::Value::Null);
+    let mut config = kind
+        .url(host, endpoint.as_deref())
+        .and_then(|url| BenchmarkConfig::try_new(url, key, 1, mode, nothing))
         .map_err(|error| failure::raise_plain(py, &error))?;
     config = what_is_sent(&settings, kind, config)?;
     config = service(&settings, config)?;
