@@ -142,6 +142,11 @@ fn workload(config: &BenchmarkConfig) -> Result<Workload> {
             config.batch_size
         )));
     }
+    config.kind.check(
+        config.stream,
+        config.output_tokens.is_some(),
+        config.batch_size,
+    )?;
     let recipe = Recipe {
         kind: config.kind,
         model: config.model.clone(),

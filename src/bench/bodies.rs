@@ -62,8 +62,10 @@ impl Kind {
         let (scheme, rest) = host.split_once("://").unwrap_or(("https", host));
         let mut rest = rest.trim_end_matches('/');
         if rest.is_empty() || !matches!(scheme, "http" | "https") {
+            // What is before an `@` may be a password.
+            let shown = host.rsplit('@').next().unwrap_or_default();
             return Err(Error::config(format!(
-                "host must be an address such as http://127.0.0.1:8000 (got {host:?})"
+                "host must be an address such as http://127.0.0.1:8000 (got {shown:?})"
             )));
         }
         let path = endpoint.trim_start_matches('/');
@@ -73,15 +75,28 @@ impl Kind {
         Ok(format!("{scheme}://{rest}/{path}"))
     }
 
-    /// Whether its answers are texts, which can be streamed.
-    #[must_use]
-    pub fn completes(self) -> bool {
-        matches!(self, Self::Chat | Self::Completions)
-    }
-
-    /// Whether a request of it carries a batch.
+    /// Whether a request of it carries a batch; its answer is then no text that can be streamed.
     fn is_batched(self) -> bool {
         matches!(self, Self::Embeddings | Self::Rerank | Self::Classify)
+    }
+
+    /// Refuses settings of another kind of requests. A body as it is may be of any.
+    pub(super) fn check(self, stream: bool, output_tokens: bool, batch_size: usize) -> Result<()> {
+        let bad = |text: String| Err(Error::config(text));
+        for (name, given) in [("stream", stream), ("output_tokens", output_tokens)] {
+            if given && self.is_batched() {
+                return bad(format!(
+                    "{name} is of the kinds chat, completions and raw (got the kind {self})"
+                ));
+            }
+        }
+        if batch_size > 1 && !self.is_batched() {
+            return bad(format!(
+                "batch_size is of the kinds embeddings, rerank and classify (got {batch_size} for \
+                 the kind {self})"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn agenda(sessions: Option<Sessions>, most: u64, arrival: Arrival, seed: u64) -> Agenda {
+fn agenda(sessions: impl Into<Option<Sessions>>, most: u64, arrival: Arrival, seed: u64) -> Agenda {
     let span = Duration::from_secs(1);
     let levels = Levels(vec![Stage::steady(100.0, span)]);
     Agenda::new(Plan {
@@ -15,12 +15,12 @@ fn agenda(sessions: Option<Sessions>, most: u64, arrival: Arrival, seed: u64) ->
         span,
         max_in_flight: usize::MAX,
         most,
-        sessions,
+        sessions: sessions.into(),
     })
 }
 
-fn of(requests: u64, think: Duration) -> Option<Sessions> {
-    Some(Sessions { requests, think })
+fn of(requests: u64, think: Duration) -> Sessions {
+    Sessions { requests, think }
 }
 
 #[test]

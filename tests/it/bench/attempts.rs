@@ -32,7 +32,8 @@ fn a_hedge_may_wait_for_a_quantile_of_what_the_run_s_requests_took() {
     let requests = &report.requests;
     assert_eq!(requests.succeeded, 160);
     assert!(requests.attempts >= 163, "{requests:?}");
-    assert_eq!(requests.attempts, server.stats().requests);
+    // A twin whose request has ended may not have reached the server.
+    assert!((163..=requests.attempts).contains(&server.stats().requests));
     // A twin came for each that would have taken five seconds.
     assert!(
         ms(report.latency_ms.max) < 2000.0,

@@ -45,7 +45,8 @@ fn an_interrupt_prints_the_report_of_what_was_done() {
     let json: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
     assert_eq!(json["interrupted"], true);
     let counted = |key: &str| json["requests"][key].as_u64().unwrap();
-    assert!(counted("succeeded") > 10);
+    // Those that four users have not read yet are cut.
+    assert!(counted("succeeded") > 6);
     assert_eq!(counted("planned"), counted("sent") + counted("dropped"));
     assert!(counted("cancelled") <= 4);
 }

@@ -19,8 +19,11 @@ mod cost;
 // The library, under the names of the harness that this one replaces.
 mod library;
 
-// The command: exit codes (rule 12), bad values.
+// The command: exit codes (rule 12), what comes out.
 mod command;
+
+// The command: bad values.
+mod refusals;
 
 // The command: Ctrl-C.
 #[cfg(unix)]

