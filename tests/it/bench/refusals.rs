@@ -1,11 +1,27 @@
 //! The command: each value that it refuses is named with its flag and what is allowed.
 
 use super::command::{batchbench, code, file, records};
+use std::path::Path;
+
+/// Runs the command on a file of one record, and looks for what it must say.
+fn refuses(jsonl: &Path, flags: &[&str], parts: &[&str]) {
+    let mut command = batchbench();
+    command.arg("--jsonl").arg(jsonl).args(flags);
+    if !flags.contains(&"--host") {
+        // Whatever is let through goes nowhere.
+        command.args(["--host", "http://127.0.0.1:9"]);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
+    for part in parts {
+        assert!(said.contains(part), "{flags:?}: {part} is missing: {said}");
+    }
+}
 
 #[test]
 fn a_bad_value_is_refused_with_its_flag_and_its_range() {
     let jsonl = records("values", 1);
-    let jsonl = jsonl.to_str().unwrap();
     for (flags, parts) in [
         (
             &["--users", "0"][..],
@@ -40,7 +56,16 @@ fn a_bad_value_is_refused_with_its_flag_and_its_range() {
         ),
         (&["--slo", "speed<1"], &["--slo", "speed"]),
         (&["--header", "nonsense"], &["--header", "Name: value"]),
-        (&["--output-vary", "3"], &["--output-tokens"]),
+    ] {
+        refuses(&jsonl, flags, parts);
+    }
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused_by_name() {
+    let jsonl = records("together", 1);
+    for (flags, parts) in [
+        (&["--output-vary", "3"][..], &["--output-tokens"][..]),
         (&["--users", "3", "--rate", "5"], &["--users", "--rate"]),
         (&["--input-tokens", "5"], &["--input-tokens", "--jsonl"]),
         (&["--requests", "5"], &["--requests", "--rate"]),
@@ -96,16 +121,7 @@ fn a_bad_value_is_refused_with_its_flag_and_its_range() {
             &["--drain"],
         ),
     ] {
-        let output = batchbench()
-            .args(["--jsonl", jsonl])
-            .args(flags)
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        for part in parts {
-            assert!(said.contains(part), "{flags:?}: {part} is missing: {said}");
-        }
+        refuses(&jsonl, flags, parts);
     }
     let neither = batchbench().args(["--users", "1"]).output().unwrap();
     assert_eq!(code(&neither), Some(2));
