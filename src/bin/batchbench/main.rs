@@ -16,7 +16,6 @@ mod several;
 // Other commands.
 mod mock;
 
-use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -125,9 +124,11 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(Failure::Usage(text)) => Arguments::command()
-            .error(ErrorKind::ValueValidation, text)
-            .exit(),
+        Err(Failure::Usage(text)) => {
+            // Without clap's summary of usage, which would be that of `run` whatever the command is.
+            eprintln!("error: {text}\n\nFor more information, try '--help'.");
+            ExitCode::from(2)
+        }
         Err(Failure::Run(text)) => {
             eprintln!("batchbench: {text}");
             ExitCode::FAILURE

@@ -126,7 +126,10 @@ fn what_a_slow_session_leaves_unsent_is_dropped_and_told() {
     let report = run(&config);
     assert_eq!(report.requests.planned, 50, "ten sessions of five");
     adds_up(&report);
-    assert_eq!(server.stats().requests, report.requests.sent);
+    // What was cut may not have reached the server.
+    let reached = server.stats().requests;
+    let answered = report.requests.total;
+    assert!((answered..=report.requests.sent).contains(&reached));
     assert!(report.requests.dropped > 5, "{:?}", report.requests);
     assert!(!report.valid && report.verdict.contains("never sent"));
 }
