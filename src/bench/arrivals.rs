@@ -1,22 +1,22 @@
-//! Arrivals: the open loop. Requests start by a schedule, whatever became of those before.
+//! Arrivals: the open loop, in which requests start by a schedule, whatever became of those before;
+//! and the partly open one, in which sessions do.
 //!
-//! What must wait for a place is not taken from the schedule before it has one, so that waiting
-//! takes no memory, and keeps its scheduled start, so that the wait is latency.
+//! What must wait for a place is not taken from the agenda before it has one, so that waiting
+//! requests take no memory, and keeps its scheduled start, so that the wait is latency.
 
+use super::agenda::Agenda;
 use super::blueprint::Arrivals as Plan;
-use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
-use super::load::Schedule;
+use super::launch::{Answered, Conduct, Done, Launcher, Reply};
 use super::pacer::{Pacer, Wake};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
-use std::iter::{Peekable, Take};
+use std::time::Duration;
 
-/// A schedule, and what of it is under way.
+/// An agenda, and what of it is under way.
 pub(super) struct Arrivals {
     launcher: Launcher,
-    schedule: Peekable<Take<Schedule>>,
+    agenda: Agenda,
     max_in_flight: usize,
-    number: u64,
     reply: Option<Reply>,
     pacer: Option<Pacer>,
     done: Option<Sender<Done>>,
@@ -26,12 +26,10 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     pub(super) fn new(launcher: Launcher, plan: Plan, done: Sender<Done>) -> Self {
-        let most = usize::try_from(plan.most).unwrap_or(usize::MAX);
         Self {
             launcher,
-            schedule: plan.schedule.take(most).peekable(),
             max_in_flight: plan.max_in_flight,
-            number: 0,
+            agenda: Agenda::new(plan),
             reply: None,
             pacer: None,
             done: Some(done),
@@ -48,17 +46,11 @@ impl Arrivals {
         };
         let now = self.launcher.now();
         while self.launcher.in_flight() < self.max_in_flight
-            && let Some(scheduled) = self.schedule.next_if(|at| *at <= now)
+            && let Some(start) = self.agenda.take_due(now)
         {
-            if !waited && scheduled >= self.launcher.warmup {
-                self.launcher.late(now.saturating_sub(scheduled));
+            if !waited && start.scheduled >= self.launcher.warmup {
+                self.launcher.late(now.saturating_sub(start.scheduled));
             }
-            let start = Start {
-                user: 0,
-                number: self.number,
-                scheduled,
-            };
-            self.number += 1;
             self.launcher.launch(start, &reply);
         }
     }
@@ -67,28 +59,35 @@ impl Arrivals {
         self.launcher.in_flight() >= self.max_in_flight
     }
 
-    /// The clock wakes it for the next arrival; where there is no place, an end does.
+    /// The clock wakes it for what is due next; where there is no place, an end does.
     fn arm(&mut self) {
         if self.is_full() || self.ended {
             return;
         }
         if let Some(pacer) = &mut self.pacer
-            && let Some(next) = self.schedule.peek()
+            && let Some(next) = self.agenda.next_at()
         {
-            pacer.wake_at(self.launcher.began + *next);
+            pacer.wake_at(self.launcher.began + next);
         }
     }
 
-    /// Gives up what was due by now and had no place, and cuts what is under way.
+    /// Gives up what was due by now and had no place, and the rest of each session; cuts what is
+    /// under way.
     fn end(&mut self) {
         self.ended = true;
-        let now = self.launcher.now();
-        let mut dropped = 0;
-        while self.schedule.next_if(|at| *at <= now).is_some() {
-            dropped += 1;
-        }
+        let dropped = self.agenda.give_up(self.launcher.now());
         self.launcher.drop_planned(dropped);
         self.launcher.cut();
+    }
+
+    /// A request has ended, in success or not: its session goes on, or is given up with the run.
+    fn follow(&mut self, number: u64, ended: Duration) {
+        if self.ended {
+            let dropped = self.agenda.after(number);
+            self.launcher.drop_planned(dropped);
+        } else {
+            self.agenda.answered(number, ended);
+        }
     }
 
     fn end_turn(&mut self, context: &mut Context<Self>) {
@@ -137,8 +136,15 @@ impl Handler<Answered> for Arrivals {
 
     fn handle(&mut self, answered: Answered, context: &mut Self::Context) {
         let was_full = self.is_full();
-        if self.launcher.answered(answered) && was_full && !self.ended {
-            self.send_due(true);
+        let number = answered.start.number;
+        let ended = answered.ended(&self.launcher);
+        if self.launcher.answered(answered) {
+            self.follow(number, ended);
+            // What follows at once does not wait for the clock.
+            let may_follow = self.agenda.after(number) > 0;
+            if !self.ended && (was_full || may_follow) {
+                self.send_due(was_full);
+            }
         }
         self.end_turn(context);
     }
@@ -155,7 +161,7 @@ impl Handler<TurnEnd> for Arrivals {
     fn handle(&mut self, _: TurnEnd, _: &mut Self::Context) {
         self.flushing = false;
         self.launcher.flush();
-        let over = self.ended || self.schedule.peek().is_none();
+        let over = self.ended || self.agenda.is_empty();
         if over && self.launcher.in_flight() == 0 {
             if let Some(done) = self.done.take() {
                 // A run that is gone does not mind.

@@ -46,15 +46,57 @@ impl Kind {
         self.row().2
     }
 
-    /// Whether its answers are texts, which can be streamed.
-    #[must_use]
-    pub fn completes(self) -> bool {
-        matches!(self, Self::Chat | Self::Completions)
+    /// The URL of a service at `host`, without a scheme by https; `endpoint` is a path there, by
+    /// default the [usual one](Self::path), or a whole URL. A host that ends in `/v1` does not make
+    /// it `/v1/v1`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no host in `host`, or it has another scheme.
+    pub fn url(self, host: &str, endpoint: Option<&str>) -> Result<String> {
+        let endpoint = endpoint.unwrap_or(self.path());
+        let has_scheme = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+        if has_scheme(endpoint) {
+            return Ok(endpoint.to_owned());
+        }
+        let (scheme, rest) = host.split_once("://").unwrap_or(("https", host));
+        let mut rest = rest.trim_end_matches('/');
+        if rest.is_empty() || !matches!(scheme, "http" | "https") {
+            // What is before an `@` may be a password.
+            let shown = host.rsplit('@').next().unwrap_or_default();
+            return Err(Error::config(format!(
+                "host must be an address such as http://127.0.0.1:8000 (got {shown:?})"
+            )));
+        }
+        let path = endpoint.trim_start_matches('/');
+        if path.starts_with("v1/") {
+            rest = rest.strip_suffix("/v1").unwrap_or(rest);
+        }
+        Ok(format!("{scheme}://{rest}/{path}"))
     }
 
-    /// Whether a request of it carries a batch.
+    /// Whether a request of it carries a batch; its answer is then no text that can be streamed.
     fn is_batched(self) -> bool {
         matches!(self, Self::Embeddings | Self::Rerank | Self::Classify)
+    }
+
+    /// Refuses settings of another kind of requests. A body as it is may be of any.
+    pub(super) fn check(self, stream: bool, output_tokens: bool, batch_size: usize) -> Result<()> {
+        let bad = |text: String| Err(Error::config(text));
+        for (name, given) in [("stream", stream), ("output_tokens", output_tokens)] {
+            if given && self.is_batched() {
+                return bad(format!(
+                    "{name} is of the kinds chat, completions and raw (got the kind {self})"
+                ));
+            }
+        }
+        if batch_size > 1 && !self.is_batched() {
+            return bad(format!(
+                "batch_size is of the kinds embeddings, rerank and classify (got {batch_size} for \
+                 the kind {self})"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -197,6 +239,23 @@ mod tests {
         ["a", "b", "c"]
             .map(|text| Record::Text(text.into()))
             .to_vec()
+    }
+
+    #[test]
+    fn a_url_is_of_host_and_path_or_whole() {
+        for (host, endpoint, url) in [
+            ("h:80", None, "https://h:80/v1/chat/completions"),
+            ("http://h/", Some("/x"), "http://h/x"),
+            ("http://h/a/", Some("x"), "http://h/a/x"),
+            ("http://h/v1", None, "http://h/v1/chat/completions"),
+            ("http://h", Some("http://other/y"), "http://other/y"),
+        ] {
+            assert_eq!(Kind::Chat.url(host, endpoint).unwrap(), url);
+        }
+        for host in ["", "/", "http://", "ftp://h"] {
+            let error = Kind::Chat.url(host, None).unwrap_err().to_string();
+            assert!(error.contains(&format!("{host:?}")), "{error}");
+        }
     }
 
     #[test]

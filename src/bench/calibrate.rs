@@ -26,14 +26,17 @@ pub(super) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>> {
     let users = if config.open.is_some() {
         USERS_OF_OPEN
     } else {
-        config.users.min(MOST_USERS)
+        config.user_count().min(MOST_USERS)
     };
     let mut calibration = config.clone();
     calibration.endpoint = server.url();
     calibration.api_key = None;
-    calibration.users = users;
+    calibration.users = Some(users);
     calibration.mode = RunMode::LongRunning { duration: SPAN };
     calibration.open = None;
+    calibration.requests = None;
+    calibration.session_requests = None;
+    calibration.think_time = Duration::ZERO;
     calibration.user_stages = Vec::new();
     calibration.warmup = SPAN / 4;
     calibration.drain = Some(SPAN);

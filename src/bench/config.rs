@@ -1,8 +1,10 @@
 //! What a run is: raw as the caller gives it; checked in `blueprint.rs`, once.
 
+mod load;
+
 use super::bodies::Kind;
 use super::dataset::Record;
-use super::load::{Arrival, Stage};
+use super::load::Stage;
 use super::prompts::Synthetic;
 use super::run_mode::RunMode;
 use super::slo::Slo;
@@ -16,6 +18,8 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(super) use load::{Open, Pace};
 
 /// What a run is. Every value has a default but those of [`try_new`](Self::try_new); all are
 /// checked when the run begins.
@@ -36,7 +40,8 @@ use std::time::Duration;
 pub struct BenchmarkConfig {
     pub(super) endpoint: String,
     pub(super) api_key: Option<ApiKey>,
-    pub(super) users: usize,
+    /// `None`: one a record.
+    pub(super) users: Option<usize>,
     pub(super) mode: RunMode,
     pub(super) content: Content,
     pub(super) kind: Kind,
@@ -52,11 +57,19 @@ pub struct BenchmarkConfig {
     pub(super) hedge_delay: Option<HedgeDelay>,
     pub(super) http: HttpSettings,
     pub(super) open: Option<Open>,
+    /// In flight at most, in an open loop.
+    pub(super) max_in_flight: Option<usize>,
+    /// Ends the schedule of an open loop after so many.
+    pub(super) requests: Option<u64>,
+    /// Requests of each session, where sessions arrive and not requests.
+    pub(super) session_requests: Option<u64>,
+    pub(super) think_time: Duration,
     pub(super) user_stages: Vec<Stage>,
     pub(super) warmup: Duration,
     pub(super) drain: Option<Duration>,
     pub(super) seed: u64,
     pub(super) workers: Option<usize>,
+    pub(super) raise_open_files: bool,
     pub(super) calibrate: bool,
     pub(super) slos: Vec<Slo>,
     pub(super) progress: Option<Callback>,
@@ -71,21 +84,18 @@ pub(super) enum Content {
     Synthetic(Synthetic, Option<std::path::PathBuf>),
 }
 
-/// An open loop: arrivals that wait for nobody.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Open {
-    pub(super) stages: Vec<Stage>,
-    pub(super) arrival: Arrival,
-    pub(super) max_in_flight: Option<usize>,
-    /// Ends the schedule after so many.
-    pub(super) requests: Option<u64>,
+impl Content {
+    /// Records, bodies or prompts.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Bodies(bodies) => bodies.len(),
+            Self::Records(records) => records.len(),
+            Self::Synthetic(prompts, _) => prompts.count as usize,
+        }
+    }
 }
 
 pub(super) type Callback = Arc<dyn Fn(&super::Progress) + Send + Sync>;
-
-/// In flight at most, in an open loop where nothing else is said: below what connections a process
-/// can have to one address.
-pub(super) const DEFAULT_IN_FLIGHT: usize = 16_384;
 
 impl BenchmarkConfig {
     /// A run of `user_count` users who each send `request_body` to `endpoint`, a URL, one request
@@ -108,7 +118,7 @@ impl BenchmarkConfig {
                 .filter(|key| !key.is_empty())
                 .map(ApiKey::new)
                 .transpose()?,
-            users: user_count,
+            users: Some(user_count),
             mode,
             content: Content::Bodies(vec![request_body]),
             kind: Kind::Raw,
@@ -124,11 +134,16 @@ impl BenchmarkConfig {
             hedge_delay: None,
             http: HttpSettings::default(),
             open: None,
+            max_in_flight: Some(load::DEFAULT_IN_FLIGHT),
+            requests: None,
+            session_requests: None,
+            think_time: Duration::ZERO,
             user_stages: Vec::new(),
             warmup: Duration::ZERO,
             drain: None,
             seed: 0,
             workers: None,
+            raise_open_files: false,
             calibrate: true,
             slos: Vec::new(),
             progress: None,
@@ -142,21 +157,17 @@ impl BenchmarkConfig {
     /// The longest that one attempt may take, 0.1 s to an hour. Default 60 s.
     #[must_use]
     pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
-        if !timeout.is_zero() {
-            self.request_timeout = timeout;
-        }
+        self.request_timeout = timeout;
         self
     }
 
     /// Retries that one request may make, at most 100, and the longest pause before the first: each
     /// is up to four times longer than the one before, at most 45 s, with full jitter; or as long as
-    /// the server asks. Default 2 and 250 ms.
+    /// the server asks. Without a delay retries follow at once. Default 2 and 250 ms.
     #[must_use]
     pub fn with_retry(mut self, max_retries: usize, delay: Duration) -> Self {
         self.max_retries = max_retries;
-        if !delay.is_zero() {
-            self.retry_delay = delay;
-        }
+        self.retry_delay = delay;
         self
     }
 
@@ -242,11 +253,12 @@ impl BenchmarkConfig {
         self
     }
 
-    /// Sends a second attempt of each request that has not ended after so long, 0.045 s or more; the
-    /// first of the two to succeed counts.
+    /// Sends a second attempt of each request that has not ended after so long, 0.045 s or more, or
+    /// for longer than this share of the run's latest requests took; the first of the two to succeed
+    /// counts.
     #[must_use]
-    pub fn with_hedge_delay(mut self, delay: Duration) -> Self {
-        self.hedge_delay = Some(HedgeDelay::Fixed(delay));
+    pub fn with_hedge_delay(mut self, delay: impl Into<HedgeDelay>) -> Self {
+        self.hedge_delay = Some(delay.into());
         self
     }
 
@@ -255,50 +267,6 @@ impl BenchmarkConfig {
     #[must_use]
     pub fn with_http(mut self, settings: HttpSettings) -> Self {
         self.http = settings;
-        self
-    }
-
-    /// An open loop: requests start by a schedule, whatever became of those before. The levels of
-    /// the stages are requests a second. Users and mode then play no part.
-    #[must_use]
-    pub fn with_arrivals(mut self, stages: Vec<Stage>, arrival: Arrival) -> Self {
-        let (max_in_flight, requests) = match self.open.take() {
-            Some(open) => (open.max_in_flight, open.requests),
-            None => (Some(DEFAULT_IN_FLIGHT), None),
-        };
-        self.open = Some(Open {
-            stages,
-            arrival,
-            max_in_flight,
-            requests,
-        });
-        self
-    }
-
-    /// The most that are in flight at once in an open loop, at least 1; `None` sets no limit. What
-    /// must wait for a place keeps its scheduled start: the wait is latency. Default 16,384.
-    #[must_use]
-    pub fn with_max_in_flight(mut self, most: Option<usize>) -> Self {
-        if let Some(open) = &mut self.open {
-            open.max_in_flight = most;
-        }
-        self
-    }
-
-    /// Ends the schedule of an open loop after so many requests.
-    #[must_use]
-    pub fn with_request_count(mut self, requests: u64) -> Self {
-        if let Some(open) = &mut self.open {
-            open.requests = Some(requests);
-        }
-        self
-    }
-
-    /// A closed loop whose number of users changes: the levels of the stages are users. They end
-    /// with the stages; the mode's requests a user play no part.
-    #[must_use]
-    pub fn with_user_stages(mut self, stages: Vec<Stage>) -> Self {
-        self.user_stages = stages;
         self
     }
 
@@ -334,6 +302,15 @@ impl BenchmarkConfig {
         self
     }
 
+    /// Whether the run may raise this process's limit of open files, as far as the system allows it
+    /// and the load needs: a connection is a file. It is not lowered again. Default: no, since a
+    /// library leaves limits alone.
+    #[must_use]
+    pub fn with_raised_open_files(mut self, raise: bool) -> Self {
+        self.raise_open_files = raise;
+        self
+    }
+
     /// Whether the client is measured against a server of its own before the run, for half a
     /// second, so that the report can say when the client was the bottleneck. Default: yes.
     #[must_use]
@@ -364,17 +341,6 @@ impl BenchmarkConfig {
     pub fn stopper(&self) -> Stopper {
         self.stop.stopper()
     }
-
-    /// Checks users and mode.
-    pub(super) fn check_load(&self) -> Result<()> {
-        if !(1..=1_000_000).contains(&self.users) {
-            return Err(Error::config(format!(
-                "user_count must be between 1 and 1000000 (got {})",
-                self.users
-            )));
-        }
-        self.mode.check()
-    }
 }
 
 /// Shows neither key nor bodies, and of headers the names.
@@ -387,6 +353,8 @@ impl fmt::Debug for BenchmarkConfig {
             .field("users", &self.users)
             .field("mode", &self.mode)
             .field("open", &self.open)
+            .field("session_requests", &self.session_requests)
+            .field("think_time", &self.think_time)
             .field("headers", &names)
             .field("seed", &self.seed)
             .finish_non_exhaustive()

@@ -28,13 +28,58 @@ pub enum Record {
     Body(Value),
 }
 
+/// A record as it is written.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Line {
     text: Option<String>,
     messages: Option<Value>,
     query: Option<String>,
     texts: Option<Vec<String>>,
     body: Option<Value>,
+}
+
+impl Record {
+    /// Reads a record: an object with `text`, `messages`, `query` and `texts`, or `body`; of several
+    /// the last in this order counts. Other keys are left alone.
+    ///
+    /// # Errors
+    ///
+    /// When it is none.
+    pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
+        let bad = |text: &str| Err(Error::config(text));
+        let line: Line = serde_json::from_slice(json.as_ref()).map_err(|cause| {
+            let text = cause.to_string();
+            // A record has one line, whose number in a file is another.
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            Error::config(format!(
+                "is no record: {text}, at column {} (an object with text, messages, body, or query \
+                 and texts is expected)",
+                cause.column()
+            ))
+        })?;
+        match line {
+            Line {
+                body: Some(body), ..
+            } => Ok(Self::Body(body)),
+            Line {
+                messages: Some(messages),
+                ..
+            } if messages.is_array() => Ok(Self::Messages(messages)),
+            Line {
+                messages: Some(_), ..
+            } => bad("is no record: its messages are no list"),
+            Line {
+                query: Some(query),
+                texts: Some(texts),
+                ..
+            } => Ok(Self::Ranking { query, texts }),
+            Line {
+                text: Some(text), ..
+            } => Ok(Self::Text(text)),
+            _ => bad("is no record: it has none of text, messages, body, or query and texts"),
+        }
+    }
 }
 
 /// Reads the records of a file.
@@ -87,7 +132,8 @@ fn read(mut from: impl BufRead) -> std::result::Result<Vec<Record>, Problem> {
         };
         let text = text.trim_ascii();
         if !text.is_empty() {
-            records.push(record(text).map_err(problem)?);
+            let record = Record::from_json(text).map_err(|error| problem(error.to_string()));
+            records.push(record?);
         }
     }
     if records.is_empty() {
@@ -97,32 +143,6 @@ fn read(mut from: impl BufRead) -> std::result::Result<Vec<Record>, Problem> {
         });
     }
     Ok(records)
-}
-
-fn record(text: &[u8]) -> std::result::Result<Record, String> {
-    let line: Line = serde_json::from_slice(text)
-        .map_err(|cause| format!("is no record: {cause} (an object with a text is expected)"))?;
-    match line {
-        Line {
-            body: Some(body), ..
-        } => Ok(Record::Body(body)),
-        Line {
-            messages: Some(messages),
-            ..
-        } if messages.is_array() => Ok(Record::Messages(messages)),
-        Line {
-            messages: Some(_), ..
-        } => Err("its messages are no list".to_owned()),
-        Line {
-            query: Some(query),
-            texts: Some(texts),
-            ..
-        } => Ok(Record::Ranking { query, texts }),
-        Line {
-            text: Some(text), ..
-        } => Ok(Record::Text(text)),
-        _ => Err("has none of text, messages, body, or query and texts".to_owned()),
-    }
 }
 
 #[cfg(test)]

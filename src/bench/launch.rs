@@ -9,6 +9,7 @@ use crate::actor::{Cancel, Job, OperationId, Reason, Submit};
 use crate::config::Checked;
 use crate::error::Error;
 use crate::operation::{End, Gather, Part, RequestError, RequestRecord};
+use crate::policy::hedge::{Delays, HedgeDelay, HedgePlan};
 use crate::policy::split::Plan;
 use actix::{Message, Recipient};
 use rustc_hash::FxHashSet;
@@ -52,6 +53,18 @@ pub(super) struct Answered {
     pub(super) start: Start,
     outcome: Result<Box<Measured>, Error>,
     attempts: u32,
+    /// From its first attempt's start.
+    time: Duration,
+}
+
+impl Answered {
+    /// When its last byte was read; of a failure, now. From the run's start.
+    pub(super) fn ended(&self, launcher: &Launcher) -> Duration {
+        match &self.outcome {
+            Ok(measured) => measured.ended.saturating_duration_since(launcher.began),
+            Err(_) => launcher.now(),
+        }
+    }
 }
 
 /// Sends requests for an actor, and makes samples of their ends.
@@ -64,8 +77,25 @@ pub(super) struct Launcher {
     pub(super) warmup: Duration,
     pub(super) began: Instant,
     in_flight: FxHashSet<OperationId>,
+    hedging: Option<Hedging>,
     turn: Record,
     planned: u64,
+}
+
+/// Hedging after a quantile of what the run's requests took: each request is an operation of its
+/// own, whose own requests would say nothing.
+struct Hedging {
+    plan: HedgePlan,
+    delays: Delays,
+}
+
+impl Hedging {
+    /// The plan of requests from now on, after one that took so long.
+    fn learn(&mut self, time: Duration) -> Option<HedgePlan> {
+        self.delays.record(time);
+        let delay = HedgeDelay::Fixed(self.delays.delay()?);
+        Some(HedgePlan { delay, ..self.plan })
+    }
 }
 
 impl Launcher {
@@ -73,9 +103,14 @@ impl Launcher {
         (submit, cancel): (Recipient<Submit>, Recipient<Cancel>),
         record: Recipient<Record>,
         workload: Arc<Workload>,
-        settings: Checked,
+        mut settings: Checked,
         warmup: Duration,
     ) -> Self {
+        let by_quantile = |plan: &mut HedgePlan| matches!(plan.delay, HedgeDelay::Quantile(_));
+        let hedging = settings.hedge.take_if(by_quantile).map(|plan| Hedging {
+            plan,
+            delays: Delays::new(plan.delay),
+        });
         Self {
             submit,
             cancel,
@@ -85,6 +120,7 @@ impl Launcher {
             warmup,
             began: Instant::now(),
             in_flight: FxHashSet::default(),
+            hedging,
             turn: Record::default(),
             planned: 0,
         }
@@ -114,6 +150,7 @@ impl Launcher {
             id,
             start,
             attempts: 0,
+            time: Duration::ZERO,
             outcome: None,
             reply: Arc::clone(reply),
         };
@@ -140,6 +177,11 @@ impl Launcher {
     pub(super) fn answered(&mut self, answered: Answered) -> bool {
         if !self.in_flight.remove(&answered.id) {
             return false;
+        }
+        if let Some(hedging) = &mut self.hedging
+            && answered.outcome.is_ok()
+        {
+            self.settings.hedge = hedging.learn(answered.time);
         }
         let sample = self.sample(answered);
         self.turn.samples.push(sample);
@@ -221,6 +263,7 @@ struct Port {
     id: OperationId,
     start: Start,
     attempts: u32,
+    time: Duration,
     outcome: Option<Result<Box<Measured>, Error>>,
     reply: Reply,
 }
@@ -232,6 +275,7 @@ impl Gather for Port {
         match part {
             Part::Measured(measured) => {
                 self.attempts = record.attempts;
+                self.time = record.time;
                 self.outcome = Some(Ok(measured));
                 Ok(())
             }
@@ -255,6 +299,7 @@ impl Gather for Port {
             start: self.start,
             outcome,
             attempts: self.attempts,
+            time: self.time,
         });
     }
 

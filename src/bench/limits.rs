@@ -2,22 +2,29 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Lets this process open as many files, and with them connections, as the system allows it. For
-/// programs: a library leaves the limit alone.
-pub fn raise_open_files() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: maximum,
+/// Files that a process needs beside its connections.
+const BESIDE: u64 = 64;
+
+/// Lets this process have so many connections, as far as the system allows it. Never lowers the
+/// limit.
+pub(super) fn make_room(connections: u64) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = connections.saturating_add(BESIDE);
+    let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
+    if current.is_none_or(|current| current >= raised) {
+        return;
+    }
+    let limit = Rlimit {
+        current: Some(raised),
         maximum,
     };
-    if let Err(cause) = setrlimit(Resource::Nofile, raised) {
+    if let Err(cause) = setrlimit(Resource::Nofile, limit) {
         log::debug!("the limit of open files stays: {cause}");
     }
 }
 
-/// Connections that this process may have, less what it needs beside.
+/// Connections that this process may have.
 pub(super) fn connections() -> u64 {
-    const BESIDE: u64 = 64;
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     files.saturating_sub(BESIDE)
 }
@@ -27,9 +34,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_is_never_lowered() {
+    fn the_limit_is_raised_as_needed_and_never_lowered() {
         let before = connections();
-        raise_open_files();
-        assert!(connections() >= before && before > 0);
+        make_room(1);
+        assert!(connections() == before && before > 0);
+        make_room(before + 10);
+        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        assert_eq!(connections(), (before + 10).min(most - BESIDE));
     }
 }

@@ -4,6 +4,8 @@
 //! no memory however long it is.
 
 use super::rng::{Purpose, Rng};
+use super::run_mode::LONGEST_RUN;
+use crate::config::parse_span;
 use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -97,6 +99,10 @@ impl Stage {
         }
     }
 
+    pub(super) fn is_steady(&self) -> bool {
+        (self.to - self.from).abs() <= 0.0
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let fine = |level: f64| (0.0..=HIGHEST).contains(&level);
         if !fine(self.from) || !fine(self.to) {
@@ -105,7 +111,7 @@ impl Stage {
                 self.from, self.to
             )));
         }
-        if self.span.is_zero() || self.span > LONGEST {
+        if self.span.is_zero() || self.span > LONGEST_RUN {
             return Err(Error::config(format!(
                 "the span of a stage must be above 0 s and at most 30 days (got {} s)",
                 self.span.as_secs_f64()
@@ -141,9 +147,6 @@ impl Stage {
     }
 }
 
-/// No run is longer.
-const LONGEST: Duration = Duration::from_hours(24 * 30);
-
 impl FromStr for Stage {
     type Err = Error;
 
@@ -169,38 +172,11 @@ impl FromStr for Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.from)?;
-        if (self.to - self.from).abs() > 0.0 {
+        if !self.is_steady() {
             write!(f, "-{}", self.to)?;
         }
         write!(f, ":{}s", self.span.as_secs_f64())
     }
-}
-
-/// Reads a span: a number, and `ms`, `s` (also where there is none), `m` or `h`.
-///
-/// # Errors
-///
-/// When it is none, or above 30 days.
-pub fn parse_span(text: &str) -> Result<Duration> {
-    let trimmed = text.trim();
-    let digits = trimmed
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(trimmed.len());
-    let (number, unit) = trimmed.split_at(digits);
-    let scale = match unit.trim() {
-        "ms" => Some(0.001),
-        "" | "s" => Some(1.0),
-        "m" | "min" => Some(60.0),
-        "h" => Some(3600.0),
-        _ => None,
-    };
-    let seconds = number.parse::<f64>().ok().zip(scale);
-    let span = seconds.and_then(|(number, scale)| Duration::try_from_secs_f64(number * scale).ok());
-    span.filter(|span| *span <= LONGEST).ok_or_else(|| {
-        Error::config(format!(
-            "a span is a number with ms, s, m or h, at most 30 days (got {text:?})"
-        ))
-    })
 }
 
 /// The level over time.
@@ -267,18 +243,14 @@ impl Schedule {
     }
 }
 
-impl fmt::Display for Schedule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} arrivals, ", self.arrival)?;
-        match self.levels.0.as_slice() {
-            [one] => write!(f, "{} requests/s", one.from),
-            many => write!(
-                f,
-                "{} stages up to {} requests/s",
-                many.len(),
-                self.levels.highest()
-            ),
-        }
+impl Schedule {
+    /// In words; `what` is what arrives.
+    pub(super) fn describe(&self, what: &str) -> String {
+        let levels = match self.levels.0.as_slice() {
+            [one] => one.from.to_string(),
+            many => format!("{} stages up to {}", many.len(), self.levels.highest()),
+        };
+        format!("{} arrivals, {levels} {what}/s", self.arrival)
     }
 }
 

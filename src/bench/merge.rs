@@ -11,8 +11,9 @@ use serde_json::Value;
 
 /// Keys of the configuration that may differ between machines: what makes each machine's load its
 /// own, and where its files go.
-const MAY_DIFFER: [&str; 6] = [
+const MAY_DIFFER: [&str; 7] = [
     "seed",
+    "workers",
     "report_json",
     "report_csv",
     "report_html",
@@ -25,7 +26,7 @@ const MAY_DIFFER: [&str; 6] = [
 /// # Errors
 ///
 /// When there is no report, or when two differ in their load model, configuration (other than the
-/// seed and the names of files), data set or thresholds: the error names the difference.
+/// seed, the number of threads and the names of files), data set or thresholds: the error names the difference.
 pub fn merge(reports: Vec<Report>) -> Result<Report> {
     let mut reports = reports.into_iter();
     let first = reports
@@ -195,6 +196,7 @@ mod tests {
         assert_eq!(merged.requests.planned, 3000);
         assert!((merged.rates.requests_per_s - 300.0).abs() < 1e-9);
         assert_eq!(merged.merged.len(), 3);
+        assert!(merged.summary(100).contains("3 runs, each closed loop"));
         assert!(merged.valid, "{}", merged.verdict);
         assert_eq!(merged.client.ceiling_share, one.client.ceiling_share);
         assert_eq!(merged.slo[0].met, one.slo[0].met);
@@ -252,6 +254,8 @@ mod tests {
         }
         edited(&|other| {
             other.config["seed"] = 99.into();
+            // By default one a core, and machines differ.
+            other.config["workers"] = 64.into();
         })
         .unwrap();
         edited(&|other| {

@@ -6,7 +6,7 @@
 //!
 //! | actor | owns | sends |
 //! |---|---|---|
-//! | `Users` (closed loop), `Arrivals` (open loop) | which request is next, what is under way | `Submit` to the Dispatcher, `Record` to the Recorder |
+//! | `Users` (closed loop), `Arrivals` (open loop, partly open) | which request is next, what is under way | `Submit` to the Dispatcher, `Record` to the Recorder |
 //! | `Recorder` | what is kept of the run | |
 //!
 //! Both run beside the Dispatcher. The answer of a request is a message to the actor that started
@@ -30,6 +30,8 @@ mod launch;
 mod users;
 
 mod arrivals;
+
+mod agenda;
 
 mod pacer;
 
@@ -116,6 +118,7 @@ mod compare;
 // The names of the harness that this one replaces.
 mod library;
 
+pub use crate::config::parse_span;
 pub use bodies::Kind;
 pub use compare::{ComparedFigure, Comparison, Outcome, compare};
 pub use config::BenchmarkConfig;
@@ -127,8 +130,7 @@ pub use facts::ClientCost;
 pub use histogram::TimeHistogram;
 pub use interval::IntervalHistogram;
 pub use library::{BenchmarkReport, run_benchmark};
-pub use limits::raise_open_files;
-pub use load::{Arrival, Stage, parse_span};
+pub use load::{Arrival, Stage};
 pub(crate) use measured::Measured;
 pub use merge::merge;
 pub use metric::{Histograms, Metric};

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Progress {
     /// Since the run began.
     pub elapsed: Duration,
-    /// When the last request is started, where time says so.
+    /// When the last request is started, where time says so; sessions that have begun go on.
     pub span: Option<Duration>,
     /// Requests that ended, however.
     pub ended: u64,

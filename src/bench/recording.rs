@@ -25,7 +25,7 @@ const TEXT_KEPT: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureRecord {
-    /// The user that sent it, from 0; 0 where load is not made by users.
+    /// The user that sent it, or the session, from 0; 0 in an open loop.
     pub user_id: usize,
     /// The last attempt's error.
     pub error: String,

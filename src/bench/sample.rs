@@ -9,7 +9,7 @@ use std::time::Duration;
 /// One request that ended, however.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// Closed loop: the user, from 0. Open loop: 0.
+    /// Closed loop: the user, from 0. Partly open: the session. Open loop: 0.
     pub user: u32,
     /// When the request should have started.
     pub scheduled: Duration,

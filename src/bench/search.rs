@@ -7,6 +7,7 @@ use super::config::BenchmarkConfig;
 use super::engine;
 use super::load::Stage;
 use super::report::Report;
+use super::summary::measured;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -73,6 +74,28 @@ pub struct Trial {
     pub report: Report,
 }
 
+impl Trial {
+    /// Why it did not hold, in words; `None` where it did.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        if self.holds {
+            return None;
+        }
+        let report = &self.report;
+        if report.requests.succeeded == 0 {
+            return Some("no request succeeded".to_owned());
+        }
+        let broken = report.slo.iter().filter(|result| !result.met);
+        let mut reasons: Vec<String> = broken
+            .map(|result| format!("{}, was {}", result.term, measured(result)))
+            .collect();
+        if !report.valid {
+            reasons.push(report.verdict.clone());
+        }
+        Some(reasons.join("; "))
+    }
+}
+
 /// What a search gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -81,12 +104,16 @@ pub struct SearchReport {
     pub rate: Option<f64>,
     /// The lowest that did not hold; `None` where all did, up to the highest that may be tried.
     pub broken_at: Option<f64>,
+    /// It was stopped before its end.
+    #[serde(default)]
+    pub interrupted: bool,
     /// All trials, in their order.
     pub trials: Vec<Trial>,
 }
 
 /// Searches, on the calling thread. `told` is called after each trial. The configuration's users,
-/// mode and schedule play no part; its thresholds, warm-up and spacing of arrivals do.
+/// mode and schedule play no part; its thresholds, warm-up and spacing of arrivals do. Where it has
+/// [sessions](BenchmarkConfig::with_sessions), rates are sessions a second.
 ///
 /// # Errors
 ///
@@ -104,17 +131,20 @@ pub fn search(
     let mut bisection = Bisection::new(settings);
     let mut trials = Vec::new();
     let mut calibrated = None;
+    let mut interrupted = false;
     while let Some(rate) = bisection.next() {
         let arrival = config.open.as_ref().map(|open| open.arrival);
         let stages = vec![Stage::steady(rate, settings.trial)];
         let mut run = config
             .clone()
             .with_arrivals(stages, arrival.unwrap_or_default());
+        run.requests = None;
         // Once is enough: the client does not change.
         run.calibrate = config.calibrate && calibrated.is_none();
         let report = engine::measure(&run)?;
         calibrated = calibrated.or(report.client.ceiling_per_s);
         if report.interrupted {
+            interrupted = true;
             break;
         }
         let holds = report.requests.succeeded > 0 && report.meets_slos() && report.valid;
@@ -131,6 +161,7 @@ pub fn search(
     Ok(SearchReport {
         rate: bisection.found(),
         broken_at: bisection.broken,
+        interrupted,
         trials,
     })
 }

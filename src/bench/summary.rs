@@ -97,6 +97,9 @@ fn facts(report: &Report, width: u16) -> String {
 
 fn load(report: &Report) -> String {
     let mut load = format!("{}, {} s", report.load_model, plain(report.duration_s));
+    if !report.merged.is_empty() {
+        load.insert_str(0, &format!("{} runs, each ", report.merged.len()));
+    }
     if report.warmup_s > 0.0 {
         let _ = write!(load, " (warm-up {} s)", plain(report.warmup_s));
     }

@@ -1,4 +1,5 @@
-//! Users: the closed loop. Each has one request under way, and sends the next when it has ended.
+//! Users: the closed loop. Each has one request under way, and sends the next when it has ended, and
+//! its user has thought about it.
 //!
 //! One actor holds them all: what ends in one turn is recorded by one message, where an actor a user
 //! would send one each. Measured with 256 users and small posts, an actor a user costs 4 % more CPU a
@@ -6,6 +7,8 @@
 
 use super::blueprint::Closed;
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
+use super::pacer::{Pacer, Wake};
+use crate::policy::schedule::Schedule;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::time::Duration;
@@ -16,6 +19,9 @@ pub(super) struct Users {
     plan: Closed,
     /// How many requests each has started, and whether one is under way.
     states: Vec<State>,
+    /// Users who think, by when they will have thought. They are busy meanwhile.
+    thinking: Schedule<Duration, u32>,
+    pacer: Option<Pacer>,
     reply: Option<Reply>,
     /// Told once, when all have done all.
     done: Option<Sender<Done>>,
@@ -35,6 +41,8 @@ impl Users {
             launcher,
             states: vec![State::default(); plan.users as usize],
             plan,
+            thinking: Schedule::new(),
+            pacer: None,
             reply: None,
             done: Some(done),
             ending: false,
@@ -58,6 +66,41 @@ impl Users {
             scheduled: now,
         };
         self.launcher.launch(start, reply);
+    }
+
+    /// A request was answered: its user thinks, or sends the next at once.
+    fn follow(&mut self, user: u32, ended: Duration) {
+        if self.plan.think.is_zero() {
+            self.states[user as usize].busy = false;
+            self.start(user, self.launcher.now());
+        } else {
+            self.thinking.add(ended + self.plan.think, user);
+            self.arm();
+        }
+    }
+
+    /// Those who have thought send their next requests, which were due when they had.
+    fn end_thoughts(&mut self) {
+        let now = self.launcher.now();
+        while let Some(due) = self.thinking.earliest()
+            && let Some(user) = self.thinking.pop_due(now)
+        {
+            let before = self.launcher.in_flight();
+            self.states[user as usize].busy = false;
+            self.start(user, due);
+            if self.launcher.in_flight() > before && due >= self.launcher.warmup {
+                self.launcher.late(now.saturating_sub(due));
+            }
+        }
+        self.arm();
+    }
+
+    fn arm(&mut self) {
+        if let Some(pacer) = &mut self.pacer
+            && let Some(next) = self.thinking.earliest()
+        {
+            pacer.wake_at(self.launcher.began + next);
+        }
     }
 
     fn start_all(&mut self) {
@@ -103,6 +146,9 @@ impl Actor for Users {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.reply = Some(Reply::new(context.address().recipient()));
+        if !self.plan.think.is_zero() {
+            self.pacer = Pacer::start(context.address().recipient());
+        }
     }
 }
 
@@ -130,11 +176,19 @@ impl Handler<Answered> for Users {
 
     fn handle(&mut self, answered: Answered, context: &mut Self::Context) {
         let user = answered.start.user;
+        let ended = answered.ended(&self.launcher);
         if self.launcher.answered(answered) {
-            self.states[user as usize].busy = false;
-            let now = self.launcher.now();
-            self.start(user, now);
+            self.follow(user, ended);
         }
+        self.end_turn(context);
+    }
+}
+
+impl Handler<Wake> for Users {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, context: &mut Self::Context) {
+        self.end_thoughts();
         self.end_turn(context);
     }
 }
@@ -176,6 +230,7 @@ mod tests {
                 to: 10.0,
                 span: second,
             }])),
+            think: Duration::ZERO,
         };
         assert!(plan.lets(4, 1, second / 2));
         assert!(!plan.lets(4, 2, second / 2), "all requests are made");

@@ -2,12 +2,14 @@
 
 mod endpoint;
 mod preference;
+mod span;
 mod values;
 
 pub use endpoint::ApiKey;
 pub(crate) use endpoint::{BaseUrl, request_id_prefix};
-pub(crate) use preference::Checked;
 pub use preference::Preference;
+pub(crate) use preference::{Checked, HEDGE_MARGIN};
+pub use span::parse_span;
 pub use values::{ExtraHeaders, OnError, OnProgress};
 
 /// Reads the log level and starts logging to stderr: `PERFORMANCE_CLIENT_LOG_LEVEL`, else

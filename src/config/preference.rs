@@ -73,7 +73,7 @@ pub struct Preference {
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 /// A hedge closer than this to a limit would be of no use.
-const HEDGE_MARGIN: Duration = Duration::from_millis(45);
+pub(crate) const HEDGE_MARGIN: Duration = Duration::from_millis(45);
 
 impl Default for Preference {
     fn default() -> Self {

@@ -171,8 +171,14 @@ impl FromStr for Fault {
         let mut spec = Spec::parse(text)?;
         let Some(value) = spec.value.clone() else {
             let plain = Self::PLAIN.into_iter().find(|(name, _)| *name == spec.name);
-            let (_, fault) =
-                plain.ok_or_else(|| BadSpec::new(format!("no fault is called `{}`", spec.name)))?;
+            let (_, fault) = plain.ok_or_else(|| {
+                let names = Self::PLAIN.map(|(name, _)| name).join(", ");
+                BadSpec::new(format!(
+                    "no fault is called `{}`: there are {names}; and with a value delay, status, \
+                     redirect, encoding, cut_body and header",
+                    spec.name
+                ))
+            })?;
             return spec.finish(fault);
         };
         let fault = match spec.name.as_str() {

@@ -82,7 +82,11 @@ impl FromStr for Latency {
                 fast: milliseconds(spec.take_number("fast")?)?,
                 slow: milliseconds(spec.take_number("slow")?)?,
             },
-            name => return Err(BadSpec::new(format!("no latency is called `{name}`"))),
+            name => {
+                return Err(BadSpec::new(format!(
+                    "no latency is called `{name}`: there are none, fixed, lognormal and slow_share"
+                )));
+            }
         };
         spec.finish(latency)
     }

@@ -118,9 +118,49 @@ def test_an_open_loop_keeps_its_schedule(server: MockServer) -> None:
     requests = report["requests"]
     assert requests["planned"] == requests["sent"] + requests["dropped"] == 60
     assert server.requests == requests["sent"]
-    assert report["load_model"] == "open loop, constant arrivals, 2 stages up to 100 requests/s"
+    assert report["load_model"] == "open loop, constant arrivals, 100 requests/s"
     staged = run(server, stages=["100:100ms", "0-100:0.2s"], arrival="constant")
     assert staged["requests"]["planned"] == 20
+
+
+def test_sessions_think_and_none_of_their_requests_is_lost(server: MockServer) -> None:
+    report = run(
+        server, rate=50, duration=0.2, arrival="constant", session_requests=3, think_time="50ms"
+    )
+    requests = report["requests"]
+    assert requests["planned"] == requests["sent"] == server.requests == 30
+    assert report["load_model"] == (
+        "partly open, constant arrivals, 50 sessions/s of 3 requests, think time 0.05 s"
+    )
+    users = run(server, users=2, requests_per_user=2, think_time=0.2)
+    assert users["load_model"] == "closed loop, 2 users, think time 0.2 s"
+    assert users["duration_s"] >= 0.2
+
+
+def test_a_pause_of_nothing_and_a_percentile_are_taken(server: MockServer) -> None:
+    server.inject("status=500", CHAT, times=6)
+    began = time.monotonic()
+    report = run(server, users=1, max_retries=10, retry_delay_ms=0, hedge_delay="p95")
+    assert time.monotonic() - began < 2 and report["requests"]["succeeded"] == 1
+    assert report["config"]["hedge_quantile"] == 0.95
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_the_load_needs(
+    server: MockServer, python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    child = python(
+        """
+        import hedgerow, resource
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+        few = {"host": url, "records": [{"text": "a"}], "no_calibration": True}
+        hedgerow.run_benchmark(few)
+        print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        hedgerow.run_benchmark({**few, "users": 300})
+        print(resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 300)
+        """
+    )
+    assert finish(child) == "256\nTrue\n"
 
 
 def test_streams_prompts_and_headers(server: MockServer) -> None:
@@ -218,7 +258,7 @@ def test_ctrl_c_ends_the_run_with_its_report_and_the_next_works(
         ({"users": True}, ["users", "got True"]),
         ({"users": 1.5}, ["users", "whole number", "got 1.5"]),
         ({"max_retries": 101}, ["max_retries", "between 0 and 100", "got 101"]),
-        ({"retry_delay_ms": -1}, ["retry_delay_ms", "between 1 and 45000", "got -1"]),
+        ({"retry_delay_ms": -1}, ["retry_delay_ms", "between 0 and 45000", "got -1"]),
         ({"request_timeout_secs": 0}, ["request_timeout_secs", "0.1 and 3600", "got 0"]),
         ({"request_timeout_secs": float("nan")}, ["request_timeout_secs", "got nan"]),
         ({"batch_size": 10_001}, ["batch_size", "between 1 and 10000", "got 10001"]),
@@ -229,11 +269,18 @@ def test_ctrl_c_ends_the_run_with_its_report_and_the_next_works(
         ({"duration": float("inf")}, ["duration", "got inf"]),
         ({"warmup": 40 * 86400}, ["warmup", "at most 30 days"]),
         ({"warmup": 5, "duration": 5, "rate": 1, "workers": 2000}, ["workers", "1024", "2000"]),
-        ({"hedge_delay": 0.01}, ["hedge_delay", "between 0.045 and 3600", "0.01"]),
+        ({"hedge_delay": 0.01}, ["hedge_delay", "between 45ms and 1h", "0.01"]),
+        ({"hedge_delay": "p100"}, ["hedge_delay", "below p100", "p100"]),
+        ({"hedge_delay": []}, ["hedge_delay", "got []"]),
+        ({"session_requests": 3}, ["session_requests", "rate or stages"]),
+        ({"rate": 1, "session_requests": 0}, ["session_requests", "1000000", "got 0"]),
+        ({"rate": 1, "think_time": 1}, ["think_time", "session_requests"]),
+        ({"arrival": "constant"}, ["arrival", "rate or stages"]),
+        ({"max_in_flight": 3}, ["max_in_flight", "rate or stages"]),
         ({"seed": 2**64}, ["seed", "got 18446744073709551616"]),
         ({"stream": 1}, ["stream", "True or False", "got 1"]),
         ({"kind": "talk"}, ["kind", "chat, completions", "talk"]),
-        ({"arrival": "gamma:0"}, ["arrival", "0.01 and 1000", "0"]),
+        ({"rate": 1, "arrival": "gamma:0"}, ["arrival", "0.01 and 1000", "0"]),
         ({"stages": ["10"]}, ["stages", "LEVEL:SPAN", "10"]),
         ({"stages": []}, ["stages", "at least one", "got []"]),
         ({"slo": ["fast"]}, ["slo", "fast"]),

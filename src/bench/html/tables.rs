@@ -82,6 +82,11 @@ pub(super) fn times(report: &Report) -> Markup {
 pub(super) fn errors(report: &Report) -> Markup {
     let most = report.errors.values().copied().max().unwrap_or(1);
     let total = report.requests.total.max(1);
+    let who = if report.load_model.starts_with("partly open") {
+        "session"
+    } else {
+        "user"
+    };
     html! {
         table class="errors" {
             thead {
@@ -109,7 +114,7 @@ pub(super) fn errors(report: &Report) -> Markup {
                 summary { "The first " (whole(report.failures.len() as u64)) " in words" }
                 ol {
                     @for failure in &report.failures {
-                        li { "user " (failure.user_id) ": " (failure.error) }
+                        li { (who) " " (failure.user_id) ": " (failure.error) }
                     }
                 }
             }

@@ -44,7 +44,12 @@ pub(super) fn verdict(report: &Report) -> (bool, String) {
         reasons.push(format!("run {}: {}", index + 1, run.verdict));
     }
     if reasons.is_empty() {
-        (true, format!("VALID: {}", kept_up(report)))
+        let nothing = if report.requests.total > 0 && report.requests.succeeded == 0 {
+            "no request succeeded; "
+        } else {
+            ""
+        };
+        (true, format!("VALID: {nothing}{}", kept_up(report)))
     } else {
         (false, format!("NOT VALID: {}", reasons.join("; ")))
     }

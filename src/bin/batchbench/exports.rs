@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use hedgerow::bench::Report;
+use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -51,6 +52,16 @@ impl Exports {
         Ok(())
     }
 
+    /// The same for a search, which gives many reports: one file can hold them.
+    pub(crate) fn check_json_alone(&self) -> Result<(), Failure> {
+        let of_one_run = self.paths().find(|(flag, _)| *flag != "--report-json");
+        if let Some((flag, _)) = of_one_run {
+            let text = format!("{flag} is of one run: a search writes --report-json alone");
+            return Err(Failure::Usage(text));
+        }
+        self.check()
+    }
+
     /// Writes them all.
     pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
         for (flag, path) in self.paths() {
@@ -66,6 +77,14 @@ impl Exports {
         }
         Ok(())
     }
+}
+
+/// Writes what `--report-json` names, where it is not a report of one run.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let json =
+        serde_json::to_string_pretty(value).map_err(|cause| Failure::Run(cause.to_string()))?;
+    let written = std::fs::write(path, json + "\n");
+    written.map_err(|cause| failure("--report-json", path, &cause))
 }
 
 fn create(flag: &str, path: &Path) -> Result<BufWriter<File>, Failure> {

@@ -4,8 +4,9 @@ use crate::Failure;
 use crate::exports::Exports;
 use crate::values;
 use clap::Args;
+use hedgerow::HedgeDelay;
 use hedgerow::bench::{
-    Arrival, BenchmarkConfig, Kind, Lengths, Record, RunMode, Slo, Stage, Synthetic, read_jsonl,
+    Arrival, BenchmarkConfig, Kind, Lengths, RunMode, Slo, Stage, Synthetic, read_jsonl,
 };
 use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use serde_json::Value;
@@ -50,12 +51,14 @@ pub(crate) struct Service {
     /// Retries that one request may make.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = values::retries)]
     max_retries: usize,
-    /// The longest pause before the first retry; each is up to four times longer than the last.
+    /// The longest pause before the first retry; each is up to four times longer than the last. 0:
+    /// retries follow at once.
     #[arg(long, value_name = "MS", default_value_t = 250, value_parser = values::pause)]
     retry_delay_ms: u64,
-    /// Sends a second attempt of a request that has not ended after so long, such as 300ms.
-    #[arg(long, value_name = "SPAN", value_parser = values::some_span)]
-    hedge_delay: Option<Duration>,
+    /// Sends a second attempt of a request that has not ended after so long, such as 300ms, or for
+    /// longer than this percentile of the run's latest requests took, such as p95.
+    #[arg(long, value_name = "SPAN-or-PERCENTILE")]
+    hedge_delay: Option<HedgeDelay>,
     /// Speaks HTTP/2: over TLS where the server agrees, in clear text by prior knowledge.
     #[arg(long)]
     http2: bool,
@@ -67,16 +70,14 @@ pub(crate) struct Service {
 
 /// What is sent.
 #[derive(Args)]
-#[command(next_help_heading = "What is sent")]
+#[command(
+    next_help_heading = "What is sent",
+    group = clap::ArgGroup::new("source").args(["jsonl", "input_tokens"]).required(true)
+)]
 pub(crate) struct Content {
     /// A file of JSON objects, one a line, each with `text`, `messages`, `body`, or `query` and
     /// `texts`.
-    #[arg(
-        long,
-        value_name = "PATH",
-        required_unless_present = "input_tokens",
-        conflicts_with = "input_tokens"
-    )]
+    #[arg(long, value_name = "PATH")]
     jsonl: Option<PathBuf>,
     /// The model that requests name.
     #[arg(long, value_name = "NAME", default_value = "gpt-4o-mini")]
@@ -99,21 +100,27 @@ pub(crate) struct Content {
         value_name = "N",
         default_value_t = 0,
         requires = "input_tokens",
-        conflicts_with = "input_sigma"
+        conflicts_with_all = ["jsonl", "input_sigma"],
+        value_parser = values::vary
     )]
     input_vary: u32,
     /// Lengths of made-up prompts are log-normal, with --input-tokens as their median and this as
     /// the standard deviation of the logarithm.
-    #[arg(long, value_name = "SIGMA", requires = "input_tokens", value_parser = values::sigma)]
+    #[arg(long, value_name = "SIGMA", requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::sigma)]
     input_sigma: Option<f64>,
     /// The share of made-up prompts, from their beginning, that all have in common.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "input_tokens", value_parser = values::share)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::share)]
     prefix_overlap: f64,
     /// How many different prompts are made up; requests take them in turn.
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "input_tokens", value_parser = values::count)]
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "input_tokens", conflicts_with = "jsonl", value_parser = values::count)]
     prompts: u32,
     /// Counts the tokens of made-up prompts by a model's tokenizer.json. Default: four bytes each.
-    #[arg(long, value_name = "PATH", requires = "input_tokens")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "input_tokens",
+        conflicts_with = "jsonl"
+    )]
     tokenizer: Option<PathBuf>,
     /// Asks for exactly so many tokens an answer (`max_completion_tokens`, `nvext.ignore_eos`).
     #[arg(long, value_name = "N", value_parser = values::count)]
@@ -122,7 +129,7 @@ pub(crate) struct Content {
     #[arg(long, value_name = "N", requires = "output_tokens", value_parser = values::count)]
     output_vary: Option<u32>,
     /// What prompts, numbers of tokens and arrivals are drawn from.
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, value_parser = values::seed)]
     seed: u64,
 }
 
@@ -137,31 +144,40 @@ pub(crate) struct Load {
     #[arg(long, value_name = "N", value_parser = values::count, conflicts_with_all = ["duration", "rate", "stages", "user_stages"])]
     requests_per_user: Option<u32>,
     /// How long the load lasts, such as 30s or 5m; without --rate, users go on for so long.
-    #[arg(long, value_name = "SPAN", value_parser = values::some_span, conflicts_with_all = ["stages", "user_stages"])]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", value_parser = values::some_span, conflicts_with_all = ["stages", "user_stages"])]
     duration: Option<Duration>,
-    /// Open loop: so many requests a second, whatever became of those before.
+    /// Open loop: so many requests a second, whatever became of those before. With
+    /// --session-requests: so many sessions.
     #[arg(long, value_name = "R", value_parser = values::rate, conflicts_with_all = ["users", "stages", "user_stages"])]
-    pub(crate) rate: Option<f64>,
+    rate: Option<f64>,
     /// Open loop, with a rate that changes: RATE:SPAN or FROM-TO:SPAN, such as 10:30s,0-100:1m.
-    #[arg(long, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with_all = ["users", "user_stages"])]
+    #[arg(long, allow_hyphen_values = true, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with_all = ["users", "user_stages"])]
     stages: Vec<Stage>,
     /// Closed loop, with a number of users that changes, as --stages.
-    #[arg(long, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with = "users")]
+    #[arg(long, allow_hyphen_values = true, value_name = "STAGES", value_delimiter = ',', value_parser = values::stage, conflicts_with = "users")]
     user_stages: Vec<Stage>,
-    /// How arrivals are spaced: constant, poisson or gamma:SHAPE.
-    #[arg(long, value_name = "HOW", default_value_t = Arrival::Poisson)]
-    arrival: Arrival,
-    /// Open loop: ends after so many requests. Default with --rate alone: one a record.
+    /// Partly open loop: what arrives, by --rate or --stages, is a session of so many requests, each
+    /// of which follows the answer to the one before; those begun by the end go on.
+    #[arg(long, value_name = "N", value_parser = values::session)]
+    session_requests: Option<u64>,
+    /// How long a user or a session pauses between an answer and the next request, such as 2s.
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
+    think_time: Duration,
+    /// How arrivals are spaced: constant, poisson or gamma:SHAPE. Default: poisson.
+    #[arg(long, value_name = "HOW")]
+    arrival: Option<Arrival>,
+    /// Open loop: ends after so many requests. Default with --rate alone: each request once.
     #[arg(long, value_name = "N", value_parser = values::count)]
     requests: Option<u32>,
     /// Open loop: at most so many at once; what waits keeps its scheduled start. 0: no limit.
-    #[arg(long, value_name = "N", default_value_t = 16_384)]
-    max_in_flight: usize,
+    /// Default: 16384.
+    #[arg(long, value_name = "N", value_parser = values::most)]
+    max_in_flight: Option<usize>,
     /// Leaves requests of the first so long out of the figures; comes in front of a duration.
-    #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", default_value = "0s", value_parser = values::span)]
     warmup: Duration,
     /// How long what is under way is waited for at the end. Default: the request timeout.
-    #[arg(long, value_name = "SPAN", value_parser = values::span)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", value_parser = values::span)]
     drain: Option<Duration>,
     /// Threads that send. Default: one a core.
     #[arg(long, value_name = "N", value_parser = values::workers)]
@@ -193,88 +209,65 @@ impl Run {
     /// The run that the flags ask for.
     pub(crate) fn config(&self) -> Result<BenchmarkConfig, Failure> {
         let (service, content, load) = (&self.service, &self.content, &self.load);
-        let records = content.records()?;
-        let users = load.users.unwrap_or(records.len()).max(1);
         let mode = match load.duration {
             Some(duration) => RunMode::LongRunning { duration },
             None => RunMode::Finite {
                 requests_per_user: load.requests_per_user.unwrap_or(1) as usize,
             },
         };
-        let mut config = BenchmarkConfig::try_new(
-            service.url(content.kind),
-            service.key(),
-            users,
-            mode,
-            Value::Null,
-        )?
-        .with_request_timeout(service.request_timeout_secs)
-        .with_retry(
-            service.max_retries,
-            Duration::from_millis(service.retry_delay_ms),
-        )
-        .with_model(&content.model)
-        .with_batch_size(content.batch_size)
-        .with_streaming(content.stream)
-        .with_seed(content.seed)
-        .with_warmup(load.warmup)
-        .with_user_stages(load.user_stages.clone())
-        .with_slos(self.output.slo.clone())
-        .with_calibration(!self.output.no_calibration);
-        let default_requests = records.len();
-        config = content.apply(records, config);
-        config = load.apply(default_requests, config)?;
+        let url = content
+            .kind
+            .url(&service.host, service.endpoint.as_deref())?;
+        let mut config = BenchmarkConfig::try_new(url, service.key(), 1, mode, Value::Null)?
+            .with_request_timeout(service.request_timeout_secs)
+            .with_retry(
+                service.max_retries,
+                Duration::from_millis(service.retry_delay_ms),
+            )
+            .with_slos(self.output.slo.clone())
+            .with_calibration(!self.output.no_calibration)
+            .with_raised_open_files(true)
+            .with_http(service.http()?);
         for (name, value) in &service.header {
             config = config.add_header(name.clone(), value.clone());
         }
         if let Some(delay) = service.hedge_delay {
             config = config.with_hedge_delay(delay);
         }
-        config = config.with_http(service.http()?);
-        Ok(config)
+        config = content.apply(config)?;
+        Ok(load.apply(config))
     }
 }
 
 impl Service {
-    fn url(&self, kind: Kind) -> String {
-        let endpoint = self.endpoint.as_deref().unwrap_or(kind.path());
-        let has_scheme = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-        if has_scheme(endpoint) {
-            return endpoint.to_owned();
-        }
-        let host = self.host.trim_end_matches('/');
-        let scheme = if has_scheme(host) { "" } else { "https://" };
-        format!("{scheme}{host}/{}", endpoint.trim_start_matches('/'))
-    }
-
     fn key(&self) -> Option<String> {
         let of_environment = || std::env::var(&self.api_key_env).ok();
         self.api_key.clone().or_else(of_environment)
     }
 }
 
-/// What requests are made from.
-enum Source {
-    Records(Vec<Record>),
-    Synthetic(Synthetic),
-}
-
-impl Source {
-    fn len(&self) -> usize {
-        match self {
-            Self::Records(records) => records.len(),
-            Self::Synthetic(synthetic) => synthetic.count as usize,
-        }
-    }
-}
-
 impl Content {
-    fn records(&self) -> Result<Source, Failure> {
-        if let Some(path) = &self.jsonl {
-            return Ok(Source::Records(read_jsonl(path)?));
+    fn apply(&self, config: BenchmarkConfig) -> Result<BenchmarkConfig, Failure> {
+        let mut config = match &self.jsonl {
+            Some(path) => config.with_records(self.kind, read_jsonl(path)?),
+            None => config.with_synthetic(self.kind, self.prompts()),
+        };
+        if let Some(path) = &self.tokenizer {
+            config = config.with_tokenizer(path);
         }
+        if let Some(tokens) = self.output_tokens {
+            config = config.with_output_tokens(tokens, self.output_vary.unwrap_or(0));
+        }
+        Ok(config
+            .with_model(&self.model)
+            .with_batch_size(self.batch_size)
+            .with_streaming(self.stream)
+            .with_seed(self.seed))
+    }
+
+    fn prompts(&self) -> Synthetic {
         let tokens = self.input_tokens.unwrap_or(1);
-        Ok(Source::Synthetic(Synthetic {
+        Synthetic {
             lengths: match self.input_sigma {
                 Some(sigma) => Lengths::LogNormal {
                     median: tokens,
@@ -287,57 +280,76 @@ impl Content {
             },
             prefix_overlap: self.prefix_overlap,
             count: self.prompts,
-        }))
-    }
-
-    fn apply(&self, source: Source, config: BenchmarkConfig) -> BenchmarkConfig {
-        let mut config = match source {
-            Source::Records(records) => config.with_records(self.kind, records),
-            Source::Synthetic(prompts) => config.with_synthetic(self.kind, prompts),
-        };
-        if let Some(path) = &self.tokenizer {
-            config = config.with_tokenizer(path);
         }
-        if let Some(tokens) = self.output_tokens {
-            config = config.with_output_tokens(tokens, self.output_vary.unwrap_or(0));
-        }
-        config
     }
 }
 
 impl Load {
-    fn apply(
-        &self,
-        records: usize,
-        mut config: BenchmarkConfig,
-    ) -> Result<BenchmarkConfig, Failure> {
-        /// No schedule is longer: with a number of requests, that is its end.
-        const LONGEST: Duration = Duration::from_hours(24 * 30);
-        let stages = match self.rate {
-            Some(rate) => {
-                let span = self.duration.unwrap_or(LONGEST.saturating_sub(self.warmup));
-                vec![Stage::steady(rate, span)]
-            }
-            None => self.stages.clone(),
-        };
-        if stages.is_empty() {
-            if self.requests.is_some() {
-                let text = "--requests is of an open loop: it needs --rate or --stages";
-                return Err(Failure::Usage(text.to_owned()));
-            }
-        } else {
-            let most = Some(self.max_in_flight).filter(|most| *most > 0);
-            config = config
-                .with_arrivals(stages, self.arrival)
-                .with_max_in_flight(most);
-            let requests = match self.requests {
-                Some(requests) => Some(u64::from(requests)),
-                None if self.rate.is_some() && self.duration.is_none() => Some(records as u64),
-                None => None,
-            };
-            if let Some(requests) = requests {
-                config = config.with_request_count(requests);
-            }
+    /// Refuses flags that say nothing where users make the load.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let of_arrivals = [
+            ("--requests", self.requests.is_some()),
+            ("--session-requests", self.session_requests.is_some()),
+            ("--arrival", self.arrival.is_some()),
+            ("--max-in-flight", self.max_in_flight.is_some()),
+        ];
+        let is_open = self.rate.is_some() || !self.stages.is_empty();
+        match of_arrivals.iter().find(|(_, given)| *given && !is_open) {
+            Some((flag, _)) => Err(Failure::Usage(format!(
+                "{flag} is of arrivals: it needs --rate or --stages"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses flags that say nothing in a search, whose trials have a load of their own.
+    pub(crate) fn check_search(&self) -> Result<(), Failure> {
+        let own = [
+            ("--users", self.users.is_some()),
+            ("--requests-per-user", self.requests_per_user.is_some()),
+            ("--duration", self.duration.is_some()),
+            ("--rate", self.rate.is_some()),
+            ("--stages", !self.stages.is_empty()),
+            ("--user-stages", !self.user_stages.is_empty()),
+            ("--requests", self.requests.is_some()),
+        ];
+        match own.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Failure::Usage(format!(
+                "{flag} says nothing in a search, whose rates are those from --from-rate to \
+                 --to-rate, each for --trial"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// A search's trials: arrivals as the flags say, at a rate that the search says.
+    pub(crate) fn of_search(&self, config: BenchmarkConfig) -> BenchmarkConfig {
+        config.with_arrivals(Vec::new(), self.arrival.unwrap_or_default())
+    }
+
+    /// What arrives, where something does.
+    pub(crate) fn arrivals(&self) -> &'static str {
+        match self.session_requests {
+            Some(_) => "sessions",
+            None => "requests",
+        }
+    }
+
+    fn apply(&self, mut config: BenchmarkConfig) -> BenchmarkConfig {
+        let arrival = self.arrival.unwrap_or_default();
+        if let Some(rate) = self.rate {
+            config = config.with_rate(rate, self.duration, arrival);
+        } else if !self.stages.is_empty() {
+            config = config.with_arrivals(self.stages.clone(), arrival);
+        }
+        if let Some(most) = self.max_in_flight {
+            config = config.with_max_in_flight(Some(most).filter(|most| *most > 0));
+        }
+        if let Some(requests) = self.requests {
+            config = config.with_request_count(requests.into());
+        }
+        if let Some(requests) = self.session_requests {
+            config = config.with_sessions(requests);
         }
         if let Some(drain) = self.drain {
             config = config.with_drain(drain);
@@ -345,7 +357,11 @@ impl Load {
         if let Some(workers) = self.workers {
             config = config.with_workers(workers);
         }
-        Ok(config)
+        config
+            .with_users(self.users)
+            .with_user_stages(self.user_stages.clone())
+            .with_think_time(self.think_time)
+            .with_warmup(self.warmup)
     }
 }
 

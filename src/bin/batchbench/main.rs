@@ -16,8 +16,7 @@ mod several;
 // Other commands.
 mod mock;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -68,16 +67,51 @@ enum Failure {
 impl From<hedgerow::Error> for Failure {
     fn from(error: hedgerow::Error) -> Self {
         if error.is_config() {
-            Self::Usage(error.to_string())
+            Self::Usage(as_flags(&error.to_string()))
         } else {
             Self::Run(error.to_string())
         }
     }
 }
 
+/// Parses the flags. A negative number is a value, so that its error names the flag it was given to.
+fn arguments() -> Result<Arguments, clap::Error> {
+    let negative = |flag: clap::Arg| {
+        let takes_a_value = flag.get_action().takes_values();
+        flag.allow_negative_numbers(takes_a_value)
+    };
+    let command = Arguments::command()
+        .mut_args(negative)
+        .mut_subcommands(|command| command.mut_args(negative));
+    Arguments::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// The library's names of settings as the flags that a user gave: `think_time` as `--think-time`. A
+/// name of one word is one at the beginning alone, where settings are named.
+fn as_flags(text: &str) -> String {
+    /// Settings whose flags have other names.
+    const OTHERS: [(&str, &str); 2] = [
+        ("user_count", "--users"),
+        ("timeout_s", "--request-timeout-secs"),
+    ];
+    let run = Arguments::command();
+    let is_flag = |name: &str| run.get_arguments().any(|flag| flag.get_id() == name);
+    let words = text.split(' ').enumerate().map(|(place, word)| {
+        let name = word.trim_end_matches([',', ':', ';']);
+        if let Some((_, flag)) = OTHERS.iter().find(|(other, _)| *other == name) {
+            (*flag).to_owned()
+        } else if (place == 0 || name.contains('_')) && is_flag(name) {
+            format!("--{}", word.replace('_', "-"))
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn main() -> ExitCode {
     hedgerow::init_logging();
-    let arguments = Arguments::parse();
+    let arguments = arguments().unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
         None => run::run(&arguments.run),
         Some(Command::Run(flags)) => run::run(&flags),
@@ -90,9 +124,11 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(Failure::Usage(text)) => Arguments::command()
-            .error(ErrorKind::ValueValidation, text)
-            .exit(),
+        Err(Failure::Usage(text)) => {
+            // Without clap's summary of usage, which would be that of `run` whatever the command is.
+            eprintln!("error: {text}\n\nFor more information, try '--help'.");
+            ExitCode::from(2)
+        }
         Err(Failure::Run(text)) => {
             eprintln!("batchbench: {text}");
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! `batchbench mock`: the mock inference server.
 
+use crate::values;
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,43 +23,27 @@ pub(crate) struct Mock {
     #[arg(long, default_value = "none")]
     latency: Latency,
     /// The length of embeddings where a request names none.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 8, value_parser = values::size)]
     dimensions: usize,
     /// Tokens of a completion where a request sets no limit.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 16, value_parser = values::size)]
     tokens: usize,
     /// Milliseconds to a stream's first token.
-    #[arg(long, default_value_t = 0.0, value_parser = milliseconds)]
+    #[arg(long, default_value_t = 0.0, value_parser = values::milliseconds)]
     ttft_ms: f64,
     /// Milliseconds between a stream's tokens.
-    #[arg(long, default_value_t = 0.0, value_parser = milliseconds)]
+    #[arg(long, default_value_t = 0.0, value_parser = values::milliseconds)]
     itl_ms: f64,
     /// Seed of latencies and shares.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = values::seed)]
     seed: u64,
     /// A fault that every request meets, such as `status=503;retry_after=1` or `reset`. Can be given
     /// several times. More is possible at run time: POST /mock/rules.
     #[arg(long)]
     fault: Vec<Fault>,
     /// The share of requests that meet the faults, 0 to 1.
-    #[arg(long, default_value_t = 1.0, value_parser = share)]
+    #[arg(long, default_value_t = 1.0, value_parser = values::share)]
     fault_share: f64,
-}
-
-fn milliseconds(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    (0.0..=3_600_000.0)
-        .contains(&value)
-        .then_some(value)
-        .ok_or_else(|| "must be between 0 and 3600000 milliseconds".to_owned())
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    (0.0..=1.0)
-        .contains(&value)
-        .then_some(value)
-        .ok_or_else(|| "must be between 0 and 1".to_owned())
 }
 
 /// Serves until it is interrupted, and then tells what was counted.

@@ -3,15 +3,15 @@
 use crate::Failure;
 use crate::exports::Exports;
 use crate::flags::Run;
-use hedgerow::bench::{Display, Report, raise_open_files, run_blocking};
+use hedgerow::bench::{Display, Report, run_blocking};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Carries out a run, tells what it gave, and says by its code how it went.
 pub(crate) fn run(flags: &Run) -> Result<ExitCode, Failure> {
-    let mut config = flags.config()?;
+    flags.load.check()?;
     flags.output.exports.check()?;
-    raise_open_files();
+    let mut config = flags.config()?;
     stop_on_interrupt(config.stopper())?;
     let display = Display::new(flags.output.quiet);
     if display.is_on() {

@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::flags::Run;
 use crate::values;
-use hedgerow::bench::{SearchSettings, raise_open_files, search as run_search};
+use hedgerow::bench::{SearchSettings, search as run_search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,13 +19,14 @@ pub(crate) struct Search {
     #[arg(long, value_name = "R", default_value = "1000000", value_parser = values::rate, help_heading = "The search")]
     to_rate: f64,
     /// How close, as a share, the rate that holds is found.
-    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = values::share, help_heading = "The search")]
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = values::precision, help_heading = "The search")]
     precision: f64,
     /// How many times what was found must hold again.
     #[arg(
         long,
         value_name = "N",
         default_value_t = 2,
+        value_parser = values::repeats,
         help_heading = "The search"
     )]
     repeats: u32,
@@ -34,13 +35,25 @@ pub(crate) struct Search {
     trial: Duration,
 }
 
-/// Finds the highest rate that holds; exit code 3 where none does.
+/// Finds the highest rate that holds; exit code 3 where none does, 1 where it was interrupted before.
 pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
     if flags.run.output.slo.is_empty() {
         return Err(Failure::Usage("search needs a threshold: --slo".to_owned()));
     }
-    let config = flags.run.config()?;
-    raise_open_files();
+    if flags.from_rate > flags.to_rate {
+        return Err(Failure::Usage(format!(
+            "--from-rate must be at most --to-rate (got {} and {})",
+            flags.from_rate, flags.to_rate
+        )));
+    }
+    flags.run.load.check_search()?;
+    flags.run.output.exports.check_json_alone()?;
+    if flags.run.output.strict {
+        let text = "--strict says nothing in a search: a rate at which the client is the bottleneck \
+                    never holds";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let config = flags.run.load.of_search(flags.run.config()?);
     crate::run::stop_on_interrupt(config.stopper())?;
     let settings = SearchSettings {
         from: flags.from_rate,
@@ -50,26 +63,25 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
         trial: flags.trial,
     };
     let quiet = flags.run.output.quiet;
+    let what = flags.run.load.arrivals();
     let found = run_search(&config, settings, |trial| {
         if !quiet {
-            let held = if trial.holds {
-                "holds"
-            } else {
-                "does not hold"
-            };
             let again = if trial.confirms { ", again" } else { "" };
-            eprintln!("{:.2} requests/s: {held}{again}", trial.rate);
+            match trial.obstacle() {
+                None => eprintln!("{:.2} {what}/s: holds{again}", trial.rate),
+                Some(why) => eprintln!("{:.2} {what}/s: does not hold{again}: {why}", trial.rate),
+            }
         }
     })?;
     if let Some(path) = &flags.run.output.exports.report_json {
-        let json = serde_json::to_string_pretty(&found)
-            .map_err(|cause| Failure::Run(cause.to_string()))?;
-        std::fs::write(path, json)
-            .map_err(|cause| Failure::Run(format!("{}: {cause}", path.display())))?;
+        crate::exports::write_json(path, &found)?;
     }
     if let Some(rate) = found.rate {
-        println!("{rate:.2} requests/s hold every threshold");
+        println!("{rate:.2} {what}/s hold every threshold");
         Ok(ExitCode::SUCCESS)
+    } else if found.interrupted {
+        println!("interrupted before a rate was confirmed");
+        Ok(ExitCode::FAILURE)
     } else {
         println!("no rate was found that holds every threshold");
         Ok(ExitCode::from(3))

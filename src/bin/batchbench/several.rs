@@ -41,10 +41,7 @@ pub(crate) fn compare(flags: &Compare) -> Result<ExitCode, Failure> {
     let comparison = compare_reports(&baseline, &candidate, flags.tolerance)?;
     print!("{}", comparison.text(width()));
     if let Some(path) = &flags.report_json {
-        let json = serde_json::to_string_pretty(&comparison)
-            .map_err(|cause| Failure::Run(cause.to_string()))?;
-        std::fs::write(path, json + "\n")
-            .map_err(|cause| Failure::Run(format!("--report-json {}: {cause}", path.display())))?;
+        crate::exports::write_json(path, &comparison)?;
     }
     Ok(ExitCode::from(if comparison.regressed() { 3 } else { 0 }))
 }

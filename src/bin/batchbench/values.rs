@@ -36,6 +36,41 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     float(text, 0.0, 1.0)
 }
 
+/// How close a search comes.
+pub(crate) fn precision(text: &str) -> Result<f64, String> {
+    float(text, 0.001, 1.0)
+}
+
+/// Repeats of a search's last trial.
+pub(crate) fn repeats(text: &str) -> Result<u32, String> {
+    within(text, 0, 1000).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Any whole number.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    within(text, 0, u64::MAX)
+}
+
+/// Requests in flight, or 0.
+pub(crate) fn most(text: &str) -> Result<usize, String> {
+    within(text, 0, usize::MAX as u64).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Tokens more or fewer.
+pub(crate) fn vary(text: &str) -> Result<u32, String> {
+    within(text, 0, u64::from(u32::MAX)).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// A pause of the mock server's, in milliseconds.
+pub(crate) fn milliseconds(text: &str) -> Result<f64, String> {
+    float(text, 0.0, 3_600_000.0)
+}
+
+/// The length of an answer of the mock server's.
+pub(crate) fn size(text: &str) -> Result<usize, String> {
+    within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// The standard deviation of a logarithm.
 pub(crate) fn sigma(text: &str) -> Result<f64, String> {
     float(text, 0.0, 5.0)
@@ -54,6 +89,11 @@ pub(crate) fn count(text: &str) -> Result<u32, String> {
 /// Users.
 pub(crate) fn users(text: &str) -> Result<usize, String> {
     within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// Requests a session.
+pub(crate) fn session(text: &str) -> Result<u64, String> {
+    within(text, 1, 1_000_000)
 }
 
 /// Texts a request.

@@ -1,28 +1,26 @@
-//! The command as people run it: exit codes, bad values, Ctrl-C.
+//! The command as people run it: exit codes, and what comes out.
 
 use crate::support::h2_server::H2Server;
-use crate::support::program::Running;
-use crate::support::{eventually, hanging_mock};
-use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
+use hedgerow::mock::{Fault, MockServer, Rule};
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
-fn batchbench() -> Command {
+pub(super) fn batchbench() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_batchbench"));
     command.env_remove("OPENAI_API_KEY");
     command
 }
 
 /// A file of its own for a test.
-fn file(name: &str, text: &str) -> PathBuf {
+pub(super) fn file(name: &str, text: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("command-{name}"));
     std::fs::write(&path, text).unwrap();
     path
 }
 
-fn records(name: &str, count: usize) -> PathBuf {
+pub(super) fn records(name: &str, count: usize) -> PathBuf {
     let lines = (0..count).map(|number| format!("{{\"text\":\"text {number}\"}}\n"));
     file(&format!("{name}.jsonl"), &lines.collect::<String>())
 }
@@ -37,7 +35,7 @@ fn run(server: &MockServer, name: &str, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-fn code(output: &Output) -> Option<i32> {
+pub(super) fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
@@ -119,213 +117,6 @@ fn exit_codes_say_how_a_run_went() {
     assert!(text.contains("http_401"), "{text}");
 }
 
-/// Rules 12 and 13: a client that did not get to run was the bottleneck, and its report says so
-/// first.
-#[cfg(unix)]
-#[test]
-fn a_client_that_was_stopped_for_a_while_says_so_in_its_first_line() {
-    let server = MockServer::start().unwrap();
-    let child = batchbench()
-        .arg("--jsonl")
-        .arg(records("strict", 5))
-        .args([
-            "--host",
-            &server.url(),
-            "--no-calibration",
-            "--quiet",
-            "--strict",
-        ])
-        .args([
-            "--rate",
-            "200",
-            "--duration",
-            "1500ms",
-            "--arrival",
-            "constant",
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    eventually("it has begun", || server.stats().requests > 20);
-    signal("STOP", child.id());
-    std::thread::sleep(Duration::from_millis(500));
-    signal("CONT", child.id());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), Some(4), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let first = text.lines().next().unwrap();
-    assert!(
-        first.starts_with("NOT VALID: the client was the bottleneck"),
-        "{text}"
-    );
-}
-
-fn signal(name: &str, process: u32) {
-    let status = Command::new("kill")
-        .args([&format!("-{name}"), &process.to_string()])
-        .status();
-    assert!(status.unwrap().success());
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_prints_the_report_of_what_was_done() {
-    let server = MockServer::start_with(MockConfig {
-        latency: Latency::Fixed(Duration::from_millis(20)),
-        ..MockConfig::default()
-    })
-    .unwrap();
-    let report = file("interrupted.json", "");
-    let child = batchbench()
-        .arg("--jsonl")
-        .arg(records("interrupted", 5))
-        .args([
-            "--host",
-            &server.url(),
-            "--no-calibration",
-            "--duration",
-            "10m",
-            "--users",
-            "4",
-        ])
-        .arg("--report-json")
-        .arg(&report)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("some are answered", || server.stats().answered > 10);
-    signal("INT", child.id());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), Some(0), "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("VALID"));
-    let json: Value = serde_json::from_str(&std::fs::read_to_string(&report).unwrap()).unwrap();
-    assert_eq!(json["interrupted"], true);
-    let counted = |key: &str| json["requests"][key].as_u64().unwrap();
-    assert!(counted("succeeded") > 10);
-    assert_eq!(counted("planned"), counted("sent") + counted("dropped"));
-    assert!(counted("cancelled") <= 4);
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_does_not_wait_for_a_server_that_hangs() {
-    let server = hanging_mock();
-    let child = batchbench()
-        .args([
-            "--input-tokens",
-            "5",
-            "--users",
-            "3",
-            "--host",
-            &server.url(),
-        ])
-        .args(["--no-calibration", "--quiet"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    eventually("all hang", || server.stats().in_flight == 3);
-    signal("INT", child.id());
-    let mut running = Running(child);
-    eventually("it ends", || running.0.try_wait().unwrap().is_some());
-    assert_eq!(
-        running.0.wait().unwrap().code(),
-        Some(1),
-        "nothing succeeded"
-    );
-}
-
-#[test]
-fn a_bad_value_is_refused_with_its_flag_and_its_range() {
-    let jsonl = records("values", 1);
-    let jsonl = jsonl.to_str().unwrap();
-    for (flags, parts) in [
-        (
-            &["--users", "0"][..],
-            &["--users", "'0'", "between 1 and 1000000"][..],
-        ),
-        (&["--requests-per-user", "0"], &["--requests-per-user", "0"]),
-        (&["--rate", "0"], &["--rate", "'0'", "between"]),
-        (
-            &["--arrival", "sometimes"],
-            &["--arrival", "sometimes", "poisson"],
-        ),
-        (
-            &["--stages", "10:30s,x"],
-            &["--stages", "'x'", "LEVEL:SPAN"],
-        ),
-        (
-            &["--duration", "soon"],
-            &["--duration", "soon", "ms, s, m or h"],
-        ),
-        (&["--kind", "poem"], &["--kind", "poem", "embeddings"]),
-        (
-            &["--request-timeout-secs", "0"],
-            &["--request-timeout-secs", "between 0.1 and 3600"],
-        ),
-        (
-            &["--max-retries", "101"],
-            &["--max-retries", "between 0 and 100"],
-        ),
-        (
-            &["--retry-delay-ms", "50000"],
-            &["--retry-delay-ms", "between 0 and 45000"],
-        ),
-        (&["--slo", "speed<1"], &["--slo", "speed"]),
-        (&["--header", "nonsense"], &["--header", "Name: value"]),
-        (&["--output-vary", "3"], &["--output-tokens"]),
-        (&["--users", "3", "--rate", "5"], &["--users", "--rate"]),
-        (&["--input-tokens", "5"], &["--input-tokens", "--jsonl"]),
-        (&["--requests", "5"], &["--requests", "--rate"]),
-        (&["--host", "http://u:p@h"], &["password"]),
-        (
-            &["--report-json", "/nowhere/x.json"],
-            &["--report-json", "/nowhere/x.json"],
-        ),
-        (
-            &["--warmup", "5s", "--duration", "1s", "--drain", "9999h"],
-            &["--drain"],
-        ),
-    ] {
-        let output = batchbench()
-            .args(["--jsonl", jsonl])
-            .args(flags)
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        for part in parts {
-            assert!(said.contains(part), "{flags:?}: {part} is missing: {said}");
-        }
-    }
-    let neither = batchbench().args(["--users", "1"]).output().unwrap();
-    assert_eq!(code(&neither), Some(2));
-}
-
-#[test]
-fn a_hostile_file_of_records_is_refused_by_its_line() {
-    for (name, text, said) in [
-        ("cut", "{\"text\":\"a\"}\n{\"text\":\"b", "line 2"),
-        ("other", "{\"text\":\"a\"}\n[1]\n", "line 2"),
-        ("typed", "{\"text\":7}", "line 1"),
-        ("binary", "\u{0}\u{1}\u{2}", "line 1"),
-        ("empty", "", "no record"),
-        ("deep", &"[".repeat(100_000), "line 1"),
-        ("kind", "{\"query\":\"q\",\"texts\":[]}", "record 1"),
-    ] {
-        let path = file(&format!("hostile-{name}"), text);
-        let output = batchbench().arg("--jsonl").arg(&path).output().unwrap();
-        let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{name}: {error}");
-        assert!(error.contains(said), "{name}: {error}");
-    }
-    let output = batchbench()
-        .args(["--jsonl", "/nowhere.jsonl"])
-        .output()
-        .unwrap();
-    assert_eq!(code(&output), Some(2));
-}
-
 #[test]
 fn a_host_that_is_not_there_ends_in_code_1() {
     let output = batchbench()
@@ -351,9 +142,9 @@ fn a_host_that_is_not_there_ends_in_code_1() {
 #[test]
 fn a_search_finds_the_rate_that_a_service_holds() {
     let server = MockServer::start().unwrap();
-    // More than four at once are refused; each takes 100 ms: about 40 requests a second.
+    // More than four at once are refused; each takes 250 ms: about 16 requests a second.
     server.inject(Rule::on("/", Fault::status(400)).above_in_flight(4));
-    server.inject(Rule::on("/", Fault::Delay(Duration::from_millis(100))));
+    server.inject(Rule::on("/", Fault::Delay(Duration::from_millis(250))));
     let output = batchbench()
         .args([
             "search",
@@ -367,9 +158,9 @@ fn a_search_finds_the_rate_that_a_service_holds() {
             "--slo",
             "error_rate<0.1%",
             "--trial",
-            "600ms",
+            "800ms",
             "--from-rate",
-            "5",
+            "4",
         ])
         .args([
             "--arrival",
@@ -384,12 +175,36 @@ fn a_search_finds_the_rate_that_a_service_holds() {
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(code(&output), Some(0), "{output:?}");
     let rate: f64 = text.split(' ').next().unwrap().parse().unwrap();
-    assert!((2.0..=60.0).contains(&rate), "{text}");
     let told = String::from_utf8(output.stderr).unwrap();
+    assert!((2.0..=60.0).contains(&rate), "{text}{told}");
     assert!(
         told.contains("does not hold") && told.contains("again"),
         "{told}"
     );
+}
+
+#[test]
+fn sessions_and_thoughts_are_run_and_shown() {
+    let server = MockServer::start().unwrap();
+    let page = file("sessions.html", "");
+    let flags = [
+        "--rate",
+        "100",
+        "--session-requests",
+        "2",
+        "--think-time",
+        "10ms",
+    ];
+    let mut flags = flags.to_vec();
+    flags.extend(["--report-html", page.to_str().unwrap()]);
+    let output = run(&server, "sessions", &flags);
+    assert_eq!(code(&output), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let model = "partly open, poisson arrivals, 100 sessions/s of 2 requests, think time 0.01 s";
+    assert!(text.replace("\n          ", " ").contains(model), "{text}");
+    assert!(std::fs::read_to_string(&page).unwrap().contains(model));
+    // Each of the five records once: the last session has one request.
+    assert_eq!(server.stats().requests, 5);
 }
 
 #[test]

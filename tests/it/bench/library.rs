@@ -123,6 +123,9 @@ fn a_bad_configuration_is_refused_with_its_value_and_range() {
     };
     let fine = || users("http://127.0.0.1:9", 1, 1);
     assert!(refused(fine().with_retry(101, Duration::from_secs(1))).contains("max_retries"));
+    let no_time = fine().with_request_timeout(Duration::ZERO);
+    assert!(refused(no_time).contains("timeout"), "zero is no default");
+    assert!(refused(fine().with_users(Some(0))).contains("user_count"));
     assert!(refused(fine().with_batch_size(0)).contains("batch_size"));
     assert!(refused(fine().with_request_timeout(Duration::from_secs(4000))).contains("timeout"));
     assert!(refused(fine().with_output_tokens(0, 0)).contains("output_tokens"));

@@ -4,8 +4,14 @@
 // Rules 1, 2, 6, 7, 13, 17: schedules are kept, told of, and the same each time.
 mod load;
 
+// Rules 2, 6: sessions and think time.
+mod sessions;
+
 // Rules 3, 5, 11: retries, tokens, failures; against what the server counted and planned.
 mod truth;
+
+// Pauses before retries, hedges.
+mod attempts;
 
 // Rules 14, 15, 16: what the harness itself costs.
 mod cost;
@@ -13,8 +19,15 @@ mod cost;
 // The library, under the names of the harness that this one replaces.
 mod library;
 
-// The command: exit codes (rule 12), bad values, Ctrl-C.
+// The command: exit codes (rule 12), what comes out.
 mod command;
+
+// The command: bad values.
+mod refusals;
+
+// The command: Ctrl-C.
+#[cfg(unix)]
+mod interrupts;
 
 use hedgerow::bench::{Arrival, BenchmarkConfig, Report, RunMode, Stage, run_blocking};
 use serde_json::{Value, json};

@@ -225,8 +225,11 @@ fn each_kind_is_answered_and_counted() {
             mode,
             serde_json::Value::Null,
         );
-        let config = config.unwrap().with_records(kind, texts.clone());
-        let report = run(&config.with_batch_size(2).with_calibration(false));
+        let mut config = config.unwrap().with_records(kind, texts.clone());
+        if !matches!(kind, Kind::Chat | Kind::Completions) {
+            config = config.with_batch_size(2);
+        }
+        let report = run(&config.with_calibration(false));
         assert_eq!(
             report.requests.succeeded, 6,
             "{kind}: {:?}",

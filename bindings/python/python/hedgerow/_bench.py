@@ -24,9 +24,11 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
         headers: a dict of headers that join each request.
         request_timeout_secs: the longest that one attempt may take, 0.1 to 3600. Default 60.
         max_retries: retries that one request may make, 0 to 100. Default 2.
-        retry_delay_ms: the longest pause before the first retry, 1 to 45,000; each is up to four
-            times longer than the last. Default 250.
-        hedge_delay: a second attempt of a request that has not ended after so long.
+        retry_delay_ms: the longest pause before the first retry, 0 (at once) to 45,000; each is up
+            to four times longer than the last. Default 250.
+        hedge_delay: a second attempt of a request that has not ended after so long, 45 ms to an
+            hour, or for longer than this percentile of the run's latest requests took, such as
+            "p95".
         http2: whether HTTP/2 is spoken: over TLS where the server agrees, in clear text by prior
             knowledge. Default False.
         proxy: "http://[user:password@]host:port", or "none" for none. Default: that of HTTP_PROXY,
@@ -47,7 +49,8 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
             up to so many, evenly.
         seed: what prompts, numbers of tokens and arrivals are drawn from. Default 0.
 
-    Load, a closed loop unless `rate` or `stages` is given:
+    Load, a closed loop unless `rate` or `stages` is given, and a partly open one where
+    `session_requests` is given as well:
         users: so many users, each with one request at a time, 1 to 1,000,000. Default: one a
             record.
         requests_per_user: requests that each user sends. Default 1.
@@ -55,8 +58,12 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
         user_stages: a number of users that changes, as `stages`.
         rate: an open loop: so many requests a second, whatever became of those before.
         stages: an open loop whose rate changes: a list of "RATE:SPAN" or "FROM-TO:SPAN".
+        session_requests: what arrives is a session of so many requests, 1 to 1,000,000, each of
+            which follows the answer to the one before. Those begun by the end go on.
+        think_time: how long a user or a session pauses between an answer and the next request.
+            Default 0.
         arrival: how arrivals are spaced: "poisson" (default), "constant" or "gamma:SHAPE".
-        requests: an open loop ends after so many. Default with `rate` alone: one a record.
+        requests: an open loop ends after so many. Default with `rate` alone: each once.
         max_in_flight: an open loop has at most so many at once; 0 sets no limit. Default 16,384.
         warmup: leaves requests of the first so long out of the figures. Default 0.
         drain: how long what is under way is waited for at the end. Default: the request timeout.

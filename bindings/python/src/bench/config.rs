@@ -5,7 +5,7 @@ use super::records;
 use super::settings::Settings;
 use crate::failure;
 use hedgerow::bench::{
-    Arrival, BenchmarkConfig, Kind, Lengths, Record, RunMode, Slo, Stage, Synthetic, read_jsonl,
+    Arrival, BenchmarkConfig, Kind, Lengths, RunMode, Slo, Synthetic, read_jsonl,
 };
 use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use http::{HeaderName, HeaderValue};
@@ -16,41 +16,34 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const COUNT: std::ops::RangeInclusive<u64> = 1..=u32::MAX as u64;
-/// No schedule is longer: with a number of requests, that is its end.
-const LONGEST: Duration = Duration::from_hours(24 * 30);
 
 /// Reads a dict. Whoever is to be told of progress comes apart.
 pub(super) fn read(given: &Bound<'_, PyAny>) -> PyResult<(BenchmarkConfig, Option<Listener>)> {
     let py = given.py();
     let settings = Settings::new(given)?;
-    let source = source(&settings)?;
-    let records = source.len();
     let kind = settings.parsed("kind")?.unwrap_or(Kind::Chat);
-    let mode = match settings.some_span("duration")? {
+    let duration = settings.some_span("duration")?;
+    let mode = match duration {
         Some(duration) => RunMode::LongRunning { duration },
         None => RunMode::Finite {
             requests_per_user: settings.whole("requests_per_user", COUNT)?.unwrap_or(1),
         },
     };
-    let users = settings.whole("users", 1..=1_000_000)?;
-    let mut config = BenchmarkConfig::try_new(
-        url(&settings, kind)?,
-        key(&settings)?,
-        users.unwrap_or_else(|| records.clamp(1, 1_000_000)),
-        mode,
-        serde_json::Value::Null,
-    )
-    .map_err(|error| failure::raise_plain(py, &error))?;
-    config = match source {
-        Source::Records(records) => config.with_records(kind, records),
-        Source::Synthetic(prompts) => config.with_synthetic(kind, prompts),
-    };
-    config = what_is_sent(&settings, config)?;
+    let host = settings.text("host")?;
+    let host = host.as_deref().unwrap_or("https://api.openai.com");
+    let endpoint = settings.text("endpoint")?;
+    let (key, nothing) = (key(&settings)?, serde_json::Value::Null);
+    let mut config = kind
+        .url(host, endpoint.as_deref())
+        .and_then(|url| BenchmarkConfig::try_new(url, key, 1, mode, nothing))
+        .map_err(|error| failure::raise_plain(py, &error))?;
+    config = what_is_sent(&settings, kind, config)?;
     config = service(&settings, config)?;
-    config = load(&settings, records, config)?;
+    config = load(&settings, duration, config)?;
     config = config
         .with_slos(settings.list::<Slo>("slo")?)
-        .with_calibration(!settings.truth("no_calibration")?);
+        .with_calibration(!settings.truth("no_calibration")?)
+        .with_raised_open_files(true);
     let Some(function) = settings.get("progress")? else {
         return Ok((config, None));
     };
@@ -62,36 +55,26 @@ pub(super) fn read(given: &Bound<'_, PyAny>) -> PyResult<(BenchmarkConfig, Optio
 }
 
 /// What requests are made from.
-enum Source {
-    Records(Vec<Record>),
-    Synthetic(Synthetic),
-}
-
-impl Source {
-    fn len(&self) -> usize {
-        match self {
-            Self::Records(records) => records.len(),
-            Self::Synthetic(synthetic) => synthetic.count as usize,
-        }
-    }
-}
-
-fn source(settings: &Settings<'_>) -> PyResult<Source> {
+fn source(
+    settings: &Settings<'_>,
+    kind: Kind,
+    config: BenchmarkConfig,
+) -> PyResult<BenchmarkConfig> {
     if let Some(records) = records::read(settings)? {
-        return Ok(Source::Records(records));
+        return Ok(config.with_records(kind, records));
     }
     if let Some(path) = settings.get("jsonl")? {
         let path = path.extract::<PathBuf>();
         let path = path.map_err(|_| settings.refused("jsonl", "a path"))?;
         let records = read_jsonl(&path);
         let records = records.map_err(|error| PyValueError::new_err(error.to_string()))?;
-        return Ok(Source::Records(records));
+        return Ok(config.with_records(kind, records));
     }
     let Some(tokens) = settings.whole("input_tokens", 1..=2_000_000)? else {
         let text = "one of records, jsonl and input_tokens must be given";
         return Err(PyValueError::new_err(text));
     };
-    Ok(Source::Synthetic(Synthetic {
+    let prompts = Synthetic {
         lengths: match settings.real("input_sigma", 0.0..=5.0)? {
             Some(sigma) => Lengths::LogNormal {
                 median: tokens,
@@ -106,24 +89,8 @@ fn source(settings: &Settings<'_>) -> PyResult<Source> {
         },
         prefix_overlap: settings.real("prefix_overlap", 0.0..=1.0)?.unwrap_or(0.0),
         count: settings.whole("prompts", COUNT)?.unwrap_or(1000),
-    }))
-}
-
-fn url(settings: &Settings<'_>, kind: Kind) -> PyResult<String> {
-    let host = settings.text("host")?;
-    let host = host.unwrap_or_else(|| "https://api.openai.com".to_owned());
-    let endpoint = settings.text("endpoint")?;
-    let endpoint = endpoint.unwrap_or_else(|| kind.path().to_owned());
-    let has_scheme = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-    if has_scheme(&endpoint) {
-        return Ok(endpoint);
-    }
-    let host = host.trim_end_matches('/');
-    let scheme = if has_scheme(host) { "" } else { "https://" };
-    Ok(format!(
-        "{scheme}{host}/{}",
-        endpoint.trim_start_matches('/')
-    ))
+    };
+    Ok(config.with_synthetic(kind, prompts))
 }
 
 fn key(settings: &Settings<'_>) -> PyResult<Option<String>> {
@@ -134,8 +101,12 @@ fn key(settings: &Settings<'_>) -> PyResult<Option<String>> {
     Ok(std::env::var(name.as_deref().unwrap_or("OPENAI_API_KEY")).ok())
 }
 
-fn what_is_sent(settings: &Settings<'_>, config: BenchmarkConfig) -> PyResult<BenchmarkConfig> {
-    let mut config = config
+fn what_is_sent(
+    settings: &Settings<'_>,
+    kind: Kind,
+    config: BenchmarkConfig,
+) -> PyResult<BenchmarkConfig> {
+    let mut config = source(settings, kind, config)?
         .with_streaming(settings.truth("stream")?)
         .with_batch_size(settings.whole("batch_size", 1..=10_000)?.unwrap_or(1))
         .with_seed(settings.whole("seed", 0..=u64::MAX)?.unwrap_or(0));
@@ -151,14 +122,14 @@ fn what_is_sent(settings: &Settings<'_>, config: BenchmarkConfig) -> PyResult<Be
 
 fn service(settings: &Settings<'_>, mut config: BenchmarkConfig) -> PyResult<BenchmarkConfig> {
     let timeout = settings.real("request_timeout_secs", 0.1..=3600.0)?;
-    let pause = settings.whole("retry_delay_ms", 1..=45_000)?;
+    let pause = settings.whole("retry_delay_ms", 0..=45_000)?;
     config = config
         .with_request_timeout(Duration::from_secs_f64(timeout.unwrap_or(60.0)))
         .with_retry(
             settings.whole("max_retries", 0..=100)?.unwrap_or(2),
             Duration::from_millis(pause.unwrap_or(250)),
         );
-    if let Some(delay) = settings.some_span("hedge_delay")? {
+    if let Some(delay) = settings.hedge_delay("hedge_delay")? {
         config = config.with_hedge_delay(delay);
     }
     config = config.with_http(http(settings)?);
@@ -205,39 +176,29 @@ fn http(settings: &Settings<'_>) -> PyResult<HttpSettings> {
 
 fn load(
     settings: &Settings<'_>,
-    records: usize,
-    mut config: BenchmarkConfig,
+    duration: Option<Duration>,
+    config: BenchmarkConfig,
 ) -> PyResult<BenchmarkConfig> {
-    let warmup = settings.span("warmup")?.unwrap_or_default();
-    let rate = settings.real("rate", 1e-6..=10_000_000.0)?;
-    let duration = settings.some_span("duration")?;
-    let requests = settings.whole::<u64>("requests", COUNT)?;
-    let most = settings.whole("max_in_flight", 0..=u64::MAX)?;
-    let arrival = settings.parsed::<Arrival>("arrival")?;
-    config = config
-        .with_warmup(warmup)
-        .with_user_stages(settings.stages("user_stages")?);
-    let stages = match rate {
-        Some(rate) => {
-            let span = duration.unwrap_or(LONGEST.saturating_sub(warmup));
-            vec![Stage::steady(rate, span)]
-        }
-        None => settings.stages("stages")?,
-    };
-    if stages.is_empty() {
-        if requests.is_some() {
-            let text = "requests is of an open loop: it needs rate or stages";
-            return Err(PyValueError::new_err(text));
-        }
-    } else {
-        config = config.with_arrivals(stages, arrival.unwrap_or_default());
-        if let Some(most) = most {
-            config = config.with_max_in_flight(Some(most).filter(|most| *most > 0));
-        }
-        let all = (rate.is_some() && duration.is_none()).then_some(records as u64);
-        if let Some(requests) = requests.or(all) {
-            config = config.with_request_count(requests);
-        }
+    let mut config = config
+        .with_users(settings.whole("users", 1..=1_000_000)?)
+        .with_user_stages(settings.stages("user_stages")?)
+        .with_think_time(settings.span("think_time")?.unwrap_or_default())
+        .with_warmup(settings.span("warmup")?.unwrap_or_default());
+    let arrival = settings.parsed::<Arrival>("arrival")?.unwrap_or_default();
+    let stages = settings.stages("stages")?;
+    if let Some(rate) = settings.real("rate", 1e-6..=10_000_000.0)? {
+        config = config.with_rate(rate, duration, arrival);
+    } else if !stages.is_empty() {
+        config = config.with_arrivals(stages, arrival);
+    }
+    if let Some(most) = settings.whole("max_in_flight", 0..=u64::MAX)? {
+        config = config.with_max_in_flight(Some(most).filter(|most| *most > 0));
+    }
+    if let Some(requests) = settings.whole("requests", COUNT)? {
+        config = config.with_request_count(requests);
+    }
+    if let Some(requests) = settings.whole("session_requests", 1..=1_000_000)? {
+        config = config.with_sessions(requests);
     }
     if let Some(drain) = settings.span("drain")? {
         config = config.with_drain(drain);

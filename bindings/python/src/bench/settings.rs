@@ -1,6 +1,7 @@
 //! The settings of a run, one after the other out of the caller's dict. Each error names the key,
 //! what would be right, and what was given; of what may be a secret it does not show the value.
 
+use hedgerow::HedgeDelay;
 use hedgerow::bench::{Stage, parse_span};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -11,7 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Every key there is.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 42] = [
     "api_key",
     "api_key_env",
     "arrival",
@@ -45,9 +46,11 @@ const KEYS: [&str; 40] = [
     "requests_per_user",
     "retry_delay_ms",
     "seed",
+    "session_requests",
     "slo",
     "stages",
     "stream",
+    "think_time",
     "user_stages",
     "users",
     "warmup",
@@ -80,6 +83,9 @@ const NEEDS: [(&str, &str); 5] = [
     ("prompts", "input_tokens"),
     ("output_vary", "output_tokens"),
 ];
+
+/// Keys that say nothing where users make the load.
+const OF_ARRIVALS: [&str; 4] = ["requests", "session_requests", "arrival", "max_in_flight"];
 
 const SPAN: &str = "a number of seconds, or a text such as '500ms', '30s' or '5m', at most 30 days";
 
@@ -122,6 +128,13 @@ impl<'py> Settings<'py> {
                 return Err(PyValueError::new_err(format!("{key} needs {other}")));
             }
         }
+        let is_open = self.has("rate")? || self.has("stages")?;
+        for key in OF_ARRIVALS {
+            if !is_open && self.has(key)? {
+                let text = format!("{key} is of arrivals: it needs rate or stages");
+                return Err(PyValueError::new_err(text));
+            }
+        }
         Ok(())
     }
 
@@ -143,10 +156,13 @@ impl<'py> Settings<'py> {
     }
 
     pub(super) fn bad(place: &str, wanted: &str, value: &Bound<'_, PyAny>) -> PyErr {
-        let shown = value
-            .repr()
-            .map_or_else(|_| "?".into(), |it| it.to_string());
+        let shown = Self::shown(value);
         PyValueError::new_err(format!("{place} must be {wanted} (got {shown})"))
+    }
+
+    pub(super) fn shown(value: &Bound<'_, PyAny>) -> String {
+        let shown = value.repr();
+        shown.map_or_else(|_| "?".into(), |it| it.to_string())
     }
 
     /// A whole number, also NumPy's.
@@ -205,6 +221,17 @@ impl<'py> Settings<'py> {
         match self.span(key)? {
             Some(Duration::ZERO) => Err(self.refused(key, &format!("above 0: {SPAN}"))),
             span => Ok(span),
+        }
+    }
+
+    /// A span of time, or what else the flag takes.
+    pub(super) fn hedge_delay(&self, key: &str) -> PyResult<Option<HedgeDelay>> {
+        let Some(value) = self.get(key)? else {
+            return Ok(None);
+        };
+        match number(&value) {
+            Some(seconds) => parse(key, &format!("{seconds}s")).map(Some),
+            None => self.parsed(key),
         }
     }
 

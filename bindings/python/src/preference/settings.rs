@@ -244,14 +244,9 @@ fn hedge_delay(value: &Bound<'_, PyAny>) -> PyResult<(Delay, HedgeDelay)> {
         return Ok((Delay::Seconds(time.as_secs_f64()), HedgeDelay::Fixed(time)));
     };
     let name = name.to_cow()?;
-    let percent = name.strip_prefix('p');
-    let percent = percent.and_then(|number| number.parse::<f64>().ok());
-    match percent {
-        Some(percent) if percent > 0.0 && percent < 100.0 => {
-            let delay = HedgeDelay::Quantile(percent / 100.0);
-            Ok((Delay::Quantile(name.into_owned()), delay))
-        }
-        _ => Err(PyValueError::new_err(format!(
+    match HedgeDelay::percentile(&name) {
+        Some(delay) => Ok((Delay::Quantile(name.into_owned()), delay)),
+        None => Err(PyValueError::new_err(format!(
             "hedge_delay must be seconds, or a quantile above \"p0\" and below \"p100\" such as \
              \"p95\" (got {name:?})"
         ))),
