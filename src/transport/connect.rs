@@ -5,7 +5,7 @@ use super::TransportError;
 use super::http1::{HeadReader, write_header};
 use super::proxy::ProxyServer;
 use super::site::{Site, Target};
-use super::socket::{Io, Socket};
+use super::socket::Socket;
 use super::tls::TlsConfigs;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -26,6 +26,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How long the addresses of a name are remembered. `getaddrinfo` does not tell their own span.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -213,11 +214,11 @@ async fn tunnel(
     Err(refused(format!("it answered {status}")))
 }
 
-async fn secured<S: Io>(
-    socket: S,
+async fn secured(
+    socket: Socket,
     target: &Target,
     config: &Arc<ClientConfig>,
-) -> Result<tokio_rustls::client::TlsStream<S>, TransportError> {
+) -> Result<TlsStream<Socket>, TransportError> {
     let failed = |cause: String| TransportError::Connect(cause);
     let name = ServerName::try_from(target.host.to_string())
         .map_err(|_| failed(format!("{} is no name that a certificate has", target.host)))?;

@@ -20,6 +20,8 @@ mod proxy;
 
 mod socket;
 
+mod stale;
+
 mod tls;
 
 pub(crate) mod decompress;
@@ -29,6 +31,7 @@ pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
 pub use own::OwnHeaders;
 pub use proxy::Proxy;
+pub use stale::Stale;
 pub use tls::TlsSettings;
 
 use crate::operation::Headers;
@@ -127,6 +130,9 @@ pub struct Request {
     pub own: Option<OwnHeaders>,
     /// The body; `None` sends none.
     pub body: Option<Bytes>,
+    /// Over HTTP/1.1 it goes over a connection that no request has used: it met one before that
+    /// was [`Stale`](TransportError::Stale).
+    pub fresh: bool,
 }
 
 /// One answer, whose body is still to be read.
@@ -162,6 +168,10 @@ pub enum TransportError {
     Connect(String),
     /// The connection broke before the answer was complete.
     Broken(String),
+    /// A connection that had been kept for the request ended before any byte of an answer came:
+    /// most often its server was closing it just then. The request may be sent again, once, over
+    /// a [`fresh`](Request::fresh) one.
+    Stale(Stale),
     /// The body ended before its announced length.
     Truncated {
         /// Bytes that came.
@@ -186,6 +196,7 @@ impl fmt::Display for TransportError {
             Self::Connect(cause) | Self::Broken(cause) | Self::BadRequest(cause) => {
                 f.write_str(cause)
             }
+            Self::Stale(stale) => stale.fmt(f),
             Self::Truncated { received, expected } => {
                 write!(f, "the body ended after {received} of {expected} bytes")
             }

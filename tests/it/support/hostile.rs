@@ -360,6 +360,13 @@ impl Visit<'_> {
         closed
     }
 
+    /// Waits for the next request, and closes without having read any of it.
+    pub(crate) fn refuse_the_next(&mut self) -> Next {
+        let _ = self.stream.peek(&mut [0; 1]);
+        let _ = self.stream.shutdown(Shutdown::Write);
+        Next::Close
+    }
+
     /// Waits until the server has seen so many requests, or was stopped.
     pub(crate) fn wait_for_requests(&self, count: usize) {
         while self.shared.requests.load(SeqCst) < count && !self.shared.state().stopped {
