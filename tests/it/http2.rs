@@ -1,5 +1,6 @@
 //! HTTP/2: many requests over one connection, by prior knowledge and by ALPN.
 
+mod endings;
 mod streams;
 mod troubles;
 mod windows;

@@ -81,6 +81,8 @@ struct Session {
     streams: Rc<Cell<usize>>,
     /// No more streams can be opened on it.
     closed: Rc<Cell<bool>>,
+    /// It has brought an answer.
+    answered: Cell<bool>,
     born: Instant,
     driver: AbortHandle,
 }
@@ -184,6 +186,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         sender,
         streams,
         closed,
+        answered: Cell::new(false),
         born: Instant::now(),
         driver: driver.abort_handle(),
     })
@@ -239,6 +242,16 @@ impl Stream {
         session.streams.set(session.streams.get() + 1);
         let session = Rc::clone(session);
         Some(Self { session, sender })
+    }
+
+    /// The head of an answer has come.
+    pub(super) fn answered(&self) {
+        self.session.answered.set(true);
+    }
+
+    /// Whether the connection has brought any answer.
+    pub(super) fn has_answered(&self) -> bool {
+        self.session.answered.get()
     }
 
     /// The connection's own trouble, and not this exchange's: nobody else is to meet it.
