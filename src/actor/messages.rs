@@ -170,7 +170,7 @@ pub(crate) struct Watched {
     pub requests: usize,
 }
 
-/// Requests, or whole operations, that need no watching any more.
+/// Requests, or whole operations, that need no watching any more, and twins that were not sent.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settled(pub Vec<Settlement>);
@@ -178,13 +178,13 @@ pub(crate) struct Settled(pub Vec<Settlement>);
 /// What ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settlement {
-    /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded, and
-    /// `time` how long the attempt took that succeeded.
+    /// A request; `time` says how long the attempt took that succeeded.
     Request {
         key: RequestKey,
-        hedged: bool,
         time: Option<Duration>,
     },
+    /// A twin that was called for, and not sent: what was spent on it is refunded.
+    Unsent(RequestKey),
     /// An operation with all its requests.
     Operation(OperationId),
 }

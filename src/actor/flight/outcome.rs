@@ -157,7 +157,6 @@ impl Flight {
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Request {
                 key: self.key(request),
-                hedged: active.hedged,
                 time,
             });
         }
