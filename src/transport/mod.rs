@@ -62,7 +62,7 @@ pub struct Head {
     pub url: Box<str>,
     /// Its scheme, host and port: what the endpoint is known by.
     pub origin: Arc<str>,
-    /// Each name once. Those that hold a key are marked as sensitive.
+    /// Each name once. Those that hold a key or another secret are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -82,11 +82,28 @@ impl Head {
     }
 }
 
-/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer".
+/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer", and the
+/// parts that it has, such as those of a cookie.
 pub(crate) fn redact_value(text: &mut String, value: &str) {
+    /// Shorter parts are found all over a text.
+    const SHORTEST_PART: usize = 8;
     redact(text, value);
-    if let Some((_, key)) = value.split_once(' ') {
-        redact(text, key);
+    let Some((scheme, rest)) = value.split_once(' ') else {
+        return redact_named(text, value);
+    };
+    redact(text, rest);
+    let first = scheme.contains('=').then_some(scheme);
+    let parts = rest.split([' ', ';', ',']).chain(first);
+    for part in parts.filter(|part| part.len() >= SHORTEST_PART) {
+        redact(text, part.trim_end_matches(';'));
+        redact_named(text, part.trim_end_matches(';'));
+    }
+}
+
+/// Takes what `name=value` has behind its name out of `text`.
+fn redact_named(text: &mut String, part: &str) {
+    if let Some((_, named)) = part.split_once('=') {
+        redact(text, named.trim_matches(['"', '=']));
     }
 }
 
@@ -230,6 +247,12 @@ mod tests {
                 header("authorization", "bearer sk-12345678"),
                 header("x-other", "abcdefgh"),
                 header("x-short", "1"),
+                header("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
+                header("x-one", "sid=qrstuvw"),
+                (
+                    HeaderName::from_static("x-mode"),
+                    HeaderValue::from_static("fast"),
+                ),
             ],
         };
         for (text, expected) in [
@@ -239,6 +262,8 @@ mod tests {
             ("cut in sk-1234…", "cut in ***…"),
             ("cut in bearer sk", "cut in ***"),
             ("cut in abcdefg", "cut in ***"),
+            ("0123456789, zyxwvut, qrstuvw", "***, ***, ***"),
+            ("not so fast", "not so fast"),
         ] {
             assert_eq!(&*head.without_key(text), expected);
         }
