@@ -18,7 +18,7 @@ use bytes::Bytes;
 use h2::Reason;
 use http::Uri;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
@@ -144,8 +144,12 @@ async fn exchange(
     })
 }
 
-/// The part of a request that all with one head share.
-pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportError> {
+/// The part of a request that all with one head share. What the caller says to a proxy is not for
+/// the server at the end of its tunnel.
+pub(super) fn shared_head(
+    head: &Head,
+    through_proxy: bool,
+) -> Result<http::Request<()>, TransportError> {
     let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
     let mut uri = Uri::try_from(&*head.url)
         .map_err(|cause| bad(cause.into()))?
@@ -162,26 +166,22 @@ pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportErr
         .body(())
         .map_err(bad)?;
     for (name, value) in &head.headers {
-        add(request.headers_mut(), name.clone(), value.clone());
+        let for_proxy = through_proxy && *name == PROXY_AUTHORIZATION;
+        if !for_proxy && !concerns_a_connection(name, value) {
+            request.headers_mut().insert(name, value.clone());
+        }
     }
     Ok(request)
 }
 
-/// Adds a header, unless it concerns a connection, which HTTP/2 has no headers for (RFC 9113,
-/// section 8.2.2). The host is the authority that is asked.
-fn add(headers: &mut http::HeaderMap, name: HeaderName, value: HeaderValue) {
-    let of_connection = [
-        CONNECTION,
-        HOST,
-        PROXY_AUTHENTICATE,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ];
+/// Whether a header is one of a connection, which HTTP/2 has none of (RFC 9113, section 8.2.2). The
+/// host is the authority that is asked, and the length is that of each request.
+fn concerns_a_connection(name: &HeaderName, value: &HeaderValue) -> bool {
+    let of_connection = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
     let named = ["keep-alive", "proxy-connection"];
-    if !of_connection.contains(&name) && !named.contains(&name.as_str()) {
-        headers.insert(name, value);
-    }
+    of_connection.contains(name)
+        || named.contains(&name.as_str())
+        || (*name == TE && !value.as_bytes().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// What went wrong, without the words that a server may add to it: they may quote a key.

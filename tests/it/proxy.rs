@@ -248,6 +248,42 @@ fn a_proxy_that_refuses_is_told_of_with_its_status() {
     assert_eq!(server.connections(), 0);
 }
 
+/// What the caller says to a proxy in a header stands in place of what its URL says, and reaches no
+/// server at the end of a tunnel.
+#[test]
+fn a_caller_s_header_for_the_proxy_is_for_the_proxy_alone() {
+    let call = || {
+        Embed::new(texts(1), "m").preference(Preference {
+            extra_headers: [("Proxy-Authorization", "Basic pass-own")].into(),
+            ..preference()
+        })
+    };
+    let plain = Hostile::honest();
+    let url = format!("http://{CREDENTIALS}@{}", plain.address());
+    let passing = client("http://model.internal", through(url));
+    passing.embed(call()).expect("passed on");
+    let head = plain.heads().remove(0);
+    assert_eq!(head.matches("proxy-authorization").count(), 1, "{head}");
+    let sent = header(&head, "proxy-authorization");
+    assert_eq!(sent, Some("Basic pass-own"));
+
+    let server = Hostile::honest();
+    let http2 = H2Server::honest();
+    let identity = Identity::local();
+    let front = TlsFront::of(server.address(), &identity, &[]);
+    let ports = [front.port, http2.address().port()];
+    let proxy = Tinyproxy::start(&ports.map(|port| format!("ConnectPort {port}\n")).concat());
+    let http = trusting(proxy.url(), &identity);
+    let tunnelled = client(&front.url("localhost"), http.clone());
+    tunnelled.embed(call()).expect("answered");
+    let tunnelled = client(&http2.url(), over_http2(http));
+    tunnelled.embed(call()).expect("answered");
+    let head = server.heads().remove(0);
+    assert_eq!(header(&head, "proxy-authorization"), None);
+    let heads = http2.heads();
+    assert!(!heads[0].headers.contains_key("proxy-authorization"));
+}
+
 /// Asks as the environment says; in a process of its own, which alone has that environment.
 #[test]
 fn the_environment_names_the_proxy_and_whom_it_is_not_for() {

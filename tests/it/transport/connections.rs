@@ -149,6 +149,21 @@ fn a_request_has_the_headers_that_it_should_have_and_no_others() {
 }
 
 #[test]
+fn where_a_request_ends_is_not_the_caller_s_to_say() {
+    let server = Hostile::honest();
+    let headers = [("Transfer-Encoding", "chunked"), ("Content-Length", "1")];
+    let own = Preference {
+        extra_headers: headers.into(),
+        ..no_retries()
+    };
+    ask_once(&server, &own).expect("an honest server");
+    let head = server.heads().remove(0);
+    assert_eq!(header(&head, "transfer-encoding"), None);
+    assert_eq!(head.matches("content-length").count(), 1, "{head}");
+    assert_ne!(header(&head, "content-length"), Some("1"));
+}
+
+#[test]
 fn redirects_are_not_followed() {
     for status in [
         "301 Moved Permanently",
