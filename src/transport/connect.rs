@@ -30,6 +30,8 @@ use tokio_rustls::client::TlsStream;
 
 /// How long the addresses of a name are remembered. `getaddrinfo` does not tell their own span.
 const REMEMBERED: Duration = Duration::from_secs(30);
+/// Beyond so many names, those that are no longer valid are forgotten.
+const MOST_NAMES: usize = 64;
 /// The head start of one address over the next: "Connection Attempt Delay" of RFC 8305.
 const STAGGER: Duration = Duration::from_millis(250);
 
@@ -175,8 +177,12 @@ impl Connector {
         }
         .boxed_local()
         .shared();
-        let entry = (Instant::now() + REMEMBERED, lookup.clone());
-        self.names.borrow_mut().insert(host.into(), entry);
+        let now = Instant::now();
+        let mut names = self.names.borrow_mut();
+        if names.len() >= MOST_NAMES {
+            names.retain(|_, (until, _)| *until > now);
+        }
+        names.insert(host.into(), (now + REMEMBERED, lookup.clone()));
         lookup
     }
 }

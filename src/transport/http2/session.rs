@@ -30,6 +30,9 @@ const LONGEST_HEAD: u32 = 128 << 10;
 /// So many streams that were given up are remembered, for what is still on its way to them: as
 /// many as an operation has in flight.
 const MOST_GIVEN_UP: usize = 1024;
+/// A connection without streams is not used again after so long, as with HTTP/1.1: what stands
+/// between may have forgotten it, and would tell nobody.
+const IDLE: Duration = Duration::from_secs(55);
 /// A connection is given no more streams after so long, so that a change of address is noticed.
 const LIFETIME: Duration = Duration::from_mins(10);
 /// While streams are open, the server is asked so often whether it is still there, and given so
@@ -84,6 +87,8 @@ struct Session {
     /// It has brought an answer.
     answered: Cell<bool>,
     born: Instant,
+    /// When its last stream ended, if it has none.
+    idle_since: Cell<Instant>,
     driver: AbortHandle,
 }
 
@@ -98,16 +103,22 @@ impl Session {
         let allowed = self.sender.current_max_send_streams().max(1);
         self.streams.get() < allowed && self.born.elapsed() < LIFETIME
     }
+
+    /// Whether it is of no more use.
+    fn is_over(&self) -> bool {
+        let is_old = || {
+            let aged = self.born.elapsed() >= LIFETIME;
+            aged || self.idle_since.get().elapsed() >= IDLE
+        };
+        self.closed.get() || (self.streams.get() == 0 && is_old())
+    }
 }
 
 impl Sessions {
     /// A stream of a connection that has room for one.
     fn stream(&self) -> Option<Stream> {
         let mut open = self.open.borrow_mut();
-        open.retain(|session| {
-            let aged = session.born.elapsed() >= LIFETIME && session.streams.get() == 0;
-            !session.closed.get() && !aged
-        });
+        open.retain(|session| !session.is_over());
         let mut with_room = open.iter().filter(|session| session.has_room());
         with_room.find_map(Stream::on)
     }
@@ -188,6 +199,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         closed,
         answered: Cell::new(false),
         born: Instant::now(),
+        idle_since: Cell::new(Instant::now()),
         driver: driver.abort_handle(),
     })
 }
@@ -267,6 +279,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let streams = &self.session.streams;
         streams.set(streams.get() - 1);
+        if streams.get() == 0 {
+            self.session.idle_since.set(Instant::now());
+        }
     }
 }
 
