@@ -1,9 +1,11 @@
 //! Kept connections that end under the next request: it is sent again, once, within its attempt.
 
 use super::{ask, no_retries, preference};
-use crate::support::client_of;
 use crate::support::hostile::{Hostile, Next, Visit, assert_right, header};
-use hedgerow::{BatchPost, BlockingClient, Embed, Method, Preference};
+use crate::support::tls_front::{Identity, TlsFront};
+use crate::support::{client_of, client_on};
+use hedgerow::transport::{HttpSettings, Proxy, TlsSettings};
+use hedgerow::{BatchPost, BlockingClient, Embed, Method, Preference, System};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -197,5 +199,31 @@ fn every_method_is_sent_again() {
         let lines: Vec<_> = server.heads().into_iter().filter_map(line).collect();
         assert_eq!(lines, vec![format!("{method} /x HTTP/1.1"); 3]);
         assert_eq!(attempts(&client), 3);
+    }
+}
+
+#[test]
+fn over_tls_it_is_sent_again_as_well() {
+    for end in [Next::Close, Next::Reset] {
+        let server = then(move |_| end);
+        let identity = Identity::local();
+        let front = TlsFront::of(server.address(), &identity, &[]);
+        let http = HttpSettings {
+            proxy: Proxy::Direct,
+            tls: TlsSettings {
+                ca_certificates: Some(identity.pem.clone().into()),
+            },
+            ..HttpSettings::default()
+        };
+        let system = System::builder().workers(1).http(http).start();
+        let client = client_on(&front.url("localhost"), system.expect("a system"));
+        for round in 0..ROUNDS {
+            let found = ask(&client, &no_retries()).expect("sent again");
+            assert_right(&found, 0, 1);
+            let sent = if round == 0 { 1 } else { 2 };
+            assert_eq!(found.requests()[0].attempts, sent);
+        }
+        assert_eq!(server.requests(), 2 * ROUNDS - 1);
+        assert_eq!(attempts(&client), server.requests() as u64);
     }
 }
