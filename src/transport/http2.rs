@@ -11,7 +11,7 @@ pub(super) use session::Sessions;
 
 use super::connect::Connector;
 use super::site::Prepared;
-use super::{Head, Request, Response, TransportError};
+use super::{Head, Request, Response, Stale, TransportError};
 use crate::operation::Headers;
 use body::Http2Body;
 use bytes::Bytes;
@@ -88,6 +88,9 @@ impl Failed {
             }
         } else if cause.is_remote() && cause.reason() == Some(Reason::REFUSED_STREAM) {
             Self::Refused(failed)
+        } else if cause.is_io() && stream.followed_idleness() {
+            let stale = Stale::perhaps_read(failed.to_string(), None);
+            Self::Perhaps(TransportError::Stale(stale))
         } else {
             Self::Perhaps(failed)
         }

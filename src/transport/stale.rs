@@ -14,8 +14,18 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Stale {
     cause: Box<str>,
-    /// `None` where it is known already that the server did not read the request to its end.
-    socket: Option<Arc<Socket>>,
+    evidence: Evidence,
+}
+
+/// What is known of whether the server read the request to its end.
+#[derive(Clone)]
+enum Evidence {
+    /// It did not.
+    Unread,
+    /// All was written, and the socket may still hear that it was refused.
+    Socket(Arc<Socket>),
+    /// Nothing.
+    None,
 }
 
 impl Stale {
@@ -23,23 +33,27 @@ impl Stale {
     pub(super) fn unread(cause: String) -> Self {
         Self {
             cause: cause.into(),
-            socket: None,
+            evidence: Evidence::Unread,
         }
     }
 
-    /// All was written; `socket` may still hear that it was refused.
-    pub(super) fn perhaps_read(cause: String, socket: Socket) -> Self {
+    /// All was written, to `socket` where that can be asked.
+    pub(super) fn perhaps_read(cause: String, socket: Option<Socket>) -> Self {
+        let socket = socket.map(|socket| Evidence::Socket(Arc::new(socket)));
         Self {
             cause: cause.into(),
-            socket: Some(Arc::new(socket)),
+            evidence: socket.unwrap_or(Evidence::None),
         }
     }
 
     /// Whether the server may have read the request to its end. Asked once, and late: a refusal
     /// takes as long as an answer to arrive.
     pub(crate) fn may_have_been_read(&self) -> bool {
-        let socket = self.socket.as_ref();
-        socket.is_some_and(|socket| !socket.take_error().is_some_and(|it| refuses(&it)))
+        match &self.evidence {
+            Evidence::Unread => false,
+            Evidence::Socket(socket) => !socket.take_error().is_some_and(|it| refuses(&it)),
+            Evidence::None => true,
+        }
     }
 }
 

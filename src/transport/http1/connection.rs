@@ -190,7 +190,7 @@ impl Connection {
                 TransportError::Stale(if self.written == 0 || refused {
                     Stale::unread(cause)
                 } else {
-                    Stale::perhaps_read(cause, self.socket)
+                    Stale::perhaps_read(cause, Some(self.socket))
                 })
             }
             other => other,

@@ -86,6 +86,8 @@ struct Session {
     closed: Rc<Cell<bool>>,
     /// It has brought an answer.
     answered: Cell<bool>,
+    /// It was used and then idle, and has brought no answer since.
+    silent: Cell<bool>,
     born: Instant,
     /// When its last stream ended, if it has none.
     idle_since: Cell<Instant>,
@@ -198,6 +200,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         streams,
         closed,
         answered: Cell::new(false),
+        silent: Cell::new(false),
         born: Instant::now(),
         idle_since: Cell::new(Instant::now()),
         driver: driver.abort_handle(),
@@ -251,7 +254,11 @@ impl Stream {
             session.closed.set(true);
             return None;
         }
-        session.streams.set(session.streams.get() + 1);
+        let streams = session.streams.get();
+        if streams == 0 {
+            session.silent.set(session.answered.get());
+        }
+        session.streams.set(streams + 1);
         let session = Rc::clone(session);
         Some(Self { session, sender })
     }
@@ -259,6 +266,12 @@ impl Stream {
     /// The head of an answer has come.
     pub(super) fn answered(&self) {
         self.session.answered.set(true);
+        self.session.silent.set(false);
+    }
+
+    /// Whether the connection had been kept without any stream, and has brought no answer since.
+    pub(super) fn followed_idleness(&self) -> bool {
+        self.session.silent.get()
     }
 
     /// Whether the connection has brought any answer.

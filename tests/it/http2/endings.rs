@@ -133,3 +133,33 @@ fn a_server_that_refuses_every_stream_is_asked_twice_an_attempt() {
     let last = server.heads().pop().expect("a request");
     assert_eq!(error.request_id(), id(&last));
 }
+
+/// As over HTTP/1.1: a server may close a connection just as requests are on their way again.
+#[test]
+fn what_a_kept_connection_ends_under_is_sent_again_within_its_attempt() {
+    const REQUESTS: usize = 5;
+    const ROUNDS: usize = 4;
+    // Each connection answers one call and closes when the next has come.
+    let server = H2Server::start(async |visit| {
+        if visit.on_connection < REQUESTS {
+            visit.right().await;
+        } else {
+            let last = visit.number - visit.on_connection + 2 * REQUESTS;
+            visit.wait_for_requests(last).await;
+            visit.close().await;
+        }
+    });
+    let client = client(&server.url());
+    is_right(&client, REQUESTS);
+    for round in 1..ROUNDS {
+        let found = embed(&client, REQUESTS).expect("sent again");
+        assert_rows(&found, &texts(REQUESTS), &[]);
+        // This server has read all of them.
+        assert_eq!(attempts(&found), 2 * REQUESTS);
+        let counts = (server.connections(), server.requests());
+        assert_eq!(counts, (1 + round, (1 + 2 * round) * REQUESTS));
+    }
+    for head in server.heads() {
+        assert!(id(&head).is_some_and(|id| id.ends_with("-0")));
+    }
+}
