@@ -72,7 +72,7 @@ async fn a_connection_that_was_idle_for_long_is_not_used_again() {
     let session = session(answering).await;
     let sessions = sessions(&session);
     for _ in 0..3 {
-        tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
+        tokio::time::sleep(IDLE * 9 / 10).await;
         let stream = sessions.stream().expect("not for long");
         tokio::time::sleep(2 * IDLE).await;
         drop(stream);
