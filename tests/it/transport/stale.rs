@@ -67,6 +67,8 @@ fn a_connection_closed_as_the_next_request_arrives_is_not_noticed() {
 #[test]
 fn a_request_that_the_server_did_not_read_is_no_attempt() {
     let server = Hostile::start(|visit| {
+        // What was refused has been before the answer to the second.
+        visit.wait_until_alone();
         visit.right();
         visit.refuse_the_next()
     });
@@ -160,7 +162,7 @@ fn what_is_sent_again_keeps_the_deadline_of_its_attempt() {
         _ => visit.stall_after(""),
     });
     let client = with_a_kept_connection(&server);
-    let timeout = Duration::from_millis(500);
+    let timeout = Duration::from_secs(2);
     let start = Instant::now();
     let error = ask(
         &client,
@@ -177,7 +179,7 @@ fn what_is_sent_again_keeps_the_deadline_of_its_attempt() {
         left.expect("a header").expect("milliseconds")
     };
     let left: Vec<u64> = server.heads().iter().map(left).collect();
-    assert!(left[1] <= 500 && left[2] <= 200, "{left:?}");
+    assert!(left[1] <= 2000 && left[2] <= 1700, "{left:?}");
     assert_eq!(attempts(&client), server.requests() as u64);
 }
 
