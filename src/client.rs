@@ -46,7 +46,7 @@ impl Client {
     pub fn builder(base_url: impl AsRef<str>) -> ClientBuilder {
         ClientBuilder {
             base_url: BaseUrl::parse(base_url.as_ref()),
-            api_key: None,
+            api_key: KeySetting::Environment,
             system: None,
             http: None,
         }
@@ -206,16 +206,32 @@ impl<R> fmt::Debug for WhileAwaited<R> {
 #[must_use]
 pub struct ClientBuilder {
     base_url: Result<BaseUrl>,
-    api_key: Option<Result<ApiKey>>,
+    api_key: KeySetting,
     system: Option<System>,
     http: Option<HttpSettings>,
+}
+
+/// Where the key is from.
+#[derive(Debug, Clone)]
+enum KeySetting {
+    Environment,
+    None,
+    Given(Result<ApiKey>),
 }
 
 impl ClientBuilder {
     /// The bearer token of every request. Default: `BASETEN_API_KEY`, else `OPENAI_API_KEY` of
     /// the environment, else none.
     pub fn api_key(mut self, token: impl AsRef<str>) -> Self {
-        self.api_key = Some(ApiKey::new(token));
+        self.api_key = KeySetting::Given(ApiKey::new(token));
+        self
+    }
+
+    /// Sends no key, whatever the environment has: for a server that asks for none, and is not to
+    /// see that of another. A call may have a key of its own all the same
+    /// ([`Preference::api_key`](crate::Preference::api_key)).
+    pub fn without_api_key(mut self) -> Self {
+        self.api_key = KeySetting::None;
         self
     }
 
@@ -258,7 +274,7 @@ impl ClientBuilder {
     pub fn validate(&self) -> Result<()> {
         self.base_url.as_ref().map_err(Error::clone)?;
         match &self.api_key {
-            Some(Err(refused)) => Err(refused.clone()),
+            KeySetting::Given(Err(refused)) => Err(refused.clone()),
             _ => Ok(()),
         }
     }
@@ -272,8 +288,9 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client> {
         let base_url = self.base_url?;
         let api_key = match self.api_key {
-            Some(key) => Some(key?),
-            None => ApiKey::from_env()?,
+            KeySetting::Given(key) => Some(key?),
+            KeySetting::None => None,
+            KeySetting::Environment => ApiKey::from_env()?,
         };
         let system = match (self.system, self.http) {
             (Some(_), Some(_)) => {

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 pub(super) struct Active {
     pub(super) started: Instant,
     pub(super) made: u32,
+    /// So many of them were sent twice, and count as two.
+    pub(super) resent: u32,
     /// The attempts in flight: none during a pause, two once hedged.
     pub(super) running: Running,
     pub(super) history: History,
@@ -21,6 +23,7 @@ impl Active {
         Self {
             started: now,
             made: 0,
+            resent: 0,
             running: Running::default(),
             history: History::default(),
             hedged: false,

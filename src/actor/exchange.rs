@@ -6,11 +6,12 @@ use super::messages::{Attempt, Success};
 use crate::operation::Arrivals;
 use crate::operation::Headers;
 use crate::transport::{
-    self, OwnHeaders, Request, Response, Transport, TransportError, decompress,
+    self, OwnHeaders, Request, Response, Stale, Transport, TransportError, decompress,
 };
 use bytes::Bytes;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
 
@@ -43,6 +44,8 @@ impl Tools {
 pub(super) struct Exchange {
     attempt: Attempt,
     tools: Tools,
+    /// How a kept connection ended under it, after which it was sent again.
+    stale: Cell<Option<Stale>>,
 }
 
 impl Exchange {
@@ -50,6 +53,7 @@ impl Exchange {
         Self {
             attempt,
             tools: tools.clone(),
+            stale: Cell::default(),
         }
     }
 
@@ -57,23 +61,14 @@ impl Exchange {
     pub(super) async fn run(self) -> Result<Success, Failure> {
         let until = self.attempt.until;
         let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
-        ended.unwrap_or(Err(Failure::Timeout))
+        let ended = ended.unwrap_or(Err(Failure::Timeout));
+        ended.map_err(|failure| failure.after_resending(self.was_resent()))
     }
 
     async fn send_and_read(&self) -> Result<Success, Failure> {
-        let attempt = &self.attempt;
-        let request = Request {
-            head: attempt.operation.head().clone(),
-            own: self.own_headers(),
-            body: self.body(),
-        };
-        let sent = attempt.operation.wants_arrivals().then(Instant::now);
-        let response = self
-            .tools
-            .transport
-            .send(request)
-            .await
-            .map_err(Failure::Transport)?;
+        let wants_arrivals = self.attempt.operation.wants_arrivals();
+        let sent = wants_arrivals.then(Instant::now);
+        let response = self.send().await.map_err(Failure::Transport)?;
         let arrivals = sent.map(|sent| Arrivals {
             sent,
             head: Instant::now(),
@@ -88,6 +83,36 @@ impl Exchange {
         let result = self.read(response, &mut buffer, arrivals).await;
         self.tools.buffers.borrow_mut().give(buffer);
         result
+    }
+
+    /// Sends it, and again where a kept connection ended under it: once, over a fresh connection,
+    /// as the same attempt. Whatever its method: an attempt that fails on the network is made
+    /// again anyway, by the retry policy, and a client of this kind is for requests that may be.
+    async fn send(&self) -> Result<Response, TransportError> {
+        let transport = &self.tools.transport;
+        let answer = transport.send(self.request(false)).await;
+        let Err(TransportError::Stale(stale)) = answer else {
+            return answer;
+        };
+        let request_id = self.attempt.id.request_id(&self.attempt.trace);
+        log::debug!("{request_id}: {stale}; sent again over a fresh connection");
+        self.stale.set(Some(stale));
+        transport.send(self.request(true)).await
+    }
+
+    /// Whether it was sent twice, and a server may have read both.
+    fn was_resent(&self) -> bool {
+        let stale = self.stale.take();
+        stale.is_some_and(|stale| stale.may_have_been_read())
+    }
+
+    fn request(&self, fresh: bool) -> Request {
+        Request {
+            head: Arc::clone(self.attempt.operation.head()),
+            own: self.own_headers(),
+            body: self.body(),
+            fresh,
+        }
     }
 
     fn body(&self) -> Option<Bytes> {
@@ -134,7 +159,11 @@ impl Exchange {
             None => operation.decode(inputs, &headers, buffer),
         };
         let part = part.map_err(Failure::Decode)?;
-        Ok(Success { part, headers })
+        Ok(Success {
+            part,
+            headers,
+            resent: self.was_resent(),
+        })
     }
 }
 

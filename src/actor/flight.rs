@@ -6,7 +6,9 @@
 mod outcome;
 
 use super::active::{Active, Base64};
-use super::messages::{Attempt, AttemptId, Job, OperationId, Progress, RequestKey, Watched};
+use super::messages::{
+    Attempt, AttemptId, Job, OperationId, Progress, RequestKey, Settlement, Watched,
+};
 use super::turn::Surroundings;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
@@ -178,14 +180,20 @@ impl Flight {
         }
     }
 
-    /// A slow request gets its twin, which takes no place in the window.
+    /// A slow request gets its twin, which takes no place in the window. The Hedger has paid for
+    /// it, and is told where it is not sent: no other message of the two says so, since a retry may
+    /// cross the call for a twin.
     pub(super) fn hedge(&mut self, request: u32, around: &mut Surroundings<'_>) {
-        let Some(active) = self.active.get_mut(&request) else {
+        let gate_is_open = around.endpoint.gate.is_open();
+        let wanted = self.active.get_mut(&request).filter(|active| {
+            let takes_one = !active.hedged && !active.running.is_empty();
+            takes_one && gate_is_open
+        });
+        let Some(active) = wanted else {
+            let unsent = Settlement::Unsent(self.key(request));
+            around.turn.settled.push(unsent);
             return;
         };
-        if active.hedged || active.running.is_empty() || !around.endpoint.gate.is_open() {
-            return;
-        }
         active.hedged = true;
         around.turn.observed.hedges += 1;
         let twin = self.attempt(request, around);

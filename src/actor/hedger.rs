@@ -23,6 +23,7 @@ pub(super) struct Hedger {
 struct Hedged {
     budget: Budget,
     delays: Delays,
+    /// Those whose twin was not called for.
     requests: HashMap<u32, Place>,
 }
 
@@ -32,8 +33,6 @@ enum Place {
     Unscheduled { started: Instant },
     /// It is in the queue.
     Queued(Key<Instant>),
-    /// Its twin was called for.
-    Called,
 }
 
 impl Hedger {
@@ -65,30 +64,29 @@ impl Hedger {
             Some(delay) => Place::Queued(self.queue.add(later(started, delay), key)),
             None => Place::Unscheduled { started },
         };
-        match operation.requests.insert(key.request, place) {
-            Some(Place::Queued(place)) => drop(self.queue.remove(place)),
-            // Its twin was called for while it paused, and not sent.
-            Some(Place::Called) => operation.budget.refund(),
-            Some(Place::Unscheduled { .. }) | None => {}
+        if let Some(Place::Queued(place)) = operation.requests.insert(key.request, place) {
+            self.queue.remove(place);
         }
     }
 
     fn settle(&mut self, settlement: Settlement) {
         match settlement {
-            Settlement::Request { key, hedged, time } => {
+            Settlement::Request { key, time } => {
                 let Some(operation) = self.operations.get_mut(&key.operation) else {
                     return;
                 };
-                match operation.requests.remove(&key.request) {
-                    Some(Place::Queued(place)) => drop(self.queue.remove(place)),
-                    // Called for, and too late to be sent.
-                    Some(Place::Called) if !hedged => operation.budget.refund(),
-                    _ => {}
+                if let Some(Place::Queued(place)) = operation.requests.remove(&key.request) {
+                    self.queue.remove(place);
                 }
                 if let Some(time) = time
                     && operation.delays.record(time)
                 {
                     operation.schedule_all(key.operation, &mut self.queue);
+                }
+            }
+            Settlement::Unsent(key) => {
+                if let Some(operation) = self.operations.get_mut(&key.operation) {
+                    operation.budget.refund();
                 }
             }
             Settlement::Operation(id) => {
@@ -111,11 +109,9 @@ impl Hedger {
             let Some(operation) = self.operations.get_mut(&key.operation) else {
                 continue;
             };
+            operation.requests.remove(&key.request);
             if operation.budget.spend() {
-                operation.requests.insert(key.request, Place::Called);
                 due.push(key);
-            } else {
-                operation.requests.remove(&key.request);
             }
         }
         due
@@ -195,5 +191,105 @@ impl Handler<Stop> for Hedger {
     fn handle(&mut self, _: Stop, context: &mut Self::Context) {
         self.alarm = None;
         context.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::hedge::{HedgeDelay, HedgePlan};
+    use std::time::Duration;
+
+    /// Listens to nothing.
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Due> for Nobody {
+        type Result = ();
+
+        fn handle(&mut self, _: Due, _: &mut Self::Context) {}
+    }
+
+    const DELAY: Duration = Duration::from_millis(50);
+    /// What an operation has that hedges no share of its requests.
+    const BUDGET: usize = 2;
+
+    fn key(request: u32) -> RequestKey {
+        let operation = OperationId(0);
+        RequestKey { operation, request }
+    }
+
+    fn new() -> (Hedger, Instant) {
+        let nobody = Nobody.start().recipient();
+        (Hedger::new(nobody), Instant::now())
+    }
+
+    impl Hedger {
+        /// A request's attempt began: its first, or one after a failure.
+        fn begun(&mut self, request: u32, started: Instant) {
+            self.watch(Watched {
+                key: key(request),
+                started,
+                plan: HedgePlan {
+                    delay: HedgeDelay::Fixed(DELAY),
+                    budget_share: 0.0,
+                },
+                requests: 9,
+            });
+        }
+
+        fn ended(&mut self, request: u32) {
+            let (key, time) = (key(request), None);
+            self.settle(Settlement::Request { key, time });
+        }
+
+        /// How many twins are called for of requests that begin after `first`.
+        fn left(&mut self, first: u32, start: Instant) -> usize {
+            for request in first..first + 9 {
+                self.begun(request, start);
+            }
+            self.take_due(start + DELAY).len()
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_retry_that_crosses_the_call_for_a_twin_takes_nothing_back() {
+        let (mut hedger, start) = new();
+        hedger.begun(0, start);
+        assert_eq!(hedger.take_due(start + DELAY), [key(0)]);
+        // The Dispatcher has begun a retry before it hears of it, and gives that its twin.
+        hedger.begun(0, start + DELAY);
+        hedger.ended(0);
+        assert_eq!(hedger.left(1, start), BUDGET - 1);
+    }
+
+    #[actix_rt::test]
+    async fn a_request_that_has_its_twin_may_be_called_for_and_is_paid_for_once() {
+        let (mut hedger, start) = new();
+        hedger.begun(0, start);
+        assert_eq!(hedger.take_due(start + DELAY), [key(0)]);
+        hedger.begun(0, start + DELAY);
+        assert_eq!(hedger.take_due(start + 2 * DELAY), [key(0)]);
+        hedger.settle(Settlement::Unsent(key(0)));
+        hedger.ended(0);
+        assert_eq!(hedger.left(1, start), BUDGET - 1);
+    }
+
+    #[actix_rt::test]
+    async fn a_twin_that_was_not_sent_is_given_back_whether_or_not_its_request_goes_on() {
+        for goes_on in [true, false] {
+            let (mut hedger, start) = new();
+            hedger.begun(0, start);
+            assert_eq!(hedger.take_due(start + DELAY), [key(0)]);
+            hedger.settle(Settlement::Unsent(key(0)));
+            if goes_on {
+                hedger.begun(0, start + 10 * DELAY);
+            }
+            hedger.ended(0);
+            assert_eq!(hedger.left(1, start), BUDGET);
+        }
     }
 }

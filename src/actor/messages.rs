@@ -142,11 +142,24 @@ pub(super) struct Outcome {
     pub service_time: Duration,
 }
 
+impl Outcome {
+    /// Whether it was sent twice, and a server may have read both: a kept connection had ended
+    /// under it before anything of an answer came. It counts as two.
+    pub(super) fn was_resent(&self) -> bool {
+        match &self.result {
+            Ok(success) => success.resent,
+            Err(failure) => matches!(failure, Failure::Resent(_)),
+        }
+    }
+}
+
 /// What an attempt gave.
 #[derive(Debug)]
 pub(crate) struct Success {
     pub part: Part,
     pub headers: Headers,
+    /// As [`Outcome::was_resent`].
+    pub resent: bool,
 }
 
 /// Give up attempts: nobody waits for them.
@@ -169,7 +182,7 @@ pub(crate) struct Watched {
     pub requests: usize,
 }
 
-/// Requests, or whole operations, that need no watching any more.
+/// Requests, or whole operations, that need no watching any more, and twins that were not sent.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Settled(pub Vec<Settlement>);
@@ -177,13 +190,13 @@ pub(crate) struct Settled(pub Vec<Settlement>);
 /// What ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Settlement {
-    /// A request; `hedged` says whether its twin was sent, so that an unused one is refunded, and
-    /// `time` how long the attempt took that succeeded.
+    /// A request; `time` says how long the attempt took that succeeded.
     Request {
         key: RequestKey,
-        hedged: bool,
         time: Option<Duration>,
     },
+    /// A twin that was called for, and not sent: what was spent on it is refunded.
+    Unsent(RequestKey),
     /// An operation with all its requests.
     Operation(OperationId),
 }

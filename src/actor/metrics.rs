@@ -62,7 +62,8 @@ pub struct MetricsSnapshot {
     pub requests_succeeded: u64,
     /// Requests that failed for good.
     pub requests_failed: u64,
-    /// Attempts that were started, retries and hedges included.
+    /// Attempts that were started, retries and hedges included; two for each that was sent again
+    /// because a kept connection ended under it, unless the server is known not to have read it.
     pub attempts: u64,
     /// Attempts that failed; most were made again.
     pub attempts_failed: u64,

@@ -65,7 +65,11 @@ pub struct Preference {
     pub cancel_token: Option<CancellationToken>,
     /// The key of this operation in place of the client's. Default: none.
     pub api_key: Option<ApiKey>,
-    /// Headers that join each request, or replace one of the same name. Default: none.
+    /// Headers that join each request, or replace one of the same name; `content-length` and
+    /// `transfer-encoding` are left out, and so is `proxy-authorization` in a tunnel. A value that is
+    /// a secret is kept out of errors, should a server send it back: one of 16 characters or more, or
+    /// of a header that is named like one (`authorization`, `cookie`, or with `key`, `token`,
+    /// `secret`, `auth`, `pass`, `session` and the like in it). Default: none.
     pub extra_headers: ExtraHeaders,
     /// Statuses that are final although they would be retried otherwise. Default: none.
     pub non_retryable_status_codes: Vec<u16>,

@@ -27,7 +27,9 @@ pub struct RequestRecord {
     pub time: Duration,
     /// The headers of the answer.
     pub headers: Headers,
-    /// The attempts that were made, hedges included; 0 where the request did not succeed.
+    /// The attempts that were made, hedges included; 0 where the request did not succeed. One that
+    /// a kept connection ended under is sent again over a fresh connection, and counts as two
+    /// unless the server is known not to have read the first.
     pub attempts: u32,
 }
 

@@ -1,5 +1,6 @@
 //! The part of a request that all requests to a path share: URL, key, fixed headers.
 
+use super::secret::is_secret;
 use crate::config::{ApiKey, BaseUrl, Preference};
 use crate::error::{Error, Result};
 use crate::transport::{Head, decompress};
@@ -126,19 +127,20 @@ fn bearer(key: &ApiKey) -> Result<HeaderValue> {
     Ok(value)
 }
 
-/// The values of extra headers may be keys: an error shows the name alone.
+/// The value of an extra header may be a key: an error shows the name alone.
 fn extra_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
     let checked = HeaderName::try_from(name).map_err(|_| {
         Error::config(format!(
             "extra_headers: {name:?} is not a valid header name"
         ))
     })?;
+    let secret = is_secret(checked.as_str(), value);
     let mut value = HeaderValue::try_from(value).map_err(|_| {
         Error::config(format!(
             "extra_headers: the value of {name:?} holds a character that a header cannot hold"
         ))
     })?;
-    value.set_sensitive(true);
+    value.set_sensitive(secret);
     Ok((checked, value))
 }
 

@@ -12,6 +12,8 @@ mod rerank;
 
 mod ranking;
 
+mod secret;
+
 mod classify;
 
 mod scoring;

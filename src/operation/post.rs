@@ -20,6 +20,10 @@ use std::sync::Arc;
 pub type PostAnswers = Answer<Vec<Option<PostAnswer>>>;
 
 /// The method of a [`BatchPost`]'s requests. POST, PUT and PATCH carry the payload.
+///
+/// A request may reach its server more than once, whatever its method: it is sent again when its
+/// connection breaks, even with `max_retries` of 0, and hedges send it twice on purpose. What must
+/// happen once needs a key of its own in its payload, by which the server knows it again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Method {
     /// GET.

@@ -44,8 +44,8 @@ pub(crate) enum Fault {
 pub(crate) struct History {
     /// Retries made that count against `max_retries`.
     pub retries: u32,
-    /// Network failures so far. The first is not charged: a kept-alive connection that the server
-    /// has just closed is nobody's fault.
+    /// Network failures so far. The first is not charged: it is nobody's fault. Where a kept
+    /// connection ended before any byte of an answer, the request was sent again before this.
     pub network_failures: u32,
     /// Answers of the wrong content so far.
     pub mismatches: u32,

@@ -5,7 +5,7 @@ use super::TransportError;
 use super::http1::{HeadReader, write_header};
 use super::proxy::ProxyServer;
 use super::site::{Site, Target};
-use super::socket::{Io, Socket};
+use super::socket::Socket;
 use super::tls::TlsConfigs;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -26,9 +26,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How long the addresses of a name are remembered. `getaddrinfo` does not tell their own span.
 const REMEMBERED: Duration = Duration::from_secs(30);
+/// Beyond so many names, those that are no longer valid are forgotten.
+const MOST_NAMES: usize = 64;
 /// The head start of one address over the next: "Connection Attempt Delay" of RFC 8305.
 const STAGGER: Duration = Duration::from_millis(250);
 
@@ -174,8 +177,12 @@ impl Connector {
         }
         .boxed_local()
         .shared();
-        let entry = (Instant::now() + REMEMBERED, lookup.clone());
-        self.names.borrow_mut().insert(host.into(), entry);
+        let now = Instant::now();
+        let mut names = self.names.borrow_mut();
+        if names.len() >= MOST_NAMES {
+            names.retain(|_, (until, _)| *until > now);
+        }
+        names.insert(host.into(), (now + REMEMBERED, lookup.clone()));
         lookup
     }
 }
@@ -213,11 +220,11 @@ async fn tunnel(
     Err(refused(format!("it answered {status}")))
 }
 
-async fn secured<S: Io>(
-    socket: S,
+async fn secured(
+    socket: Socket,
     target: &Target,
     config: &Arc<ClientConfig>,
-) -> Result<tokio_rustls::client::TlsStream<S>, TransportError> {
+) -> Result<TlsStream<Socket>, TransportError> {
     let failed = |cause: String| TransportError::Connect(cause);
     let name = ServerName::try_from(target.host.to_string())
         .map_err(|_| failed(format!("{} is no name that a certificate has", target.host)))?;

@@ -42,7 +42,11 @@ pub(super) async fn send(
 ) -> Result<Response, TransportError> {
     let site = &prepared.site;
     let now = Instant::now();
-    let kept = site.http1.take(now);
+    let kept = if request.fresh {
+        None
+    } else {
+        site.http1.take(now)
+    };
     let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
     let mut connection = match kept {
         Some(connection) => connection,
@@ -58,7 +62,11 @@ pub(super) async fn send(
             if was_idle.is_some_and(|since| now - since >= STALE) {
                 site.http1.clear();
             }
-            return Err(cause);
+            return Err(if was_idle.is_some() {
+                connection.stale_or(cause)
+            } else {
+                cause
+            });
         }
     };
     let framing = if is_head {

@@ -11,22 +11,24 @@ pub(super) use session::Sessions;
 
 use super::connect::Connector;
 use super::site::Prepared;
-use super::{Head, Request, Response, TransportError};
+use super::{Head, Request, Response, Stale, TransportError};
 use crate::operation::Headers;
 use body::Http2Body;
 use bytes::Bytes;
 use h2::Reason;
 use http::Uri;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, TE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
 use session::{Stream, stream};
 
-/// So often is a request sent again that met the end of connections: servers end each after some
-/// requests, and what is then on its way to them is nobody's failure.
-const MOST_RESENT: usize = 3;
+/// So often is a request sent again that met the end of a connection which had answered none:
+/// beyond that, its server takes no requests at all. Where a connection has answered some, those
+/// that come after its last are sent again as often as it takes: servers end each connection after
+/// so many requests, and what is then on its way to them is nobody's failure.
+const MOST_IN_VAIN: usize = 3;
 
 /// Makes one exchange. `None` with a server that speaks HTTP/1.1 alone.
 pub(super) async fn send(
@@ -34,14 +36,20 @@ pub(super) async fn send(
     prepared: &Prepared,
     request: &Request,
 ) -> Result<Option<Response>, TransportError> {
-    let mut resent = 0;
+    let mut in_vain = 0;
+    let mut refused = false;
     loop {
         let Some(stream) = stream(connector, &prepared.site).await? else {
             return Ok(None);
         };
         match exchange(stream, prepared, request).await {
-            Err(Failed::Unseen(_)) if resent < MOST_RESENT => resent += 1,
-            Err(Failed::Unseen(cause) | Failed::Perhaps(cause)) => return Err(cause),
+            Err(Failed::Unseen { in_vain: false, .. }) => {}
+            Err(Failed::Unseen { .. }) if in_vain < MOST_IN_VAIN => in_vain += 1,
+            // A server that is asked for too much refuses the second as well.
+            Err(Failed::Refused(_)) if !refused => refused = true,
+            Err(Failed::Unseen { cause, .. } | Failed::Refused(cause) | Failed::Perhaps(cause)) => {
+                return Err(cause);
+            }
             Ok(response) => return Ok(Some(response)),
         }
     }
@@ -49,9 +57,15 @@ pub(super) async fn send(
 
 /// An exchange without an answer.
 enum Failed {
-    /// The server has ended the connection in good order, and has not seen the request (RFC 9113,
-    /// section 6.8).
-    Unseen(TransportError),
+    /// The server has ended the connection, and says that this is not among the requests that it
+    /// has processed or may process (RFC 9113, section 6.8).
+    Unseen {
+        cause: TransportError,
+        /// The connection has answered no request.
+        in_vain: bool,
+    },
+    /// The server has refused the stream, and processed nothing of it (section 8.7).
+    Refused(TransportError),
     /// It may have seen it.
     Perhaps(TransportError),
 }
@@ -59,6 +73,27 @@ enum Failed {
 impl From<TransportError> for Failed {
     fn from(cause: TransportError) -> Self {
         Self::Perhaps(cause)
+    }
+}
+
+impl Failed {
+    /// What it means that `stream` ended of `cause` before the head of an answer.
+    fn of(stream: &Stream, cause: &h2::Error) -> Self {
+        let failed = stream.failed(cause);
+        // The streams that a GOAWAY counts as processed go on, or end with the connection.
+        if cause.is_go_away() && cause.is_remote() {
+            Self::Unseen {
+                cause: failed,
+                in_vain: !stream.has_answered(),
+            }
+        } else if cause.is_remote() && cause.reason() == Some(Reason::REFUSED_STREAM) {
+            Self::Refused(failed)
+        } else if cause.is_io() && stream.followed_idleness() {
+            let stale = Stale::perhaps_read(failed.to_string(), None);
+            Self::Perhaps(TransportError::Stale(stale))
+        } else {
+            Self::Perhaps(failed)
+        }
     }
 }
 
@@ -81,20 +116,16 @@ async fn exchange(
         head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
     }
     let sent = stream.sender.send_request(head, request.body.is_none());
-    let (answer, mut sending) = sent.map_err(|cause| stream.failed(&cause))?;
+    let (answer, mut sending) = sent.map_err(|cause| Failed::of(&stream, &cause))?;
     if let Some(body) = &request.body {
         let queued = sending.send_data(body.clone(), true);
-        queued.map_err(|cause| stream.failed(&cause))?;
+        queued.map_err(|cause| Failed::of(&stream, &cause))?;
     }
-    let answer = answer.await.map_err(|cause| {
-        let failed = stream.failed(&cause);
-        if cause.is_go_away() && cause.is_remote() && cause.reason() == Some(Reason::NO_ERROR) {
-            Failed::Unseen(failed)
-        } else {
-            Failed::Perhaps(failed)
-        }
-    });
-    let (parts, body) = answer?.into_parts();
+    let answer = answer.await;
+    let (parts, body) = answer
+        .map_err(|cause| Failed::of(&stream, &cause))?
+        .into_parts();
+    stream.answered();
     let length = parts.headers.get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let content_length = length.filter(|_| !body.is_end_stream());
@@ -116,8 +147,12 @@ async fn exchange(
     })
 }
 
-/// The part of a request that all with one head share.
-pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportError> {
+/// The part of a request that all with one head share. What the caller says to a proxy is not for
+/// the server at the end of its tunnel.
+pub(super) fn shared_head(
+    head: &Head,
+    through_proxy: bool,
+) -> Result<http::Request<()>, TransportError> {
     let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
     let mut uri = Uri::try_from(&*head.url)
         .map_err(|cause| bad(cause.into()))?
@@ -134,26 +169,22 @@ pub(super) fn shared_head(head: &Head) -> Result<http::Request<()>, TransportErr
         .body(())
         .map_err(bad)?;
     for (name, value) in &head.headers {
-        add(request.headers_mut(), name.clone(), value.clone());
+        let for_proxy = through_proxy && *name == PROXY_AUTHORIZATION;
+        if !for_proxy && !concerns_a_connection(name, value) {
+            request.headers_mut().insert(name, value.clone());
+        }
     }
     Ok(request)
 }
 
-/// Adds a header, unless it concerns a connection, which HTTP/2 has no headers for (RFC 9113,
-/// section 8.2.2). The host is the authority that is asked.
-fn add(headers: &mut http::HeaderMap, name: HeaderName, value: HeaderValue) {
-    let of_connection = [
-        CONNECTION,
-        HOST,
-        PROXY_AUTHENTICATE,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ];
+/// Whether a header is one of a connection, which HTTP/2 has none of (RFC 9113, section 8.2.2). The
+/// host is the authority that is asked, and the length is that of each request.
+fn concerns_a_connection(name: &HeaderName, value: &HeaderValue) -> bool {
+    let of_connection = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
     let named = ["keep-alive", "proxy-connection"];
-    if !of_connection.contains(&name) && !named.contains(&name.as_str()) {
-        headers.insert(name, value);
-    }
+    of_connection.contains(name)
+        || named.contains(&name.as_str())
+        || (*name == TE && !value.as_bytes().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// What went wrong, without the words that a server may add to it: they may quote a key.

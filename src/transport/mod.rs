@@ -20,6 +20,8 @@ mod proxy;
 
 mod socket;
 
+mod stale;
+
 mod tls;
 
 pub(crate) mod decompress;
@@ -29,6 +31,7 @@ pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
 pub use own::OwnHeaders;
 pub use proxy::Proxy;
+pub use stale::Stale;
 pub use tls::TlsSettings;
 
 use crate::operation::Headers;
@@ -59,7 +62,7 @@ pub struct Head {
     pub url: Box<str>,
     /// Its scheme, host and port: what the endpoint is known by.
     pub origin: Arc<str>,
-    /// Each name once. Those that hold a key are marked as sensitive.
+    /// Each name once. Those that hold a key or another secret are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -79,11 +82,28 @@ impl Head {
     }
 }
 
-/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer".
+/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer", and the
+/// parts that it has, such as those of a cookie.
 pub(crate) fn redact_value(text: &mut String, value: &str) {
+    /// Shorter parts are found all over a text.
+    const SHORTEST_PART: usize = 8;
     redact(text, value);
-    if let Some((_, key)) = value.split_once(' ') {
-        redact(text, key);
+    let Some((scheme, rest)) = value.split_once(' ') else {
+        return redact_named(text, value);
+    };
+    redact(text, rest);
+    let first = scheme.contains('=').then_some(scheme);
+    let parts = rest.split([' ', ';', ',']).chain(first);
+    for part in parts.filter(|part| part.len() >= SHORTEST_PART) {
+        redact(text, part.trim_end_matches(';'));
+        redact_named(text, part.trim_end_matches(';'));
+    }
+}
+
+/// Takes what `name=value` has behind its name out of `text`.
+fn redact_named(text: &mut String, part: &str) {
+    if let Some((_, named)) = part.split_once('=') {
+        redact(text, named.trim_matches(['"', '=']));
     }
 }
 
@@ -127,6 +147,9 @@ pub struct Request {
     pub own: Option<OwnHeaders>,
     /// The body; `None` sends none.
     pub body: Option<Bytes>,
+    /// Over HTTP/1.1 it goes over a connection that no request has used: it met one before that
+    /// was [`Stale`](TransportError::Stale).
+    pub fresh: bool,
 }
 
 /// One answer, whose body is still to be read.
@@ -162,6 +185,10 @@ pub enum TransportError {
     Connect(String),
     /// The connection broke before the answer was complete.
     Broken(String),
+    /// A connection that had been kept for the request ended before any byte of an answer came:
+    /// most often its server was closing it just then. The request may be sent again, once, over
+    /// a [`fresh`](Request::fresh) one.
+    Stale(Stale),
     /// The body ended before its announced length.
     Truncated {
         /// Bytes that came.
@@ -186,6 +213,7 @@ impl fmt::Display for TransportError {
             Self::Connect(cause) | Self::Broken(cause) | Self::BadRequest(cause) => {
                 f.write_str(cause)
             }
+            Self::Stale(stale) => stale.fmt(f),
             Self::Truncated { received, expected } => {
                 write!(f, "the body ended after {received} of {expected} bytes")
             }
@@ -219,6 +247,12 @@ mod tests {
                 header("authorization", "bearer sk-12345678"),
                 header("x-other", "abcdefgh"),
                 header("x-short", "1"),
+                header("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
+                header("x-one", "sid=qrstuvw"),
+                (
+                    HeaderName::from_static("x-mode"),
+                    HeaderValue::from_static("fast"),
+                ),
             ],
         };
         for (text, expected) in [
@@ -228,6 +262,8 @@ mod tests {
             ("cut in sk-1234…", "cut in ***…"),
             ("cut in bearer sk", "cut in ***"),
             ("cut in abcdefg", "cut in ***"),
+            ("0123456789, zyxwvut, qrstuvw", "***, ***, ***"),
+            ("not so fast", "not so fast"),
         ] {
             assert_eq!(&*head.without_key(text), expected);
         }

@@ -93,8 +93,14 @@ impl Prepared {
             Some(_) => url.as_str(),
             None => &url[url::Position::BeforePath..],
         };
-        let mut written = http1::write_shared(head, target);
-        if let Some(value) = passes_on.and_then(|proxy| proxy.authorization.as_ref()) {
+        let has_own = head
+            .headers
+            .iter()
+            .any(|(name, _)| *name == PROXY_AUTHORIZATION);
+        let tunnelled = site.proxy.is_some() && passes_on.is_none();
+        let mut written = http1::write_shared(head, target, tunnelled);
+        // What the caller says to the proxy stands in place of what its URL says.
+        if !has_own && let Some(value) = passes_on.and_then(|proxy| proxy.authorization.as_ref()) {
             http1::write_header(&mut written, &PROXY_AUTHORIZATION, value);
         }
         Self {
@@ -111,7 +117,7 @@ impl Prepared {
         if let Some(request) = self.http2.get() {
             return Ok(request.clone());
         }
-        let request = http2::shared_head(&self.head)?;
+        let request = http2::shared_head(&self.head, self.site.proxy.is_some())?;
         Ok(self.http2.get_or_init(|| request).clone())
     }
 }

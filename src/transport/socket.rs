@@ -6,11 +6,24 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-/// What TLS, or a tunnel, can be made over.
-pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
+/// What is made over a connection.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send + Sync {
+    /// As [`Socket::take_error`].
+    fn take_error(&self) -> Option<io::Error> {
+        None
+    }
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+impl Io for TlsStream<Socket> {
+    fn take_error(&self) -> Option<io::Error> {
+        self.get_ref().0.take_error()
+    }
+}
+
+#[cfg(test)]
+impl Io for tokio::io::DuplexStream {}
 
 /// An open connection.
 pub(super) enum Socket {
@@ -21,6 +34,14 @@ pub(super) enum Socket {
 }
 
 impl Socket {
+    /// What the kernel knows to have gone wrong, and has told nobody yet.
+    pub(super) fn take_error(&self) -> Option<io::Error> {
+        match self {
+            Self::Plain(stream) => stream.take_error().ok().flatten(),
+            Self::Layered(stream) => stream.take_error(),
+        }
+    }
+
     /// Whether the peer has neither closed the connection nor sent anything unasked.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];

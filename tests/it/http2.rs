@@ -1,5 +1,6 @@
 //! HTTP/2: many requests over one connection, by prior knowledge and by ALPN.
 
+mod endings;
 mod streams;
 mod troubles;
 mod windows;
@@ -97,8 +98,12 @@ fn a_request_has_the_headers_that_it_should_have_and_no_others() {
         ("Keep-Alive", "timeout=5"),
         ("Proxy-Connection", "keep-alive"),
         ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "1"),
         ("Upgrade", "h2c"),
         ("TE", "gzip"),
+        // For a proxy, or a server that is one: no header of a connection.
+        ("Proxy-Authorization", "Basic eDp5"),
+        ("Proxy-Authenticate", "Basic"),
     ];
     let call = Embed::new(texts(1), "m").preference(Preference {
         extra_headers: headers.into(),
@@ -123,6 +128,8 @@ fn a_request_has_the_headers_that_it_should_have_and_no_others() {
         "authorization",
         "content-length",
         "content-type",
+        "proxy-authenticate",
+        "proxy-authorization",
         "request-deadline-ms",
         "request-timeout-ms",
         "user-agent",
@@ -131,6 +138,12 @@ fn a_request_has_the_headers_that_it_should_have_and_no_others() {
     ];
     assert_eq!(names, expected);
     assert_eq!(head.headers["authorization"], "Bearer sk-test-key");
+    let call = Embed::new(texts(1), "m").preference(Preference {
+        extra_headers: [("TE", "trailers")].into(),
+        ..window_of(1)
+    });
+    client(&server.url()).embed(call).expect("an honest server");
+    assert_eq!(server.heads()[1].headers["te"], "trailers");
 }
 
 #[test]

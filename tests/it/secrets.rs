@@ -14,11 +14,12 @@ use std::time::Duration;
 const KEY: &str = "sk-client-4f1c9a77";
 const OTHER_KEY: &str = "sk-operation-b20e63d5";
 const EXTRA: &str = "extra-value-91d7c3f8";
+const LONG: &str = "long-value-5be80a1d";
 const PASSWORD: &str = "password-2c6ab01e";
 
 /// What gives a secret away: half of one is as bad.
 fn leak(text: &str) -> Option<&str> {
-    let secrets = [KEY, OTHER_KEY, EXTRA, PASSWORD];
+    let secrets = [KEY, OTHER_KEY, EXTRA, LONG, PASSWORD];
     let halves = secrets.into_iter().flat_map(|secret| {
         let (first, second) = secret.split_at(secret.len() - 6);
         [first, second]
@@ -124,7 +125,7 @@ fn preference() -> Preference {
         timeout: Duration::from_secs(20),
         max_retries: 1,
         initial_backoff: Duration::from_millis(50),
-        extra_headers: [("x-secret", EXTRA)].into(),
+        extra_headers: [("x-secret", EXTRA), ("x-value", LONG), ("x-mode", "fast")].into(),
         ..Preference::default()
     }
 }
@@ -141,7 +142,8 @@ fn quoted(visit: &Visit<'_>) -> String {
     let bearer = header(&visit.head, "authorization").expect("a key was sent");
     let extra = header(&visit.head, "x-secret").expect("the header was sent");
     let key = bearer.strip_prefix("Bearer ").expect("a bearer token");
-    format!("bad key {key} ({bearer}), bad header {extra}")
+    let long = header(&visit.head, "x-value").expect("the header was sent");
+    format!("bad key {key} ({bearer}), bad header {extra}, and {long}")
 }
 
 fn echoed(visit: &mut Visit<'_>, status: &str, body: &str) -> Next {
@@ -341,4 +343,53 @@ fn the_search_for_secrets_finds_them() {
     let mut prints = Prints::default();
     prints.value("a test", &OTHER_KEY);
     assert!(std::panic::catch_unwind(|| prints.assert_clean()).is_err());
+}
+
+#[test]
+fn ordinary_words_of_headers_stay_in_errors() {
+    let server = Hostile::start(|visit| visit.answer("400 Bad Request", "", "not so fast"));
+    let call = Embed::new(texts(1), "m").preference(preference());
+    let error = client(&server.url()).embed(call).expect_err("refused");
+    assert_eq!(error.body(), Some("not so fast"));
+}
+
+#[test]
+fn a_client_without_a_key_sends_none_whatever_the_environment_has() {
+    const INSIDE: &str = "HEDGEROW_TEST_WITHOUT_KEY";
+    if std::env::var(INSIDE).is_err() {
+        let test = concat!(
+            module_path!(),
+            "::a_client_without_a_key_sends_none_whatever_the_environment_has"
+        );
+        let key = std::path::Path::new(KEY);
+        return in_a_process_of_its_own(test, (INSIDE, "1"), &[("BASETEN_API_KEY", key)]);
+    }
+    let server = Hostile::honest();
+    let builder = || Client::builder(server.url()).system(system());
+    let other = ApiKey::new(OTHER_KEY).expect("a key");
+    for (builder, expected) in [
+        (builder(), Some(KEY)),
+        (builder().without_api_key(), None),
+        (builder().api_key(OTHER_KEY).without_api_key(), None),
+        (
+            builder().without_api_key().api_key(OTHER_KEY),
+            Some(OTHER_KEY),
+        ),
+    ] {
+        let client = BlockingClient::new(builder.build().expect("a client"));
+        let embed = |preference| client.embed(Embed::new(texts(1), "m").preference(preference));
+        embed(Preference::default()).expect("an honest server");
+        let sent = server.heads().pop().expect("a request");
+        let sent = header(&sent, "authorization").map(str::to_owned);
+        assert_eq!(sent, expected.map(|key| format!("Bearer {key}")));
+        // A call may have one nevertheless.
+        embed(Preference {
+            api_key: Some(other.clone()),
+            ..Preference::default()
+        })
+        .expect("an honest server");
+        let sent = server.heads().pop().expect("a request");
+        let expected = format!("Bearer {OTHER_KEY}");
+        assert_eq!(header(&sent, "authorization"), Some(&*expected));
+    }
 }

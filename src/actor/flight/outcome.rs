@@ -26,8 +26,10 @@ impl Flight {
         let active = self.active.get_mut(&request)?;
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
-        self.tell_gate(outcome.id, outcome.result.as_ref().err(), around);
-        let failure = match outcome.result {
+        active.resent += u32::from(outcome.was_resent());
+        let result = outcome.result.map_err(Failure::itself);
+        self.tell_gate(outcome.id, result.as_ref().err(), around);
+        let failure = match result {
             Ok(success) => match self.accept(request, success, around) {
                 Ok(()) => {
                     around.turn.observed.hedges_won += u64::from(won_by_twin);
@@ -102,7 +104,7 @@ impl Flight {
         let (Some(active), Some(plan)) = (self.active.get(&request), &self.plan) else {
             return Ok(());
         };
-        let Success { part, headers } = success;
+        let Success { part, headers, .. } = success;
         let in_vain = match active.base64 {
             Base64::NotTried => false,
             Base64::Tried => part.came_as_floats(),
@@ -116,7 +118,7 @@ impl Flight {
             inputs: plan.range(request as usize),
             time: active.started.elapsed(),
             headers,
-            attempts: active.made,
+            attempts: active.made + active.resent,
         };
         self.job.gather.accept(request as usize, part, record)
     }
@@ -155,7 +157,6 @@ impl Flight {
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Request {
                 key: self.key(request),
-                hedged: active.hedged,
                 time,
             });
         }
@@ -274,7 +275,8 @@ impl Flight {
         around.turn.observed.failed += 1;
         let error = error.with_request_id(&request_id);
         let inputs = self.plan.as_ref()?.range(request as usize);
-        let attempts = self.active.get(&request).map_or(0, |active| active.made);
+        let attempts = self.active.get(&request);
+        let attempts = attempts.map_or(0, |active| active.made + active.resent);
         let failed = RequestError {
             inputs,
             error: error.clone(),

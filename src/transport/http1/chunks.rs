@@ -4,6 +4,8 @@ use crate::transport::TransportError;
 
 /// A longer line of a chunk's size, or of a trailer, is refused.
 const LONGEST_LINE: usize = 16 << 10;
+/// Trailers may be so long together: as long as a head.
+const LONGEST_TRAILER: usize = 128 << 10;
 
 /// What comes next in a body of chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +16,8 @@ pub(super) enum Chunks {
     Data(u64),
     /// The line break behind a chunk.
     DataEnd,
-    /// The lines behind the last chunk.
-    Trailer,
+    /// The lines behind the last chunk, of which so many bytes came.
+    Trailer(usize),
     /// Nothing.
     Done,
 }
@@ -44,7 +46,7 @@ impl Chunks {
                 let parsed = httparse::parse_chunk_size(bytes)
                     .map_err(|_| malformed("a chunk's size is no number"))?;
                 match parsed {
-                    httparse::Status::Complete((length, 0)) => Ok(Some((length, Self::Trailer))),
+                    httparse::Status::Complete((length, 0)) => Ok(Some((length, Self::Trailer(0)))),
                     httparse::Status::Complete((length, size)) => {
                         Ok(Some((length, Self::Data(size))))
                     }
@@ -57,10 +59,13 @@ impl Chunks {
                 [] | [b'\r'] => Ok(None),
                 _ => Err(malformed("a chunk is longer than it says")),
             },
-            Self::Trailer => match memchr::memchr(b'\n', bytes) {
+            Self::Trailer(came) if came > LONGEST_TRAILER => {
+                Err(malformed("the lines behind the last chunk do not end"))
+            }
+            Self::Trailer(came) => match memchr::memchr(b'\n', bytes) {
                 Some(0) => Ok(Some((1, Self::Done))),
                 Some(1) if bytes[0] == b'\r' => Ok(Some((2, Self::Done))),
-                Some(end) => Ok(Some((end + 1, Self::Trailer))),
+                Some(end) => Ok(Some((end + 1, Self::Trailer(came + end + 1)))),
                 None => unfinished(bytes),
             },
         }
@@ -127,12 +132,14 @@ mod tests {
     #[test]
     fn what_are_no_chunks_is_refused() {
         let endless = format!("5;{}", "x".repeat(LONGEST_LINE));
+        let trailers = format!("0\r\n{}\r\n", "x: y\r\n".repeat(LONGEST_TRAILER / 5));
         for bytes in [
             "xyz\r\n",
             "2\r\nabc",
             "-1\r\n",
             "fffffffffffffffff\r\n",
             &endless,
+            &trailers,
         ] {
             assert!(read(bytes.as_bytes(), 1 << 20).is_err(), "{bytes:.20}");
         }

@@ -3,6 +3,7 @@
 use super::head::{AnswerHead, HeadReader, LastHead};
 use crate::transport::TransportError;
 use crate::transport::socket::Socket;
+use crate::transport::stale::{Stale, refuses};
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
@@ -178,6 +179,21 @@ impl Connection {
             self.start = 0;
             self.read.clear();
             self.read.shrink_to(2 * ROOM);
+        }
+    }
+
+    /// What it means that an exchange over a kept connection failed of `cause`.
+    pub(super) fn stale_or(self, cause: TransportError) -> TransportError {
+        match cause {
+            TransportError::Broken(cause) if self.unread().is_empty() => {
+                let refused = self.deaf.as_ref().is_some_and(refuses);
+                TransportError::Stale(if self.written == 0 || refused {
+                    Stale::unread(cause)
+                } else {
+                    Stale::perhaps_read(cause, Some(self.socket))
+                })
+            }
+            other => other,
         }
     }
 

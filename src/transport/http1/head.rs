@@ -2,6 +2,7 @@
 
 use crate::operation::Headers;
 use crate::transport::{Head, TransportError};
+use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;
 
@@ -11,14 +12,19 @@ pub(super) const LONGEST: usize = 128 << 10;
 const MOST_HEADERS: usize = 128;
 
 /// Writes the part of a head that all requests with it share, up to the headers of one of them.
-/// `target` is what is asked for: a path, or a whole URL where a proxy is asked.
-pub(in crate::transport) fn write_shared(head: &Head, target: &str) -> Vec<u8> {
+/// `target` is what is asked for: a path, or a whole URL where a proxy is asked. What the caller says
+/// to a proxy is not for the server at the end of a tunnel; and where the body ends, the caller does
+/// not say: two lengths are how requests are smuggled.
+pub(in crate::transport) fn write_shared(head: &Head, target: &str, tunnelled: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for part in [head.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         bytes.extend_from_slice(part.as_bytes());
     }
     for (name, value) in &head.headers {
-        write_header(&mut bytes, name, value);
+        let for_proxy = tunnelled && *name == PROXY_AUTHORIZATION;
+        if !for_proxy && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {
+            write_header(&mut bytes, name, value);
+        }
     }
     bytes
 }
@@ -120,6 +126,11 @@ impl HeadReader {
                 return Ok(None);
             }
             match parse(rest)? {
+                // What follows would be of a protocol that nobody asked for.
+                Some((head, _)) if head.status == 101 => {
+                    let cause = "it changes the protocol (101)".to_owned();
+                    return Err(TransportError::Malformed(cause));
+                }
                 Some((head, length)) if !matches!(head.status, 100..=199) => {
                     return Ok(Some((head, self.passed + length)));
                 }
@@ -243,8 +254,9 @@ impl Judge {
     }
 
     fn keeps_alive(&self, is_1_1: bool) -> bool {
-        // A length beside a coding is how answers are smuggled: the connection is not trusted.
-        let suspicious = self.coding != Coding::None && self.length.is_some();
+        // A length beside a coding is how answers are smuggled, and before HTTP/1.1 there were no
+        // codings (RFC 9112, section 6.1): the connection is not trusted.
+        let suspicious = self.coding != Coding::None && (self.length.is_some() || !is_1_1);
         !self.says_close && !suspicious && (is_1_1 || self.says_keep_alive)
     }
 }
@@ -313,6 +325,11 @@ mod tests {
                 Framing::UntilClose,
                 true,
             ),
+            (
+                "1.0 200 OK\r\ntransfer-encoding: chunked\r\nconnection: keep-alive",
+                chunked,
+                false,
+            ),
             ("1.1 200 OK\r\nx: y", Framing::UntilClose, true),
             ("1.1 204 No\r\ncontent-length: 2", Framing::Empty, true),
             (
@@ -351,6 +368,7 @@ mod tests {
             "HTTP/2.0 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
             &format!(
                 "HTTP/1.1 200 OK\r\n{}\r\n",

@@ -21,12 +21,18 @@ impl Pool {
     /// One that its server has not closed, if there is any.
     pub(super) fn take(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
+        let is_old = |connection: &Connection| {
+            let since = connection.idle_since;
+            since.is_some_and(|since| now - since >= IDLE)
+        };
+        // They are in the order of their age: what a burst left behind goes, though the latest
+        // are enough for what comes now.
+        if idle.first().is_some_and(is_old) {
+            let old = idle.partition_point(is_old);
+            idle.drain(..old);
+        }
         while let Some(mut connection) = idle.pop() {
-            let since = connection.idle_since.unwrap_or(now);
-            if now - since >= IDLE {
-                // Those below it are older still.
-                idle.clear();
-            } else if now - connection.born < LIFETIME && connection.is_quiet() {
+            if now - connection.born < LIFETIME && connection.is_quiet() {
                 return Some(connection);
             }
         }
@@ -44,5 +50,56 @@ impl Pool {
     /// Closes the idle ones.
     pub(super) fn clear(&self) {
         self.idle.borrow_mut().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::socket::Socket;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::time::advance;
+
+    fn put_one(pool: &Pool) -> DuplexStream {
+        let (client, server) = duplex(8);
+        let socket = Socket::Layered(Box::new(client));
+        pool.put(Connection::new(socket, Instant::now()));
+        server
+    }
+
+    #[actix_rt::test]
+    async fn what_a_burst_left_behind_is_closed_although_the_latest_is_enough() {
+        tokio::time::pause();
+        let pool = Pool::default();
+        let servers: Vec<_> = (0..9).map(|_| put_one(&pool)).collect();
+        for _ in 0..6 {
+            let used = pool.take(Instant::now()).expect("the latest");
+            advance(IDLE / 5).await;
+            pool.put(used);
+        }
+        let _used = pool.take(Instant::now()).expect("the latest");
+        assert!(pool.idle.borrow().is_empty());
+        drop(servers);
+    }
+
+    #[actix_rt::test]
+    async fn a_closed_or_old_connection_is_not_used() {
+        tokio::time::pause();
+        let pool = Pool::default();
+        let first = put_one(&pool);
+        drop(put_one(&pool));
+        assert!(pool.take(Instant::now()).is_some());
+        assert!(pool.take(Instant::now()).is_none());
+        drop(first);
+        let _second = put_one(&pool);
+        advance(IDLE).await;
+        assert!(pool.take(Instant::now()).is_none());
+        let _third = put_one(&pool);
+        for _ in 0..LIFETIME.as_secs() / 30 {
+            let used = pool.take(Instant::now()).expect("young");
+            advance(Duration::from_secs(30)).await;
+            pool.put(used);
+        }
+        assert!(pool.take(Instant::now()).is_none());
     }
 }

@@ -30,6 +30,9 @@ const LONGEST_HEAD: u32 = 128 << 10;
 /// So many streams that were given up are remembered, for what is still on its way to them: as
 /// many as an operation has in flight.
 const MOST_GIVEN_UP: usize = 1024;
+/// A connection without streams is not used again after so long, as with HTTP/1.1: what stands
+/// between may have forgotten it, and would tell nobody.
+const IDLE: Duration = Duration::from_secs(55);
 /// A connection is given no more streams after so long, so that a change of address is noticed.
 const LIFETIME: Duration = Duration::from_mins(10);
 /// While streams are open, the server is asked so often whether it is still there, and given so
@@ -81,7 +84,13 @@ struct Session {
     streams: Rc<Cell<usize>>,
     /// No more streams can be opened on it.
     closed: Rc<Cell<bool>>,
+    /// It has brought an answer.
+    answered: Cell<bool>,
+    /// It was used and then idle, and has brought no answer since.
+    silent: Cell<bool>,
     born: Instant,
+    /// When its last stream ended, if it has none.
+    idle_since: Cell<Instant>,
     driver: AbortHandle,
 }
 
@@ -96,16 +105,22 @@ impl Session {
         let allowed = self.sender.current_max_send_streams().max(1);
         self.streams.get() < allowed && self.born.elapsed() < LIFETIME
     }
+
+    /// Whether it is of no more use.
+    fn is_over(&self) -> bool {
+        let is_old = || {
+            let aged = self.born.elapsed() >= LIFETIME;
+            aged || self.idle_since.get().elapsed() >= IDLE
+        };
+        self.closed.get() || (self.streams.get() == 0 && is_old())
+    }
 }
 
 impl Sessions {
     /// A stream of a connection that has room for one.
     fn stream(&self) -> Option<Stream> {
         let mut open = self.open.borrow_mut();
-        open.retain(|session| {
-            let aged = session.born.elapsed() >= LIFETIME && session.streams.get() == 0;
-            !session.closed.get() && !aged
-        });
+        open.retain(|session| !session.is_over());
         let mut with_room = open.iter().filter(|session| session.has_room());
         with_room.find_map(Stream::on)
     }
@@ -184,7 +199,10 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         sender,
         streams,
         closed,
+        answered: Cell::new(false),
+        silent: Cell::new(false),
         born: Instant::now(),
+        idle_since: Cell::new(Instant::now()),
         driver: driver.abort_handle(),
     })
 }
@@ -236,9 +254,29 @@ impl Stream {
             session.closed.set(true);
             return None;
         }
-        session.streams.set(session.streams.get() + 1);
+        let streams = session.streams.get();
+        if streams == 0 {
+            session.silent.set(session.answered.get());
+        }
+        session.streams.set(streams + 1);
         let session = Rc::clone(session);
         Some(Self { session, sender })
+    }
+
+    /// The head of an answer has come.
+    pub(super) fn answered(&self) {
+        self.session.answered.set(true);
+        self.session.silent.set(false);
+    }
+
+    /// Whether the connection had been kept without any stream, and has brought no answer since.
+    pub(super) fn followed_idleness(&self) -> bool {
+        self.session.silent.get()
+    }
+
+    /// Whether the connection has brought any answer.
+    pub(super) fn has_answered(&self) -> bool {
+        self.session.answered.get()
     }
 
     /// The connection's own trouble, and not this exchange's: nobody else is to meet it.
@@ -254,6 +292,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let streams = &self.session.streams;
         streams.set(streams.get() - 1);
+        if streams.get() == 0 {
+            self.session.idle_since.set(Instant::now());
+        }
     }
 }
 

@@ -221,10 +221,14 @@ fn serve(connection: usize, mut stream: TcpStream, shared: &Shared) {
             end => break end,
         }
     };
-    // The other handle goes first, so that nothing keeps the socket from closing here.
-    shared.state().open.remove(&connection);
+    // The other handle goes first, so that nothing keeps the socket from closing here; and what is
+    // closed is not counted as open, nor the other way round.
+    let mut state = shared.state();
+    state.open.remove(&connection);
     if end == Next::Reset {
         reset(stream);
+    } else {
+        drop(stream);
     }
 }
 
@@ -358,6 +362,20 @@ impl Visit<'_> {
             self.shared.closed_by_client.fetch_add(1, SeqCst);
         }
         closed
+    }
+
+    /// Waits for the next request, and closes without having read any of it.
+    pub(crate) fn refuse_the_next(&mut self) -> Next {
+        let _ = self.stream.peek(&mut [0; 1]);
+        let _ = self.stream.shutdown(Shutdown::Write);
+        Next::Close
+    }
+
+    /// Waits until no other connection is open, or the server was stopped.
+    pub(crate) fn wait_until_alone(&self) {
+        while self.shared.state().open.len() > 1 && !self.shared.state().stopped {
+            self.pause(Duration::from_millis(1));
+        }
     }
 
     /// Waits until the server has seen so many requests, or was stopped.

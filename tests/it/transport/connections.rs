@@ -1,7 +1,7 @@
 //! Making connections, keeping them, and losing them between requests.
 
 use super::{ask, ask_once, is_right, no_retries, preference};
-use crate::support::hostile::{Hostile, Next, Visit, assert_right, header};
+use crate::support::hostile::{Hostile, Next, assert_right, header};
 use crate::support::{client_of, eventually, one_each, texts};
 use hedgerow::{Embed, Preference};
 use std::net::TcpListener;
@@ -30,30 +30,6 @@ fn a_connection_closed_between_requests_is_not_noticed() {
 }
 
 #[test]
-fn a_connection_closed_as_the_next_request_arrives_is_not_noticed() {
-    for end in [Next::Close, Next::Reset] {
-        let server = Hostile::start(move |visit| match visit.on_connection {
-            0 => visit.right(),
-            _ => end,
-        });
-        let client = client_of(&server.url());
-        ask(&client, &no_retries()).expect("the first is answered");
-        for _ in 1..ROUNDS {
-            let found = ask(&client, &no_retries()).expect("the first network failure is free");
-            assert_right(&found, 0, 1);
-            assert_eq!(found.requests()[0].attempts, 2);
-        }
-        // Each round but the first met a connection that died under it.
-        let expected = (ROUNDS, 2 * ROUNDS - 1);
-        assert_eq!(
-            (server.connections(), server.requests()),
-            expected,
-            "{end:?}"
-        );
-    }
-}
-
-#[test]
 fn connections_that_died_together_while_idle_are_not_tried_one_after_the_other() {
     let server = Hostile::start(|visit| match visit.on_connection {
         0 => {
@@ -70,23 +46,13 @@ fn connections_that_died_together_while_idle_are_not_tried_one_after_the_other()
     assert_eq!(server.connections(), ROUNDS);
     // It is the being idle that makes the difference, so there is nothing to wait for.
     std::thread::sleep(Duration::from_millis(600));
-    let found = ask(&client, &no_retries()).expect("the free retry gets a new connection");
+    let found = ask(&client, &no_retries()).expect("the second sending gets a new connection");
     assert_right(&found, 0, 1);
     assert_eq!(
         (server.connections(), server.requests()),
         (ROUNDS + 1, ROUNDS + 2)
     );
     eventually("the others are closed", || server.open() == 1);
-}
-
-#[test]
-fn a_connection_reset_after_half_a_head_is_not_noticed() {
-    let half = |visit: &mut Visit<'_>| {
-        visit.write("HTTP/1.1 200 OK\r\ncontent-le");
-        Next::Reset
-    };
-    super::is_retried(half);
-    super::is_a_network_error(half);
 }
 
 #[test]
@@ -180,6 +146,21 @@ fn a_request_has_the_headers_that_it_should_have_and_no_others() {
         "x-baseten-customer-request-id",
     ];
     assert_eq!(names, expected);
+}
+
+#[test]
+fn where_a_request_ends_is_not_the_caller_s_to_say() {
+    let server = Hostile::honest();
+    let headers = [("Transfer-Encoding", "chunked"), ("Content-Length", "1")];
+    let own = Preference {
+        extra_headers: headers.into(),
+        ..no_retries()
+    };
+    ask_once(&server, &own).expect("an honest server");
+    let head = server.heads().remove(0);
+    assert_eq!(header(&head, "transfer-encoding"), None);
+    assert_eq!(head.matches("content-length").count(), 1, "{head}");
+    assert_ne!(header(&head, "content-length"), Some("1"));
 }
 
 #[test]

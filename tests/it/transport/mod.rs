@@ -6,6 +6,7 @@ mod connections;
 mod early;
 mod heads;
 mod limits;
+mod stale;
 mod stalls;
 
 use crate::support::hostile::{Act, Hostile, assert_right, right};

@@ -66,3 +66,17 @@ async fn an_old_connection_gets_no_more_streams_and_ends_with_its_last() {
     actix_rt::task::yield_now().await;
     assert!(driver.is_finished());
 }
+
+#[actix_rt::test]
+async fn a_connection_that_was_idle_for_long_is_not_used_again() {
+    let session = session(answering).await;
+    let sessions = sessions(&session);
+    for _ in 0..3 {
+        tokio::time::sleep(IDLE * 9 / 10).await;
+        let stream = sessions.stream().expect("not for long");
+        tokio::time::sleep(2 * IDLE).await;
+        drop(stream);
+    }
+    tokio::time::sleep(IDLE).await;
+    assert!(sessions.stream().is_none());
+}
