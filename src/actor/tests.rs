@@ -104,7 +104,8 @@ fn attempt(request: u32) -> Attempt {
             attempt: 0,
         },
         operation: Arc::new(Nothing(Arc::new(head))),
-        inputs: 0..1,
+        // So many that attempts are spread.
+        inputs: 0..100,
         try_base64: false,
         until: Instant::now() + Duration::from_hours(1),
         trace: "test".into(),

@@ -72,8 +72,9 @@ fn hundreds_of_requests_share_one_connection_a_worker() {
     let client = client_on(&server.url(), system.expect("a system"));
     is_right(&client, REQUESTS);
     is_right(&client, REQUESTS);
-    let counts = (server.connections(), server.requests());
-    assert_eq!(counts, (WORKERS, 2 * REQUESTS));
+    // The first Worker's thread has them all while it keeps up.
+    assert!((1..=WORKERS).contains(&server.connections()));
+    assert_eq!(server.requests(), 2 * REQUESTS);
 }
 
 #[test]
