@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Connections of the floor; never more than the work's window.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     floor_connections: u32,
+    /// Starts every run with this program: "strace -f -c", or "perf stat".
+    #[arg(long, value_name = "PROGRAM", default_value = "")]
+    under: String,
     /// 3 rounds of few requests: to see that all works, not to measure.
     #[arg(long)]
     quick: bool,
@@ -125,6 +128,11 @@ impl Arguments {
     /// How often every contender runs.
     pub(crate) fn rounds(&self) -> u32 {
         if self.quick { 3 } else { self.rounds }
+    }
+
+    /// The program that starts the runs, with its arguments; often none.
+    pub(crate) fn under(&self) -> Vec<&str> {
+        self.under.split_whitespace().collect()
     }
 
     /// As the child processes are told it.

@@ -50,7 +50,7 @@ pub(crate) fn run(flat: &Flat) -> Result<()> {
         let mut runs = Runs::new();
         for _ in 0..flat.rounds {
             for power in SHORTEST..=flat.most {
-                let cost = rounds::run(&server, WORK, shape, 10_usize.pow(power), 0)?;
+                let cost = rounds::run(&server, &[], WORK, shape, 10_usize.pow(power), 0)?;
                 runs.entry(power).or_default().push(cost);
             }
         }

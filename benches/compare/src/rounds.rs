@@ -51,7 +51,12 @@ pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
     for (round, work, contender) in plan {
         progress.set_message(format!("{}, {}", work.name(), contender.name()));
         let (requests, connections) = (arguments.requests(work), arguments.floor_connections());
-        let cost = run(&server, work, contender, requests, connections)
+        let under = arguments.under();
+        if !under.is_empty() {
+            // What that program prints is to have a heading.
+            eprintln!("{}, {}", work.name(), contender.name());
+        }
+        let cost = run(&server, &under, work, contender, requests, connections)
             .with_context(|| format!("{} in the work {}", contender.name(), work.name()))?;
         laps.push(Lap {
             work,
@@ -111,15 +116,25 @@ fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)
     Ok(plan)
 }
 
-/// One run in a process of its own.
+/// One run in a process of its own, which `under` starts where it names a program.
 pub(crate) fn run(
     server: &Server,
+    under: &[&str],
     work: Work,
     contender: &dyn Contender,
     requests: usize,
     floor_connections: usize,
 ) -> Result<Cost> {
-    let child = Command::new(env::current_exe()?)
+    let own = env::current_exe()?;
+    let mut command = match under {
+        [] => Command::new(own),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(own);
+            command
+        }
+    };
+    let child = command
         .args(["run", contender.name(), work.name()])
         .arg(server.url(work, contender.http2()))
         .args([requests.to_string(), server.pid().to_string()])
