@@ -93,6 +93,9 @@ pub(crate) struct Floor {
     pub(crate) connections: usize,
     pub(crate) requests: usize,
     pub(crate) server_pid: u32,
+    /// Bytes of result that a client would make of an answer: so much memory is written.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) keep: usize,
 }
 
 impl Arguments {

@@ -90,6 +90,7 @@ pub(crate) fn floor(floor: &Floor) -> Result<()> {
     let mut instructions = Instructions::start();
     let (mut sockets, _) = Sockets::open(&floor.url, &floor.body, floor.connections)?;
     sockets.exchange(4 * floor.connections)?;
+    sockets.keep(floor.keep);
     let cost = measure(&mut instructions, floor.requests, floor.server_pid, || {
         sockets.exchange(floor.requests)
     })?;

@@ -78,6 +78,9 @@ pub(crate) struct Sockets {
     request: Vec<u8>,
     /// Bytes of an answer: every answer of the server has as many.
     answer: usize,
+    /// Bytes that an answer adds to the result; what they say does not matter.
+    keep: usize,
+    result: Vec<u8>,
 }
 
 impl Sockets {
@@ -97,13 +100,21 @@ impl Sockets {
             buffer: vec![0; PIECE.min(answer.len() * 2)],
             request,
             answer: answer.len(),
+            keep: 0,
+            result: Vec::new(),
         };
         Ok((sockets, answer))
+    }
+
+    /// From now on each answer adds so many bytes to a result, which takes memory as a matrix does.
+    pub(crate) fn keep(&mut self, bytes: usize) {
+        self.keep = bytes;
     }
 
     /// Makes so many requests, one at a time on each connection.
     pub(crate) fn exchange(&mut self, requests: usize) -> Result<()> {
         let (mut left, mut ended) = (requests, 0);
+        self.result = Vec::with_capacity(requests * self.keep);
         for lane in self.lanes.iter_mut().take(requests) {
             lane.begin(self.answer);
             lane.write(&self.request)?;
@@ -119,6 +130,7 @@ impl Sockets {
                     continue;
                 }
                 ended += 1;
+                self.result.resize(ended * self.keep, 1);
                 if left > 0 {
                     left -= 1;
                     lane.begin(self.answer);
