@@ -14,8 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-WORKS = ["floats", "base64", "single", "post"]
-CONTENDERS = ["hedgerow", "baseten", "openai"]
+WORKS = ["floats", "base64", "single", "http2", "http2-tls", "post"]
+CONTENDERS = ["hedgerow", "baseten", "openai", "floor"]
 
 
 def main() -> None:
@@ -85,6 +85,11 @@ def install(directory: Path) -> None:
         ROOT / "bindings/python",
     ]
     subprocess.run([*pip, *packages], check=True)
+    # The floor is a program.
+    cargo: list[str | Path] = ["cargo", "install", "--quiet", "--locked"]
+    subprocess.run(
+        [*cargo, "--path", ROOT / "benches/compare", "--root", directory], check=True
+    )
 
 
 if __name__ == "__main__":

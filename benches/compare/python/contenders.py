@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,17 +20,40 @@ KEY = "none"
 MODEL = "m"
 
 
-class Contender(ABC):
-    """A client library. It is imported when its contender is made."""
+class Contender:
+    """Whoever makes the requests of a work, in a process of its own."""
 
-    package: str
+    package = ""
+    """As pip knows it, if it does."""
     scaled = False
     """Whether it does a share of the requests."""
     notes: ClassVar[dict[str, str]] = {}
     """What is to be known of a work, by its name."""
 
+    @classmethod
+    def does(cls, work: Work) -> bool:
+        """Whether it takes part."""
+        return True
+
+    @classmethod
+    def command(cls, work: Work, url: str, requests: int, server_pid: int) -> list[str]:
+        """The process, which prints a `Cost`."""
+        raise NotImplementedError
+
+
+class Library(Contender, ABC):
+    """A client library. It is imported when its contender is made."""
+
+    @classmethod
+    def command(cls, work: Work, url: str, requests: int, server_pid: int) -> list[str]:
+        """`span.py`, which makes one of this class."""
+        child = str(Path(__file__).with_name("span.py"))
+        name = next(name for name, known in ALL.items() if known is cls)
+        numbers = [str(requests), str(server_pid)]
+        return [sys.executable, child, name, work.name, url, *numbers]
+
     @abstractmethod
-    def __init__(self, url: str) -> None: ...
+    def __init__(self, url: str, http2: bool) -> None: ...
 
     @abstractmethod
     def embed(self, work: Work, texts: list[str]) -> np.ndarray:
@@ -38,14 +64,15 @@ class Contender(ABC):
         """The sum of the tokens that the answers name."""
 
 
-class Hedgerow(Contender):
+class Hedgerow(Library):
     """One blocking call for all."""
 
     package = "hedgerow"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, http2: bool) -> None:
         self._library = import_module(self.package.replace("-", "_"))
-        self._client = self._library.PerformanceClient(url, KEY)
+        version = 2 if http2 else 1
+        self._client = self._library.PerformanceClient(url, KEY, version)
 
     def embed(self, work: Work, texts: list[str]) -> np.ndarray:
         preference = self._preference(work)
@@ -86,14 +113,19 @@ class Baseten(Hedgerow):
         return matrix
 
 
-class OpenAI(Contender):
+class OpenAI(Library):
     """`AsyncOpenAI`: a coroutine a request, and a semaphore for the window."""
 
     package = "openai"
     scaled = True
     notes: ClassVar = {"base64": "its default: decoded by the library itself"}
 
-    def __init__(self, url: str) -> None:
+    @classmethod
+    def does(cls, work: Work) -> bool:
+        """It speaks HTTP/1.1, unless it is given another client."""
+        return not work.http2
+
+    def __init__(self, url: str, http2: bool) -> None:
         library = import_module("openai")
         self._client = library.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY)
         self._loop = asyncio.new_event_loop()
@@ -139,8 +171,32 @@ class OpenAI(Contender):
         return self._loop.run_until_complete(all_of_them())
 
 
+class Floor(Contender):
+    """No client: bare sockets, which send one request again and again, count the answers' bytes,
+    and write as much memory as the floats take. No client can do with much less."""
+
+    @classmethod
+    def does(cls, work: Work) -> bool:
+        """They know no HTTP/2."""
+        return not work.http2
+
+    @classmethod
+    def command(cls, work: Work, url: str, requests: int, server_pid: int) -> list[str]:
+        """The program of the comparison in Rust, over as many connections as the window."""
+        body = work.inputs(1)[0]
+        if work.dimensions:
+            body = {"model": MODEL, "input": work.inputs(1)}
+            body["encoding_format"] = work.encoding_format
+        text = json.dumps(body, separators=(",", ":"))
+        numbers = [work.window, requests, server_pid]
+        program = str(Path(sys.prefix, "bin/hedgerow-compare"))
+        keep = f"--keep={work.matrix_bytes(1)}"
+        return [program, "floor", url + work.path, text, *map(str, numbers), keep]
+
+
 ALL: dict[str, type[Contender]] = {
     "hedgerow": Hedgerow,
     "baseten": Baseten,
     "openai": OpenAI,
+    "floor": Floor,
 }

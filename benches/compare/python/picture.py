@@ -15,11 +15,17 @@ from report import REFERENCE, Report, Spread, cpu_us, wall_us
 from works import Work
 
 INK = "#7d8590"
-COLOURS = {"hedgerow": "#2da44e", "baseten": "#d4843e", "openai": "#7086c8"}
+COLOURS = {
+    "hedgerow": "#2da44e",
+    "baseten": "#d4843e",
+    "openai": "#7086c8",
+    "floor": INK,
+}
 LABELS = {
     "hedgerow": "hedgerow",
     "baseten": "baseten-performance-client",
     "openai": "openai (AsyncOpenAI)",
+    "floor": "bare sockets",
 }
 COLUMNS = ["elapsed time", "CPU time", "peak memory"]
 LONGEST = 8
@@ -62,7 +68,7 @@ def _figure(report: Report) -> Figure:
         _draw_work(report, work, list(place.subplots(1, len(COLUMNS))))
     names = report.contenders
     patches = [Patch(color=COLOURS[name], label=LABELS[name]) for name in names]
-    figure.legend(handles=patches, loc="outside upper left", ncols=3, frameon=False)
+    figure.legend(handles=patches, loc="outside upper left", ncols=4, frameon=False)
     figure.supxlabel(
         f"Ratios to {REFERENCE}, less is better: median, least and most of"
         f" {report.setting.rounds} rounds. Broken bars go on. n/a: see the table.",
@@ -75,7 +81,7 @@ def _draw_work(report: Report, work: Work, axes: list[Axes]) -> None:
     wall = _time(report.spread(work, REFERENCE, wall_us))
     cpu = _time(report.spread(work, REFERENCE, cpu_us))
     memory = report.memory_text(work, REFERENCE)
-    names = report.contenders
+    names = report.taking_part(work)
     _draw_bars(
         axes[0], {name: report.ratio(work, name, wall_us) for name in names}, wall
     )

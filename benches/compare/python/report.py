@@ -15,6 +15,9 @@ from works import Work
 REFERENCE = "hedgerow"
 """Ratios are to this contender."""
 
+FLOOR = "floor"
+"""No client can be below this one by much."""
+
 FEWEST_ROUNDS = 5
 """With fewer, a ratio is not to be quoted."""
 
@@ -129,13 +132,19 @@ class Report:
         taking_part = {lap.contender for lap in laps}
         self.contenders = [name for name in contenders.ALL if name in taking_part]
 
+    def taking_part(self, work: Work) -> list[str]:
+        """The contenders that ran at a work."""
+        return [name for name in self.contenders if self._laps(work, name)]
+
     def spread(self, work: Work, contender: str, metric: Metric) -> Spread | None:
         """Of a metric, over the rounds."""
         return Spread.of(list(self._by_round(work, contender, metric).values()))
 
-    def ratio(self, work: Work, contender: str, metric: Metric) -> Spread | None:
-        """To the reference's metric in the same round."""
-        reference = self._by_round(work, REFERENCE, metric)
+    def ratio(
+        self, work: Work, contender: str, metric: Metric, to: str = REFERENCE
+    ) -> Spread | None:
+        """To another's metric in the same round."""
+        reference = self._by_round(work, to, metric)
         own = self._by_round(work, contender, metric)
         rounds = own.keys() & reference.keys()
         return Spread.of([own[round] / reference[round] for round in rounds])
@@ -175,9 +184,8 @@ class Report:
         parts = [self.setting.text()]
         for work in self.works:
             parts += [f"**{work.name}**: {work.title}; {work.window} in flight"]
-            parts += [
-                table([HEADER, *(self._row(work, name) for name in self.contenders)])
-            ]
+            rows = [self._row(work, name) for name in self.taking_part(work)]
+            parts += [table([HEADER, *rows])]
             parts += self._notes(work)
         return "\n\n".join(parts) + "\n"
 
@@ -212,6 +220,12 @@ class Report:
                 notes.append(f"- {name}: {failure}")
             if note := contenders.ALL[name].notes.get(work.name):
                 notes.append(f"- {name}: {note}")
+        for name in self.taking_part(work):
+            wall = self.ratio(work, name, wall_us, FLOOR)
+            cpu = self.ratio(work, name, cpu_us, FLOOR)
+            if wall and cpu and name != FLOOR:
+                times = f"wall {_relative(wall)}, CPU {_relative(cpu)}"
+                notes.append(f"- {name} to the floor: {times}")
         return ["\n".join(notes)] if notes else []
 
     def _by_round(self, work: Work, contender: str, metric: Metric) -> dict[int, float]:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
 import contenders
 import picture
@@ -24,8 +23,6 @@ from works import Work
 
 QUICK_SHARE = 8
 """`--quick` does one request in so many."""
-
-CHILD = Path(__file__).with_name("span.py")
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -56,25 +53,24 @@ def plan(args: argparse.Namespace) -> list[tuple[int, Work, str]]:
         first = round % len(args.only)
         names = args.only[first:] + args.only[:first]
         turns += [
-            (round, works.named(work), name) for work in args.work for name in names
+            (round, work, name)
+            for work in map(works.named, args.work)
+            for name in names
+            if contenders.ALL[name].does(work)
         ]
     return turns
 
 
 def run(nginx: Server, round: int, work: Work, name: str, quick: bool) -> Lap:
     """One contender at one work, in a process of its own."""
-    scaled = contenders.ALL[name].scaled
-    requests = work.scaled_requests if scaled else work.requests
+    contender = contenders.ALL[name]
+    requests = work.scaled_requests if contender.scaled else work.requests
     requests //= QUICK_SHARE if quick else 1
-    command: list[str | Path] = [
-        sys.executable,
-        CHILD,
-        name,
-        work.name,
-        nginx.url(work),
-    ]
-    command += [str(requests), str(nginx.pid)]
-    child = subprocess.run(command, check=False, capture_output=True, text=True)
+    command = contender.command(work, nginx.url(work), requests, nginx.pid)
+    environment = os.environ | nginx.trust(work)
+    child = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=environment
+    )
     if child.returncode != 0:
         reason = (child.stderr.splitlines() or [f"ended with {child.returncode}"])[-1]
         return Lap(work.name, name, round, failure=reason)
@@ -83,7 +79,7 @@ def run(nginx: Server, round: int, work: Work, name: str, quick: bool) -> Lap:
 
 def current_setting(args: argparse.Namespace) -> Setting:
     """What a reader must know to judge the figures."""
-    packages = [contenders.ALL[name].package for name in args.only]
+    packages = filter(None, (contenders.ALL[name].package for name in args.only))
     return Setting(
         date=date.today().isoformat(),
         rounds=args.rounds,

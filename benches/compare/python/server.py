@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 from works import ALL, Work
 
 LONGEST_START_S = 10
+AUTHORITY = "authority.pem"
+CERTIFICATE = "certificate.pem"
 
 # One process without a master: what is killed by its id leaves nothing behind.
 CONFIGURATION = """
@@ -50,25 +52,34 @@ http {{
 class Server:
     """A running nginx."""
 
-    port: int
+    ports: dict[str, int]
+    """By the parameters of `listen`."""
     pid: int
+    authority: Path
+    """The certificate that a client of TLS is to trust."""
 
     def url(self, work: Work) -> str:
         """The base URL under which `work` is answered."""
-        return f"http://127.0.0.1:{self.port}/{work.name}"
+        scheme = "https" if work.tls else "http"
+        return f"{scheme}://127.0.0.1:{self.ports[_protocol(work)]}/{work.name}"
+
+    def trust(self, work: Work) -> dict[str, str]:
+        """What a client's environment needs."""
+        return {"SSL_CERT_FILE": str(self.authority)} if work.tls else {}
 
 
 @contextmanager
 def running() -> Iterator[Server]:
     """An nginx that ends, with its directory, when the context does."""
-    with TemporaryDirectory(prefix="hedgerow-compare-") as directory:
-        port = _free_port()
-        _write_files(Path(directory), port)
-        command = [_nginx(), "-p", directory, "-c", "nginx.conf", "-e", "error.log"]
+    with TemporaryDirectory(prefix="hedgerow-compare-") as name:
+        directory = Path(name)
+        ports = {protocol: _free_port() for protocol in {"", *map(_protocol, ALL)}}
+        _write_files(directory, ports)
+        command = [_nginx(), "-p", name, "-c", "nginx.conf", "-e", "error.log"]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            _wait_until_it_listens(process, port, Path(directory))
-            yield Server(port, process.pid)
+            _wait_until_it_listens(process, ports[""], directory)
+            yield Server(ports, process.pid, directory / AUTHORITY)
         finally:
             process.kill()
             process.wait()
@@ -95,10 +106,32 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _write_files(directory: Path, port: int) -> None:
-    locations = "\n        ".join(_location(directory, work) for work in ALL)
-    text = CONFIGURATION.format(port=port, locations=locations)
+def _protocol(work: Work) -> str:
+    """The parameters of the `listen` that a work needs."""
+    return " ssl" * work.tls + " http2" * work.http2
+
+
+def _write_files(directory: Path, ports: dict[str, int]) -> None:
+    _write_certificates(directory)
+    lines = [
+        f"listen 127.0.0.1:{port}{protocol} backlog=4096;"
+        for protocol, port in ports.items()
+        if protocol
+    ]
+    lines += [f"ssl_certificate {CERTIFICATE};", f"ssl_certificate_key {CERTIFICATE};"]
+    lines += [_location(directory, work) for work in ALL]
+    text = CONFIGURATION.format(port=ports[""], locations="\n        ".join(lines))
     (directory / "nginx.conf").write_text(text)
+
+
+def _write_certificates(directory: Path) -> None:
+    """One that is trusted, and one for nginx that it signed."""
+    from trustme import CA  # The comparison of harnesses uses this file without it.
+
+    authority = CA()
+    authority.cert_pem.write_to_path(directory / AUTHORITY)
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(directory / CERTIFICATE)
 
 
 def _location(directory: Path, work: Work) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 import contenders
 import works
-from contenders import Contender
+from contenders import Library
 from works import Work
 
 WARM_UP_REQUESTS = 8
@@ -22,7 +22,7 @@ WARM_UP_REQUESTS = 8
 
 @dataclass(frozen=True)
 class Cost:
-    """What the measured requests cost this process."""
+    """What the measured requests cost this process. `src/span.rs` has the same fields."""
 
     requests: int
     wall_s: float
@@ -34,6 +34,8 @@ class Cost:
     """What was resident before the first request: the interpreter, the library, the texts."""
     server_cpu_s: float
     """Of nginx, which has one core at most."""
+    instructions: int | None = None
+    """Counted by the floor alone."""
 
 
 def main() -> None:
@@ -46,14 +48,16 @@ def main() -> None:
     parser.add_argument("server_pid", type=int)
     args = parser.parse_args()
     work = works.named(args.work)
-    contender = contenders.ALL[args.contender](args.url)
-    cost = measure(contender, work, args.requests, args.server_pid)
+    library = contenders.ALL[args.contender]
+    assert issubclass(library, Library), "it has a process of another kind"
+    client = library(args.url, work.http2)
+    cost = measure(client, work, args.requests, args.server_pid)
     print(json.dumps(asdict(cost)))
 
 
-def measure(contender: Contender, work: Work, requests: int, server_pid: int) -> Cost:
+def measure(client: Library, work: Work, requests: int, server_pid: int) -> Cost:
     """Runs `requests` requests of the work, after a few that do not count."""
-    go = contender.embed if work.dimensions else contender.post
+    go = client.embed if work.dimensions else client.post
     inputs = work.inputs(requests)
     baseline = _memory("VmRSS")
     go(work, inputs[: WARM_UP_REQUESTS * work.batch])

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import contenders
 import rounds
 import works
 from report import Lap, Report, Setting, cpu_us
@@ -76,6 +77,20 @@ def test_contenders_take_turns() -> None:
     args = argparse.Namespace(rounds=2, work=["floats"], only=["hedgerow", "baseten"])
     order = [name for _, _, name in rounds.plan(args)]
     assert order == ["hedgerow", "baseten", "baseten", "hedgerow"]
+
+
+def test_who_speaks_no_http2_takes_no_part_in_it() -> None:
+    args = argparse.Namespace(rounds=1, work=["http2"], only=list(contenders.ALL))
+    assert [name for _, _, name in rounds.plan(args)] == ["hedgerow", "baseten"]
+
+
+def test_how_near_the_limit_each_is_stands_below_the_table() -> None:
+    laps = [lap("hedgerow", 0, 3.0), lap("baseten", 0, 12.0), lap("floor", 0, 2.0)]
+    text = Report(SETTING, laps).text()
+    limit = "- {}: wall 1.00 (1.00-1.00), CPU {}"
+    assert limit.format("hedgerow to the floor", "1.50 (1.50-1.50)") in text
+    assert limit.format("baseten to the floor", "6.00 (6.00-6.00)") in text
+    assert "floor to the floor" not in text
 
 
 @pytest.mark.parametrize("name", ["floats", "base64", "single"])

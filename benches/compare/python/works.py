@@ -31,6 +31,8 @@ class Work:
     dimensions: int = 0
     """Floats a row; 0 where the answer is no embedding."""
     encoding_format: str = "float"
+    http2: bool = False
+    tls: bool = False
 
     def inputs(self, requests: int) -> list[Any]:
         """The texts to embed, or the payloads to post, of `requests` requests."""
@@ -90,6 +92,25 @@ ALL = [
         scaled_requests=5_000,
         window=256,
         dimensions=8,
+    ),
+    Work(
+        name="http2",
+        title="the same over HTTP/2, in clear text",
+        requests=50_000,
+        scaled_requests=5_000,
+        window=256,
+        dimensions=8,
+        http2=True,
+    ),
+    Work(
+        name="http2-tls",
+        title="the same over HTTP/2 and TLS",
+        requests=50_000,
+        scaled_requests=5_000,
+        window=256,
+        dimensions=8,
+        http2=True,
+        tls=True,
     ),
     Work(
         name="post",

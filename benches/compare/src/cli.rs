@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Connections of the floor; never more than the work's window.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     floor_connections: u32,
+    /// Starts every run with this program: "strace -f -c", or "perf stat".
+    #[arg(long, value_name = "PROGRAM", default_value = "")]
+    under: String,
     /// 3 rounds of few requests: to see that all works, not to measure.
     #[arg(long)]
     quick: bool,
@@ -41,9 +44,28 @@ pub(crate) struct Arguments {
 /// Without one, the contenders are compared.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// One run of one contender; what the child processes do.
-    #[command(hide = true)]
+    /// Runs of more and more small requests: does a request cost the same, and memory too?
+    Flat(Flat),
+    /// The server alone, until it is interrupted; prints its URLs, for `run` and other programs.
+    Serve,
+    /// One run of one contender: what the child processes do.
     Run(Run),
+    /// One run of bare sockets with any body: what the comparison in Python starts.
+    Floor(Floor),
+}
+
+/// How far, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct Flat {
+    /// Only shapes whose name begins so (hedgerow-1, hedgerow-stream, hedgerow-each). Default: all.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// The longest run is of 10 to this power; the shortest is of 1,000 requests.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(4..10))]
+    pub(crate) most: u32,
+    /// Rounds: every shape runs once in each, at every size.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
 }
 
 /// What a child process is to do.
@@ -56,8 +78,24 @@ pub(crate) struct Run {
     pub(crate) url: String,
     /// The measured ones; those that warm up come on top.
     pub(crate) requests: usize,
+    /// Of nginx, whose CPU time is measured too.
+    pub(crate) server_pid: u32,
     #[arg(long, default_value_t = 64)]
     pub(crate) floor_connections: usize,
+}
+
+/// A post, and how often it is made.
+#[derive(Debug, Args)]
+pub(crate) struct Floor {
+    /// With its path.
+    pub(crate) url: String,
+    pub(crate) body: String,
+    pub(crate) connections: usize,
+    pub(crate) requests: usize,
+    pub(crate) server_pid: u32,
+    /// Bytes of result that a client would make of an answer: so much memory is written.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) keep: usize,
 }
 
 impl Arguments {
@@ -93,6 +131,11 @@ impl Arguments {
     /// How often every contender runs.
     pub(crate) fn rounds(&self) -> u32 {
         if self.quick { 3 } else { self.rounds }
+    }
+
+    /// The program that starts the runs, with its arguments; often none.
+    pub(crate) fn under(&self) -> Vec<&str> {
+        self.under.split_whitespace().collect()
     }
 
     /// As the child processes are told it.

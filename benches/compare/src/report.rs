@@ -4,6 +4,7 @@ use crate::cli::Arguments;
 use crate::contender;
 use crate::rounds::Lap;
 use crate::server;
+use crate::table::{self, Spread};
 use crate::work::{SEED, Work};
 use anyhow::Result;
 use serde::Serialize;
@@ -15,6 +16,13 @@ use std::thread;
 const FEWEST_ROUNDS: u32 = 5;
 /// The contender with which the others of the same round are compared.
 const FLOOR: &str = "floor";
+
+/// Of every contender alike.
+const ALLOCATOR: &str = if cfg!(feature = "mimalloc") {
+    "mimalloc"
+} else {
+    "the system's"
+};
 
 /// Under what circumstances was measured.
 #[derive(Debug, Serialize)]
@@ -66,7 +74,7 @@ impl Setting {
                 .next()
                 .unwrap_or_default()
                 .to_owned(),
-            allocator: "mimalloc",
+            allocator: ALLOCATOR,
             optimized: !cfg!(debug_assertions),
             rounds: arguments.rounds(),
             seed: SEED,
@@ -128,21 +136,29 @@ impl Report {
     }
 
     /// A line of the table; `None` for a contender that did not run.
-    fn row(&self, work: Work, contender: &'static str) -> Option<[String; 5]> {
-        let spread =
-            |value: fn(&Lap) -> f64| Spread::of(self.laps(work, contender).map(value).collect());
-        let cpu = spread(|lap| lap.cost.cpu_us_a_request())?;
-        let rate = spread(|lap| lap.cost.requests_a_second())?;
+    fn row(&self, work: Work, contender: &'static str) -> Option<[String; 7]> {
+        let values = |value: fn(&Lap) -> Option<f64>| -> Option<Spread> {
+            Spread::of(
+                self.laps(work, contender)
+                    .map(value)
+                    .collect::<Option<_>>()?,
+            )
+        };
+        let cpu = values(|lap| Some(lap.cost.cpu_us_a_request()))?;
+        let rate = values(|lap| Some(lap.cost.requests_a_second()))?;
+        let busy = values(|lap| Some(100.0 * lap.cost.server_share()))?;
+        let instructions = values(|lap| lap.cost.instructions_a_request());
         let peak = self
             .laps(work, contender)
-            .map(|lap| lap.cost.peak_rss_bytes)
+            .map(|lap| lap.cost.peak_bytes)
             .max()?;
-        let ratio = self.ratios(work, contender);
         Some([
             contender.to_owned(),
             cpu.with_digits(1),
+            table::cell(self.ratios(work, contender), 2),
+            instructions.map_or_else(|| "n/a".to_owned(), |count| format!("{:.0}", count.median)),
             format!("{:.0}", rate.median),
-            ratio.map_or_else(|| "n/a".to_owned(), |ratio| ratio.with_digits(2)),
+            format!("{:.0} %", busy.median),
             format!("{} MiB", peak >> 20),
         ])
     }
@@ -155,8 +171,10 @@ impl fmt::Display for Report {
             let header = [
                 "contender",
                 "CPU us/request",
-                "requests/s",
                 "CPU/floor",
+                "instructions",
+                "requests/s",
+                "nginx busy",
                 "peak RSS",
             ];
             let mut rows = vec![header.map(str::to_owned)];
@@ -173,7 +191,7 @@ impl fmt::Display for Report {
                 work.answer_bytes,
                 work.window
             )?;
-            write_table(f, &rows)?;
+            table::write(f, &rows)?;
         }
         writeln!(f)?;
         for contender in contender::ALL {
@@ -186,60 +204,6 @@ impl fmt::Display for Report {
             }
         }
         Ok(())
-    }
-}
-
-/// The first column to the left, the others to the right.
-fn write_table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: &[[String; N]]) -> fmt::Result {
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    for row in rows {
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column);
-            if column == 0 {
-                write!(f, "  {cell:<width$}")?;
-            } else {
-                write!(f, "  {cell:>width$}")?;
-            }
-        }
-        writeln!(f)?;
-    }
-    Ok(())
-}
-
-/// A figure over all rounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    /// `None` without values.
-    fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let (least, most) = (*values.first()?, *values.last()?);
-        let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            values[middle]
-        } else {
-            f64::midpoint(values[middle - 1], values[middle])
-        };
-        Some(Self {
-            median,
-            least,
-            most,
-        })
-    }
-
-    /// `median (least-most)`.
-    fn with_digits(self, digits: usize) -> String {
-        let Self {
-            median,
-            least,
-            most,
-        } = self;
-        format!("{median:.digits$} ({least:.digits$}-{most:.digits$})")
     }
 }
 
@@ -256,9 +220,11 @@ mod tests {
             cost: Cost {
                 wall_s: 1.0,
                 cpu_s,
-                peak_rss_bytes: 1 << 20,
+                instructions: None,
+                peak_bytes: 1 << 20,
+                baseline_bytes: 0,
+                server_cpu_s: 0.5,
                 requests: 1000,
-                bytes: 0,
             },
         }
     }
@@ -296,13 +262,6 @@ mod tests {
     fn without_the_floor_there_is_no_ratio() {
         let report = report(vec![lap("hedgerow-1", 0, 2.0)]);
         assert_eq!(report.ratios(Work::Small, "hedgerow-1"), None);
-        assert_eq!(report.row(Work::Small, "hedgerow-1").unwrap()[3], "n/a");
-    }
-
-    #[test]
-    fn the_median_of_an_even_count_lies_between() {
-        let spread = Spread::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
-        assert_eq!((spread.least, spread.median, spread.most), (1.0, 2.5, 4.0));
-        assert_eq!(Spread::of(Vec::new()), None);
+        assert_eq!(report.row(Work::Small, "hedgerow-1").unwrap()[2], "n/a");
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Lap {
 ///
 /// When a run fails or an answer is wrong: a report with a hole in it would mislead.
 pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
-    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
+    end_when_interrupted()?;
     let setting = Setting::of(arguments)?;
     let plan = plan(arguments)?;
     ensure!(!plan.is_empty(), "no contender takes part in that work");
@@ -50,7 +50,13 @@ pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
     let mut laps = Vec::with_capacity(plan.len());
     for (round, work, contender) in plan {
         progress.set_message(format!("{}, {}", work.name(), contender.name()));
-        let cost = run(arguments, &server, work, contender)
+        let (requests, connections) = (arguments.requests(work), arguments.floor_connections());
+        let under = arguments.under();
+        if !under.is_empty() {
+            // What that program prints is to have a heading.
+            eprintln!("{}, {}", work.name(), contender.name());
+        }
+        let cost = run(&server, &under, work, contender, requests, connections)
             .with_context(|| format!("{} in the work {}", contender.name(), work.name()))?;
         laps.push(Lap {
             work,
@@ -70,6 +76,34 @@ pub(crate) fn compare(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// The server alone, for other programs.
+///
+/// # Errors
+///
+/// When it does not start.
+pub(crate) fn serve() -> Result<()> {
+    end_when_interrupted()?;
+    let server = Server::start()?;
+    println!("nginx, process {}:", server.pid());
+    for work in Work::ALL {
+        println!(
+            "{} (HTTP/2: {})",
+            server.url(work, false),
+            server.url(work, true)
+        );
+    }
+    while !INTERRUPTED.load(Ordering::Relaxed) {
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// Whoever waits for a child looks at [`INTERRUPTED`].
+pub(crate) fn end_when_interrupted() -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
+    Ok(())
+}
+
 /// Work by work, round by round, every contender once: A B C A B C.
 fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)>> {
     let mut plan = Vec::new();
@@ -82,19 +116,29 @@ fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)
     Ok(plan)
 }
 
-/// One run in a process of its own.
-fn run(
-    arguments: &Arguments,
+/// One run in a process of its own, which `under` starts where it names a program.
+pub(crate) fn run(
     server: &Server,
+    under: &[&str],
     work: Work,
     contender: &dyn Contender,
+    requests: usize,
+    floor_connections: usize,
 ) -> Result<Cost> {
-    let child = Command::new(env::current_exe()?)
+    let own = env::current_exe()?;
+    let mut command = match under {
+        [] => Command::new(own),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(own);
+            command
+        }
+    };
+    let child = command
         .args(["run", contender.name(), work.name()])
         .arg(server.url(work, contender.http2()))
-        .arg(arguments.requests(work).to_string())
-        .arg("--floor-connections")
-        .arg(arguments.floor_connections().to_string())
+        .args([requests.to_string(), server.pid().to_string()])
+        .args(["--floor-connections", &floor_connections.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;

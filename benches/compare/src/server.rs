@@ -64,6 +64,10 @@ impl Server {
         format!("http://127.0.0.1:{port}/{}", work.name())
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     fn wait_until_it_listens(&mut self) -> Result<()> {
         let started = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {

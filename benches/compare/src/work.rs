@@ -65,10 +65,9 @@ impl Work {
         self == Self::LargeBase64
     }
 
-    /// The inputs of `requests` requests.
-    pub(crate) fn inputs(self, requests: usize) -> Vec<String> {
-        let inputs = 0..requests * self.batch();
-        inputs.map(|input| format!("text {input}")).collect()
+    /// The inputs of `requests` requests, made as they are taken.
+    pub(crate) fn inputs(self, requests: usize) -> impl Iterator<Item = String> {
+        (0..requests * self.batch()).map(input)
     }
 
     /// The values of an answer: rows of length 1, their directions evenly spread.
@@ -106,6 +105,11 @@ impl Work {
         );
         text
     }
+}
+
+/// The input of that number.
+pub(crate) fn input(number: usize) -> String {
+    format!("text {number}")
 }
 
 /// A row as JSON numbers.

@@ -55,7 +55,7 @@ struct Call {
 
 impl Session for Call {
     fn prepare(&mut self, requests: usize) {
-        self.inputs = self.work.inputs(requests).into();
+        self.inputs = self.work.inputs(requests).collect();
     }
 
     fn go(&mut self) -> Result<()> {

@@ -2,9 +2,8 @@
 
 use super::{Contender, Got, Session, Task};
 use crate::work::{self, Work};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hedgerow::{Client, Embed, EncodingFormat, Preference, System};
-use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
 /// The dearest way of using hedgerow: every request pays for an operation of its own.
@@ -29,7 +28,7 @@ impl Contender for Each {
             client: Client::builder(&task.url).system(system).build()?,
             runtime: Builder::new_current_thread().build()?,
             work: task.work,
-            inputs: Arc::default(),
+            requests: 0,
             got: Got::default(),
         }))
     }
@@ -40,13 +39,13 @@ struct Tasks {
     client: Client,
     runtime: Runtime,
     work: Work,
-    inputs: Arc<[String]>,
+    requests: usize,
     got: Got,
 }
 
 impl Session for Tasks {
     fn prepare(&mut self, requests: usize) {
-        self.inputs = self.work.inputs(requests).into();
+        self.requests = requests;
         self.got = Got::default();
     }
 
@@ -54,8 +53,8 @@ impl Session for Tasks {
         let tasks = self.work.window();
         self.got = self.runtime.block_on(async {
             let spawn = |first| {
-                let (client, inputs) = (self.client.clone(), Arc::clone(&self.inputs));
-                tokio::spawn(one_by_one(client, inputs, first, tasks))
+                let inputs = (first..self.requests).step_by(tasks).map(work::input);
+                tokio::spawn(one_by_one(self.client.clone(), inputs))
             };
             let spawned: Vec<_> = (0..tasks).map(spawn).collect();
             let mut all = Got::default();
@@ -75,28 +74,18 @@ impl Session for Tasks {
     }
 }
 
-/// Embeds every `step`th of the inputs, one after another.
-async fn one_by_one(
-    client: Client,
-    inputs: Arc<[String]>,
-    first: usize,
-    step: usize,
-) -> Result<Got> {
+/// Embeds the inputs, one after another.
+async fn one_by_one(client: Client, inputs: impl Iterator<Item = String>) -> Result<Got> {
     let mut got = Got::default();
-    for input in inputs.iter().skip(first).step_by(step) {
+    for input in inputs {
         let preference = Preference {
             batch_size: 1,
             ..Preference::default()
         };
-        let call = Embed::new([input.as_str()], "m")
+        let call = Embed::new([input], "m")
             .encoding_format(EncodingFormat::Float)
             .preference(preference);
-        let result = client.embed(call).await?;
-        let same = got.rows == 0 || got.dimensions == result.dimensions();
-        ensure!(same, "an answer of {} dimensions", result.dimensions());
-        got.rows += result.len();
-        got.dimensions = result.dimensions();
-        got.checksum = got.checksum.wrapping_add(work::checksum(result.as_slice()));
+        got.add(&client.embed(call).await?)?;
     }
     Ok(got)
 }

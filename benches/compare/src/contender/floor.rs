@@ -26,35 +26,126 @@ impl Contender for Floor {
     }
 
     fn start(&self, task: &Task) -> Result<Box<dyn Session>> {
-        let authority = task.url.trim_start_matches("http://");
-        let (host, path) = authority.split_once('/').context("the URL has no path")?;
-        let request = request(task.work, host, path);
-        let answer = first_answer(host, &request, task.work)?;
-        let poll = Poll::new()?;
-        let connections = task.connections.min(task.work.window());
-        let lanes: Result<Vec<Lane>> = (0..connections)
-            .map(|lane| Lane::connect(host, &poll, Token(lane)))
-            .collect();
-        Ok(Box::new(Sockets {
-            poll,
-            lanes: lanes?,
-            buffer: vec![0; PIECE.min(answer * 2)],
-            request,
-            answer,
-            work: task.work,
+        let work = task.work;
+        let url = format!("{}/v1/embeddings", task.url);
+        let inputs: Vec<String> = work.inputs(1).collect();
+        let inputs = inputs.join("\",\"");
+        let format = if work.is_base64() { "base64" } else { "float" };
+        let body = format!(r#"{{"model":"m","input":["{inputs}"],"encoding_format":"{format}"}}"#);
+        let connections = task.connections.min(work.window());
+        let (sockets, answer) = Sockets::open(&url, &body, connections)?;
+        ensure!(
+            answer.ends_with(work.answer().as_bytes()),
+            "the server's answer is not the canned one: {}",
+            String::from_utf8_lossy(&answer[..answer.len().min(500)])
+        );
+        Ok(Box::new(Counted {
+            sockets,
+            work,
             requests: 0,
-            ended: 0,
         }))
     }
 }
 
+/// The sockets as a contender.
+struct Counted {
+    sockets: Sockets,
+    work: Work,
+    requests: usize,
+}
+
+impl Session for Counted {
+    fn prepare(&mut self, requests: usize) {
+        self.requests = requests;
+    }
+
+    fn go(&mut self) -> Result<()> {
+        self.sockets.exchange(self.requests)
+    }
+
+    /// By their count; the first answer was compared in full.
+    fn take(&mut self) -> Got {
+        Got::right(self.work, self.requests)
+    }
+}
+
+/// Connections over which one request is sent again and again, and whose answers are counted by
+/// their bytes.
+pub(crate) struct Sockets {
+    poll: Poll,
+    lanes: Vec<Lane>,
+    buffer: Vec<u8>,
+    request: Vec<u8>,
+    /// Bytes of an answer: every answer of the server has as many.
+    answer: usize,
+    /// Bytes that an answer adds to the result; what they say does not matter.
+    keep: usize,
+    result: Vec<u8>,
+}
+
+impl Sockets {
+    /// Connects, and asks once: the answer, head and all, is the other half of the result.
+    pub(crate) fn open(url: &str, body: &str, connections: usize) -> Result<(Self, Vec<u8>)> {
+        let authority = url.trim_start_matches("http://");
+        let (host, path) = authority.split_once('/').context("the URL has no path")?;
+        let request = request(host, path, body);
+        let answer = first_answer(host, &request)?;
+        let poll = Poll::new()?;
+        let lanes: Result<Vec<Lane>> = (0..connections)
+            .map(|lane| Lane::connect(host, &poll, Token(lane)))
+            .collect();
+        let sockets = Self {
+            poll,
+            lanes: lanes?,
+            buffer: vec![0; PIECE.min(answer.len() * 2)],
+            request,
+            answer: answer.len(),
+            keep: 0,
+            result: Vec::new(),
+        };
+        Ok((sockets, answer))
+    }
+
+    /// From now on each answer adds so many bytes to a result, which takes memory as a matrix does.
+    pub(crate) fn keep(&mut self, bytes: usize) {
+        self.keep = bytes;
+    }
+
+    /// Makes so many requests, one at a time on each connection.
+    pub(crate) fn exchange(&mut self, requests: usize) -> Result<()> {
+        let (mut left, mut ended) = (requests, 0);
+        self.result = Vec::with_capacity(requests * self.keep);
+        for lane in self.lanes.iter_mut().take(requests) {
+            lane.begin(self.answer);
+            lane.write(&self.request)?;
+            left -= 1;
+        }
+        let mut events = Events::with_capacity(self.lanes.len());
+        while ended < requests {
+            self.poll.poll(&mut events, None)?;
+            for event in &events {
+                let lane = &mut self.lanes[event.token().0];
+                lane.write(&self.request)?;
+                if lane.read(&mut self.buffer)?.is_continue() {
+                    continue;
+                }
+                ended += 1;
+                self.result.resize(ended * self.keep, 1);
+                if left > 0 {
+                    left -= 1;
+                    lane.begin(self.answer);
+                    lane.write(&self.request)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Headers of the same names, and values as long, as hedgerow sends.
-fn request(work: Work, host: &str, path: &str) -> Vec<u8> {
-    let inputs = work.inputs(1).join("\",\"");
-    let format = if work.is_base64() { "base64" } else { "float" };
-    let body = format!(r#"{{"model":"m","input":["{inputs}"],"encoding_format":"{format}"}}"#);
+fn request(host: &str, path: &str, body: &str) -> Vec<u8> {
     let head = format!(
-        "POST /{path}/v1/embeddings HTTP/1.1\r\n\
+        "POST /{path} HTTP/1.1\r\n\
          host: {host}\r\n\
          accept: application/json\r\n\
          accept-encoding: zstd, gzip, br, deflate\r\n\
@@ -66,80 +157,35 @@ fn request(work: Work, host: &str, path: &str) -> Vec<u8> {
          content-length: {}\r\n\r\n",
         body.len()
     );
-    (head + &body).into_bytes()
+    (head + body).into_bytes()
 }
 
-/// Asks once, checks the answer, and returns how many bytes it has, head and all: every answer of
-/// the server has as many.
-fn first_answer(host: &str, request: &[u8], work: Work) -> Result<usize> {
+/// Asks once, and returns the whole answer.
+fn first_answer(host: &str, request: &[u8]) -> Result<Vec<u8>> {
     let mut stream = std::net::TcpStream::connect(host)?;
     stream.write_all(request)?;
-    let right = work.answer();
-    let mut bytes = Vec::new();
+    let mut answer = Vec::new();
     let mut piece = vec![0; PIECE];
-    while !bytes.ends_with(right.as_bytes()) {
+    while length(&answer).is_none_or(|length| answer.len() < length) {
         let length = stream.read(&mut piece)?;
         ensure!(length > 0, "the server closed the connection");
-        bytes.extend_from_slice(&piece[..length]);
+        answer.extend_from_slice(&piece[..length]);
         ensure!(
-            bytes.starts_with(b"HTTP/1.1 200 ") && bytes.len() < right.len() + 4096,
-            "the server's answer is not the canned one: {}",
-            String::from_utf8_lossy(&bytes[..bytes.len().min(500)])
+            answer.starts_with(b"HTTP/1.1 200 "),
+            "the server refuses: {}",
+            String::from_utf8_lossy(&answer[..answer.len().min(500)])
         );
     }
-    Ok(bytes.len())
+    Ok(answer)
 }
 
-/// All connections, and how far the run is.
-struct Sockets {
-    poll: Poll,
-    lanes: Vec<Lane>,
-    buffer: Vec<u8>,
-    request: Vec<u8>,
-    /// Bytes of an answer.
-    answer: usize,
-    work: Work,
-    requests: usize,
-    ended: usize,
-}
-
-impl Session for Sockets {
-    fn prepare(&mut self, requests: usize) {
-        self.requests = requests;
-        self.ended = 0;
-    }
-
-    fn go(&mut self) -> Result<()> {
-        let mut left = self.requests;
-        for lane in self.lanes.iter_mut().take(self.requests) {
-            lane.begin(self.answer);
-            lane.write(&self.request)?;
-            left -= 1;
-        }
-        let mut events = Events::with_capacity(self.lanes.len());
-        while self.ended < self.requests {
-            self.poll.poll(&mut events, None)?;
-            for event in &events {
-                let lane = &mut self.lanes[event.token().0];
-                lane.write(&self.request)?;
-                if lane.read(&mut self.buffer)?.is_continue() {
-                    continue;
-                }
-                self.ended += 1;
-                if left > 0 {
-                    left -= 1;
-                    lane.begin(self.answer);
-                    lane.write(&self.request)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// By their count; the first answer was compared in full.
-    fn take(&mut self) -> Got {
-        Got::right(self.work, self.ended)
-    }
+/// How long an answer is with its head, once its head is there.
+fn length(answer: &[u8]) -> Option<usize> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = str::from_utf8(&answer[..end]).ok()?.to_ascii_lowercase();
+    let (_, after) = head.split_once("\r\ncontent-length:")?;
+    let (length, _) = after.split_once("\r\n")?;
+    Some(end + length.trim().parse::<usize>().ok()?)
 }
 
 /// One connection.

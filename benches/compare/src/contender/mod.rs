@@ -6,12 +6,17 @@ mod batch;
 
 mod each;
 
-use crate::work::Work;
+mod stream;
+
+pub(crate) use floor::Sockets;
+
+use crate::work::{self, Work};
 use anyhow::{Result, ensure};
+use hedgerow::Embeddings;
 use hedgerow::transport::HttpVersion;
 
 /// In the order in which they run. The floor comes first: the others are compared with it.
-pub(crate) const ALL: [&dyn Contender; 5] = [
+pub(crate) const ALL: [&dyn Contender; 7] = [
     &floor::Floor,
     &batch::Hedgerow {
         name: "hedgerow-1",
@@ -26,11 +31,18 @@ pub(crate) const ALL: [&dyn Contender; 5] = [
         version: HttpVersion::Http1,
     },
     &batch::Hedgerow {
+        name: "hedgerow-4",
+        about: "one embed() call for all, four workers",
+        workers: 4,
+        version: HttpVersion::Http1,
+    },
+    &batch::Hedgerow {
         name: "hedgerow-h2",
         about: "one embed() call for all, one worker, HTTP/2 in clear text",
         workers: 1,
         version: HttpVersion::Http2,
     },
+    &stream::Stream,
     &each::Each,
 ];
 
@@ -88,6 +100,17 @@ pub(crate) struct Got {
 }
 
 impl Got {
+    /// Adds what came in an answer of its own.
+    pub(crate) fn add(&mut self, embeddings: &Embeddings) -> Result<()> {
+        let same = self.rows == 0 || self.dimensions == embeddings.dimensions();
+        ensure!(same, "an answer of {} dimensions", embeddings.dimensions());
+        let checksum = work::checksum(embeddings.as_slice());
+        self.rows += embeddings.len();
+        self.dimensions = embeddings.dimensions();
+        self.checksum = self.checksum.wrapping_add(checksum);
+        Ok(())
+    }
+
     /// What `requests` right answers hold.
     pub(crate) fn right(work: Work, requests: usize) -> Self {
         Self {
