@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// So many bytes are kept in all; what is above is freed. A few dozen large answers, or any
-/// number of small ones.
-const MOST_KEPT: usize = 32 << 20;
+/// So many bytes are kept in all; what is above is freed. A few large answers, or any number of
+/// small ones.
+const MOST_KEPT: usize = 8 << 20;
 
 /// Buffers that are not in use.
 #[derive(Debug, Default)]
@@ -35,10 +35,11 @@ impl Buffers {
 
 /// Smaller answers, in KiB, are read as they come.
 const LARGE: u32 = 256;
-/// Of large answers, so many KiB are read at once; the others wait in the kernel.
-const AT_ONCE: u32 = 16 << 10;
+/// Of large answers, so many KiB are read at once; the others wait in the kernel. What is decoded
+/// soon after it came is still in the processor's cache.
+const AT_ONCE: u32 = 4 << 10;
 /// Where those that are read take their time, the others wait no longer for them.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// Turns at reading large answers. A window of them that are all half read would take as much
 /// memory again as the window's results.
