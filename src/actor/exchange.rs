@@ -104,8 +104,10 @@ impl Exchange {
             operation,
             ..
         } = &self.attempt;
-        let left = until.saturating_duration_since(Instant::now());
-        let own = || OwnHeaders::new(trace, id.key.request, id.attempt, left);
+        let own = || {
+            let left = until.saturating_duration_since(Instant::now());
+            OwnHeaders::new(trace, id.key.request, id.attempt, left)
+        };
         operation.has_own_headers().then(own)
     }
 

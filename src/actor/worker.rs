@@ -13,7 +13,7 @@ use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Tells the pool that a Worker is gone, also when it panicked.
@@ -35,7 +35,7 @@ impl Drop for Obituary {
 /// Sends attempts over its own connections.
 pub(super) struct Worker {
     tools: Tools,
-    running: FxHashMap<AttemptId, AbortHandle>,
+    running: FxHashMap<AttemptId, JoinHandle<()>>,
     outbox: Rc<Outbox>,
     finished: Recipient<Finished>,
     _obituary: Obituary,
@@ -87,7 +87,7 @@ impl Handler<Assign> for Worker {
                 let result = exchange.run().await;
                 ticket.finish(result);
             });
-            self.running.insert(id, task.abort_handle());
+            self.running.insert(id, task);
         }
     }
 }

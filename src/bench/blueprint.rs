@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) struct Blueprint {
     pub(super) load: Load,
     pub(super) workload: Arc<Workload>,
-    pub(super) settings: Checked,
+    pub(super) settings: Arc<Checked>,
     pub(super) warmup: Duration,
     pub(super) drain: Duration,
     pub(super) workers: usize,
@@ -139,7 +139,7 @@ impl Blueprint {
         let workers = config.workers.unwrap_or(cores);
         let described = describe(config, &load, &workload, workers);
         Ok(Self {
-            settings: settings(config)?,
+            settings: Arc::new(settings(config)?),
             warmup: config.warmup,
             drain,
             workers,

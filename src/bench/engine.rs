@@ -143,7 +143,7 @@ impl Run {
             recording: Recording::new(config.slos.clone()),
         };
         let (load, workload) = (blueprint.load.clone(), Arc::clone(&blueprint.workload));
-        let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
+        let (settings, warmup) = (Arc::clone(&blueprint.settings), blueprint.warmup);
         system.beside_the_dispatcher(move |submit, cancel| {
             let recorder = recorder.start();
             let record: Recipient<Record> = recorder.clone().recipient();

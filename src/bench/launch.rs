@@ -60,7 +60,7 @@ pub(super) struct Launcher {
     pub(super) cancel: Recipient<Cancel>,
     pub(super) record: Recipient<Record>,
     pub(super) workload: Arc<Workload>,
-    pub(super) settings: Checked,
+    pub(super) settings: Arc<Checked>,
     pub(super) warmup: Duration,
     pub(super) began: Instant,
     in_flight: FxHashSet<OperationId>,
@@ -73,7 +73,7 @@ impl Launcher {
         (submit, cancel): (Recipient<Submit>, Recipient<Cancel>),
         record: Recipient<Record>,
         workload: Arc<Workload>,
-        settings: Checked,
+        settings: Arc<Checked>,
         warmup: Duration,
     ) -> Self {
         Self {
@@ -120,7 +120,7 @@ impl Launcher {
         let job = Job {
             operation: self.workload.request(start.number),
             gather: Box::new(port),
-            settings: self.settings.clone(),
+            settings: Arc::clone(&self.settings),
         };
         self.submit.do_send(Submit { id, job });
     }
@@ -186,7 +186,10 @@ impl Launcher {
     /// The turn is over: what it collected goes to the recorder in one message.
     pub(super) fn flush(&mut self) {
         if !self.turn.is_empty() {
-            self.record.do_send(std::mem::take(&mut self.turn));
+            let turn = std::mem::take(&mut self.turn);
+            // The next turn is likely to be as long.
+            self.turn.samples.reserve(turn.samples.len());
+            self.record.do_send(turn);
         }
     }
 
