@@ -24,6 +24,8 @@ pub(super) enum Conduct {
     Begin(Instant),
     /// Look at the clock: the level may have changed, or the run be over.
     Look,
+    /// Tell the Recorder what has not been told yet.
+    Tell,
     /// The run is over: cut what is under way.
     End,
 }
@@ -183,11 +185,17 @@ impl Launcher {
         }
     }
 
-    /// The turn is over: what it collected goes to the recorder in one message.
+    /// Whether so much is to be told that a message is worth it.
+    pub(super) fn has_much_to_tell(&self) -> bool {
+        const MUCH: usize = 128;
+        self.turn.samples.len() >= MUCH
+    }
+
+    /// What was collected goes to the recorder in one message.
     pub(super) fn flush(&mut self) {
         if !self.turn.is_empty() {
             let turn = std::mem::take(&mut self.turn);
-            // The next turn is likely to be as long.
+            // The next message is likely to be as long.
             self.turn.samples.reserve(turn.samples.len());
             self.record.do_send(turn);
         }
