@@ -54,7 +54,7 @@ impl Exchange {
     }
 
     /// Carries it out; its time limit covers connect, head and body.
-    pub(super) async fn run(self) -> Result<Success, Failure> {
+    pub(super) async fn run(&self) -> Result<Success, Failure> {
         let until = self.attempt.until;
         let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
         ended.unwrap_or(Err(Failure::Timeout))

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) struct Blueprint {
     pub(super) load: Load,
     pub(super) workload: Arc<Workload>,
-    pub(super) settings: Arc<Checked>,
+    pub(super) settings: Checked,
     pub(super) warmup: Duration,
     pub(super) drain: Duration,
     pub(super) workers: usize,
@@ -144,7 +144,7 @@ impl Blueprint {
         }
         let described = describe(config, &load, &workload, workers);
         Ok(Self {
-            settings: Arc::new(settings(config)?),
+            settings: settings(config)?,
             warmup: config.warmup,
             drain,
             workers,

@@ -147,7 +147,7 @@ impl Run {
             let share = Share { first, of };
             let record: Recipient<Record> = recorder.clone().recipient();
             let (load, workload) = (blueprint.load.clone(), Arc::clone(&blueprint.workload));
-            let (settings, warmup) = (Arc::clone(&blueprint.settings), blueprint.warmup);
+            let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
             let done = done.clone();
             makers.push(beside(system, move |submit, cancel| {
                 let launcher = Launcher::new((submit, cancel), record, workload, settings, warmup);

@@ -75,7 +75,7 @@ impl Launcher {
         (submit, cancel): (Recipient<Submit>, Recipient<Cancel>),
         record: Recipient<Record>,
         workload: Arc<Workload>,
-        settings: Arc<Checked>,
+        settings: Checked,
         warmup: Duration,
     ) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Launcher {
             cancel,
             record,
             workload,
-            settings,
+            settings: Arc::new(settings),
             warmup,
             began: Instant::now(),
             in_flight: FxHashSet::default(),
@@ -187,7 +187,7 @@ impl Launcher {
 
     /// Whether so much is to be told that a message is worth it.
     pub(super) fn has_much_to_tell(&self) -> bool {
-        const MUCH: usize = 128;
+        const MUCH: usize = 32;
         self.turn.samples.len() >= MUCH
     }
 

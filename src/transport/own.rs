@@ -48,7 +48,16 @@ impl Trace {
     /// The number in hexadecimal.
     fn digits(&self) -> [u8; 16] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        std::array::from_fn(|place| DIGITS[(self.number >> (60 - 4 * place)) as usize & 0xf])
+        let bytes = self.number.to_be_bytes();
+        std::array::from_fn(|place| {
+            let byte = bytes[place / 2];
+            let half = if place % 2 == 0 {
+                byte >> 4
+            } else {
+                byte & 0xf
+            };
+            DIGITS[usize::from(half)]
+        })
     }
 }
 
@@ -110,4 +119,22 @@ impl OwnHeaders {
 
 fn write_milliseconds(span: Duration, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(span.as_millis()).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_the_same_in_a_header_and_in_an_error() {
+        let trace = Trace {
+            prefix: "prefix".into(),
+            number: 0x00f0_1234_5678_9abc,
+        };
+        let own = OwnHeaders::new(&trace, 3, 1, Duration::ZERO);
+        let mut header = Vec::new();
+        own.write(OwnHeader::Id, &mut header);
+        assert_eq!(header, b"prefix-00f0123456789abc-3-1");
+        assert_eq!(trace.to_string(), "prefix-00f0123456789abc");
+    }
 }
