@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{oneshot, watch};
 
@@ -73,9 +74,10 @@ impl<T> Pending<T> {
 
 /// Connects a job to the function that its caller wants to be told of progress by.
 pub(crate) fn listen(job: &mut Job) -> Option<(OnProgress, watch::Receiver<Progress>)> {
-    let callback = job.settings.on_progress.take()?;
+    let settings = Arc::make_mut(&mut job.settings);
+    let callback = settings.on_progress.take()?;
     let (sender, receiver) = watch::channel(Progress::default());
-    job.settings.progress = Some(sender);
+    settings.progress = Some(sender);
     Some((callback, receiver))
 }
 

@@ -15,6 +15,7 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream, StreamExt};
 use std::fmt;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -147,7 +148,7 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
         let call = self.call.clone().inputs(texts);
         let job = call.into_job(self.client.endpoint(), ReplyPort::Async(port));
         let job = job.map(|mut job| {
-            job.settings.deadline = self.deadline;
+            Arc::make_mut(&mut job.settings).deadline = self.deadline;
             job
         });
         let pending = Pending::new(self.client.system(), job, answer);

@@ -19,6 +19,10 @@ const ROW: &str = r#"{"data":[{"index":0,"embedding":[0.25,0.5,0.75,1.0]}],"mode
 /// underneath.
 const MOST_FOR_EMBED: f64 = 13.0;
 const MOST_FOR_POST: f64 = 10.0;
+/// 43.2: a request that is alone has every message of the actors' turns to itself. With 8 users a
+/// thread it is 16.
+#[cfg(feature = "bench")]
+const MOST_FOR_BENCHMARK: f64 = 47.0;
 
 /// Answers every request with one row.
 fn serve(mut stream: TcpStream) -> std::io::Result<()> {
@@ -42,7 +46,8 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-fn client() -> BlockingClient {
+/// The URL of a server.
+fn server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -50,6 +55,10 @@ fn client() -> BlockingClient {
             std::thread::spawn(move || drop(serve(stream)));
         }
     });
+    url
+}
+
+fn client(url: &str) -> BlockingClient {
     let system = System::builder().workers(1).start().unwrap();
     BlockingClient::new(Client::builder(url).system(system).build().unwrap())
 }
@@ -73,10 +82,39 @@ fn preference() -> Preference {
     }
 }
 
-/// One test, since both counts are those of the process.
+/// The same of a closed loop on two threads, from the planning of a request to its sample: what a
+/// run makes that is twice as long as another.
+#[cfg(feature = "bench")]
+fn a_benchmarks_request(url: &str) -> f64 {
+    use hedgerow::bench::{BenchmarkConfig, RunMode, run_blocking};
+    // One a thread: a turn of an actor then holds one request, however busy the machine is.
+    const USERS: u16 = 2;
+    const EACH: u16 = 1000;
+    let run = |requests_per_user: u16| {
+        let mode = RunMode::Finite {
+            requests_per_user: requests_per_user.into(),
+        };
+        let body = serde_json::json!({"input": 1});
+        let config = BenchmarkConfig::try_new(url, None, USERS.into(), mode, body)
+            .unwrap()
+            .with_calibration(false)
+            .with_workers(2);
+        let before = ALLOCATOR.stats();
+        let report = run_blocking(&config).unwrap();
+        let spent = ALLOCATOR.stats() - before;
+        let requests = u64::from(USERS) * u64::from(requests_per_user);
+        assert_eq!(report.requests.succeeded, requests, "{:?}", report.failures);
+        f64::from(u32::try_from(spent.allocations + spent.reallocations).expect("thousands"))
+    };
+    run(EACH);
+    (run(2 * EACH) - run(EACH)) / f64::from(USERS * EACH)
+}
+
+/// One test, since all counts are those of the process.
 #[test]
 fn a_request_makes_few_allocations() {
-    let client = client();
+    let url = server();
+    let client = client(&url);
     let embed = a_request(|requests| {
         // The inputs are the caller's: one allocation each.
         let texts: Vec<String> = (0..requests).map(|n| format!("text {n}")).collect();
@@ -89,6 +127,12 @@ fn a_request_makes_few_allocations() {
         assert!(client.post(call).unwrap().is_complete());
     });
     println!("allocations a request: embed {embed:.1}, post {post:.1}");
+    #[cfg(feature = "bench")]
+    {
+        let benchmark = a_benchmarks_request(&url);
+        println!("of a benchmark: {benchmark:.1}");
+        assert!(benchmark < MOST_FOR_BENCHMARK, "{benchmark}");
+    }
     assert!(embed < MOST_FOR_EMBED, "{embed}");
     assert!(post < MOST_FOR_POST, "{post}");
 }

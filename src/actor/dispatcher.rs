@@ -13,6 +13,7 @@ use crate::error::{Error, Kind};
 use crate::operation::End;
 use crate::policy::schedule::{Key, Schedule};
 use crate::policy::split;
+use crate::transport::Trace;
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub(super) struct Dispatcher {
     /// Endpoints whose operations wait for the end of a pause.
     pauses: FxHashMap<Arc<str>, Instant>,
     flushing: bool,
-    request_id_prefix: String,
+    request_id_prefix: Arc<str>,
     /// Ends the system that these actors have to themselves, if they do.
     stop_system: Option<Box<dyn FnOnce()>>,
     stopping: Option<Vec<ReplyPort<()>>>,
@@ -69,7 +70,7 @@ impl Dispatcher {
             shared: Shared::default(),
             pauses: FxHashMap::default(),
             flushing: false,
-            request_id_prefix,
+            request_id_prefix: request_id_prefix.into(),
             stop_system,
             stopping: None,
         }
@@ -241,8 +242,11 @@ impl Handler<Submit> for Dispatcher {
             return;
         }
         let now = Instant::now();
-        let trace = format!("{}-{:016x}", self.request_id_prefix, rand::random::<u64>());
-        let mut flight = Flight::new(id, job, trace.into(), now);
+        let trace = Trace {
+            prefix: Arc::clone(&self.request_id_prefix),
+            number: rand::random(),
+        };
+        let mut flight = Flight::new(id, job, trace, now);
         self.plan_or_begin(id, &mut flight, now);
         let deadline = flight
             .deadline

@@ -58,7 +58,7 @@ impl Exchange {
     }
 
     /// Carries it out; its time limit covers connect, head and body.
-    pub(super) async fn run(self) -> Result<Success, Failure> {
+    pub(super) async fn run(&self) -> Result<Success, Failure> {
         let until = self.attempt.until;
         let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
         let ended = ended.unwrap_or(Err(Failure::Timeout));
@@ -129,8 +129,10 @@ impl Exchange {
             operation,
             ..
         } = &self.attempt;
-        let left = until.saturating_duration_since(Instant::now());
-        let own = || OwnHeaders::new(trace, id.key.request, id.attempt, left);
+        let own = || {
+            let left = until.saturating_duration_since(Instant::now());
+            OwnHeaders::new(trace, id.key.request, id.attempt, left)
+        };
         operation.has_own_headers().then(own)
     }
 

@@ -14,6 +14,7 @@ use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
 use crate::policy::schedule::later;
 use crate::policy::split::Plan;
+use crate::transport::Trace;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Flight {
     id: OperationId,
     job: Job,
-    trace: Arc<str>,
+    trace: Trace,
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
     /// `None` until the BatchPlanner has answered.
@@ -47,7 +48,7 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(id: OperationId, job: Job, trace: Arc<str>, now: Instant) -> Self {
+    pub(super) fn new(id: OperationId, job: Job, trace: Trace, now: Instant) -> Self {
         let whole = || job.settings.total_timeout.map(|total| later(now, total));
         let deadline = job.settings.deadline.or_else(whole);
         Self {
@@ -217,7 +218,7 @@ impl Flight {
             inputs,
             try_base64: active.base64 == Base64::Tried,
             until,
-            trace: Arc::clone(&self.trace),
+            trace: self.trace.clone(),
         });
         Some(attempt)
     }

@@ -26,6 +26,7 @@ use crate::config::Checked;
 use crate::operation::{Gather, Headers, Operation, Part};
 use crate::policy::hedge::HedgePlan;
 use crate::policy::split;
+use crate::transport::Trace;
 use actix::Message;
 use std::ops::Range;
 use std::sync::Arc;
@@ -62,7 +63,7 @@ pub(crate) struct AttemptId {
 
 impl AttemptId {
     /// The id by which a server's logs know the attempt. `trace` is the operation's.
-    pub(super) fn request_id(self, trace: &str) -> String {
+    pub(super) fn request_id(self, trace: &Trace) -> String {
         format!("{trace}-{}-{}", self.key.request, self.attempt)
     }
 }
@@ -71,7 +72,7 @@ impl AttemptId {
 pub(crate) struct Job {
     pub operation: Arc<dyn Operation>,
     pub gather: Box<dyn Gather>,
-    pub settings: Checked,
+    pub settings: Arc<Checked>,
 }
 
 /// Carry out an operation.
@@ -108,8 +109,7 @@ pub(crate) struct Attempt {
     pub try_base64: bool,
     /// When it is given up: its own timeout, or its operation's deadline where that is earlier.
     pub until: Instant,
-    /// The first two parts of its request id.
-    pub trace: Arc<str>,
+    pub trace: Trace,
 }
 
 /// Carry out attempts: all that became due in one turn of the sender.

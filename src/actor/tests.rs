@@ -9,7 +9,7 @@ use super::pool::{WorkerPool, WorkerPort};
 use super::worker::{Crash, Obituary, Worker};
 use crate::decode::DecodeError;
 use crate::operation::{Headers, Operation, Part};
-use crate::transport::{Head, Request, Response, Transport, TransportError};
+use crate::transport::{Head, Request, Response, Trace, Transport, TransportError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -108,7 +108,10 @@ fn attempt(request: u32) -> Attempt {
         inputs: 0..100,
         try_base64: false,
         until: Instant::now() + Duration::from_hours(1),
-        trace: "test".into(),
+        trace: Trace {
+            prefix: "test".into(),
+            number: 0,
+        },
     }
 }
 

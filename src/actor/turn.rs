@@ -65,7 +65,6 @@ impl Shared {
         let endpoint = self.endpoints.entry(Arc::clone(origin));
         Surroundings {
             now,
-            jitter: rand::random(),
             endpoint: endpoint.or_insert_with(|| EndpointLimits::new(now)),
             encodings: &mut self.encodings,
             turn: &mut self.turn,
@@ -73,11 +72,14 @@ impl Shared {
     }
 }
 
+/// Uniform in 0 to 1, anew each time.
+pub(super) fn jitter() -> f64 {
+    rand::random()
+}
+
 /// What the Dispatcher knows beside its operations, as a flight is shown it.
 pub(super) struct Surroundings<'a> {
     pub(super) now: Instant,
-    /// Uniform in 0 to 1, anew each time.
-    pub(super) jitter: f64,
     /// The endpoint's limits, which all operations that go there share.
     pub(super) endpoint: &'a mut EndpointLimits,
     pub(super) encodings: &'a mut EncodingMemory,

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tokio::runtime::{Handle, RuntimeMetrics};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Tells the pool that a Worker is gone, also when it panicked.
@@ -36,7 +36,7 @@ impl Drop for Obituary {
 /// Sends attempts over its own connections.
 pub(super) struct Worker {
     tools: Tools,
-    running: FxHashMap<AttemptId, AbortHandle>,
+    running: FxHashMap<AttemptId, JoinHandle<()>>,
     outbox: Rc<Outbox>,
     report: Recipient<Report>,
     thread: RuntimeMetrics,
@@ -90,7 +90,7 @@ impl Handler<Assign> for Worker {
                 let result = exchange.run().await;
                 ticket.finish(result);
             });
-            self.running.insert(id, task.abort_handle());
+            self.running.insert(id, task);
         }
     }
 }

@@ -113,7 +113,7 @@ impl Handler<Conduct> for Arrivals {
     fn handle(&mut self, conduct: Conduct, context: &mut Self::Context) {
         match conduct {
             Conduct::Begin(at) => self.launcher.began = at,
-            Conduct::Look => {}
+            Conduct::Look | Conduct::Tell => {}
             Conduct::End => self.end(),
         }
         self.end_turn(context);

@@ -77,6 +77,11 @@ impl Blueprint {
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let workers = config.workers.unwrap_or(cores);
+        if !(1..=1024).contains(&workers) {
+            return Err(Error::config(format!(
+                "workers must be between 1 and 1024 (got {workers})"
+            )));
+        }
         let described = describe::describe(config, &load, &workload, workers);
         Ok(Self {
             settings: settings(config)?,

@@ -1,5 +1,9 @@
 //! A run from its configuration to its report: the actors that make load are put beside the
-//! Dispatcher of a system of the run's own, told to begin, and listened to.
+//! Dispatchers of systems of the run's own, told to begin, and listened to.
+//!
+//! An open loop has one schedule, and one system with all Workers. Users do not know of each other:
+//! each thread has a system of its own with a share of them, and nothing of a request passes between
+//! threads.
 //!
 //! All of it happens on threads of the run's own; a caller's runtime only waits.
 
@@ -13,8 +17,8 @@ use super::progress::Progress;
 use super::recorder::{Peek, Record, Recorder, Take};
 use super::recording::Recording;
 use super::report::Report;
-use super::users::Users;
-use crate::actor::{Placement, ReplyPort, System};
+use super::users::{Share, Users};
+use crate::actor::{Cancel, Placement, ReplyPort, Submit, System};
 use crate::error::{Error, Kind, Result};
 use actix::{Actor, Recipient};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
@@ -108,8 +112,9 @@ pub(super) fn measure(config: &BenchmarkConfig) -> Result<Report> {
 
 /// A run under way.
 struct Run {
-    system: System,
+    systems: Vec<System>,
     ports: Ports,
+    /// Told by each maker.
     done: Receiver<Done>,
     began: Instant,
     load: Load,
@@ -117,9 +122,8 @@ struct Run {
 }
 
 /// Where the run's actors are reached.
-#[derive(Clone)]
 struct Ports {
-    maker: Recipient<Conduct>,
+    makers: Vec<Recipient<Conduct>>,
     peek: Recipient<Peek>,
     take: Recipient<Take>,
 }
@@ -133,34 +137,31 @@ struct Ended {
 
 impl Run {
     fn start(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Self> {
-        let system = System::builder()
-            .placement(Placement::Threads(blueprint.workers))
-            .http(config.http.clone())
-            .start()?;
-        let (ports, told) = bounded(1);
-        let (done, dones) = bounded(1);
-        let recorder = Recorder {
-            recording: Recording::new(config.slos.clone()),
-        };
-        let (load, workload) = (blueprint.load.clone(), Arc::clone(&blueprint.workload));
-        let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
-        system.beside_the_dispatcher(move |submit, cancel| {
-            let recorder = recorder.start();
+        let systems = systems(blueprint, config)?;
+        let recording = Recording::new(config.slos.clone());
+        let recorder = beside(&systems[0], move |_, _| Recorder { recording }.start())?;
+        let (done, dones) = bounded(systems.len());
+        let mut makers = Vec::with_capacity(systems.len());
+        for (system, first) in systems.iter().zip(0..) {
+            let of = u32::try_from(systems.len()).unwrap_or(1);
+            let share = Share { first, of };
             let record: Recipient<Record> = recorder.clone().recipient();
-            let launcher = Launcher::new((submit, cancel), record, workload, settings, warmup);
-            let wired = Ports {
-                maker: maker(&load, launcher, done),
-                peek: recorder.clone().recipient(),
-                take: recorder.recipient(),
-            };
-            // The run waits for it.
-            let _ = ports.send(wired);
-        })?;
-        let ports = told.recv().map_err(|_| Error::new(Kind::Closed))?;
+            let (load, workload) = (blueprint.load.clone(), Arc::clone(&blueprint.workload));
+            let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
+            let done = done.clone();
+            makers.push(beside(system, move |submit, cancel| {
+                let launcher = Launcher::new((submit, cancel), record, workload, settings, warmup);
+                maker(load, share, launcher, done)
+            })?);
+        }
         let began = Instant::now();
         let run = Self {
-            system,
-            ports,
+            systems,
+            ports: Ports {
+                makers,
+                peek: recorder.clone().recipient(),
+                take: recorder.recipient(),
+            },
             done: dones,
             began,
             load: blueprint.load.clone(),
@@ -171,7 +172,9 @@ impl Run {
     }
 
     fn tell(&self, conduct: Conduct) {
-        self.ports.maker.do_send(conduct);
+        for maker in &self.ports.makers {
+            maker.do_send(conduct);
+        }
     }
 
     /// Looks after the run until it has ended.
@@ -184,6 +187,7 @@ impl Run {
         let mut cut_at: Option<Instant> = None;
         let mut tell_at = self.began + TELL_EVERY;
         let nobody = never();
+        let mut under_way = self.systems.len();
         loop {
             let asked = if ended.interrupted {
                 &nobody
@@ -192,8 +196,11 @@ impl Run {
             };
             select! {
                 recv(self.done) -> done => {
-                    ended.planned = done.map_or(0, |done| done.planned);
-                    break;
+                    ended.planned += done.map_or(0, |done| done.planned);
+                    under_way -= 1;
+                    if under_way == 0 {
+                        break;
+                    }
                 }
                 recv(asked) -> _ => {
                     config.stop.put_back();
@@ -213,6 +220,7 @@ impl Run {
                 log::error!("a run did not end after it was cut");
                 break;
             }
+            self.tell(Conduct::Tell);
             if self.load.changes() || until.is_some_and(|until| now >= self.began + until) {
                 self.tell(Conduct::Look);
             }
@@ -244,18 +252,46 @@ impl Run {
         let (reply, answer) = bounded(1);
         self.ports.take.do_send(Take(ReplyPort::Blocking(reply)));
         let recording = answer.recv().map_err(|_| Error::new(Kind::Closed))?;
-        self.system.shutdown_blocking()?;
+        for system in &self.systems {
+            system.shutdown_blocking()?;
+        }
         Ok((recording, ended))
     }
 }
 
 /// Starts the actor that makes the load.
-fn maker(load: &Load, launcher: Launcher, done: Sender<Done>) -> Recipient<Conduct> {
+fn maker(load: Load, share: Share, launcher: Launcher, done: Sender<Done>) -> Recipient<Conduct> {
     match load {
-        Load::Open(plan) => {
-            let arrivals = Arrivals::new(launcher, plan.clone(), done);
-            arrivals.start().recipient()
-        }
-        Load::Closed(plan) => Users::new(launcher, plan.clone(), done).start().recipient(),
+        Load::Open(plan) => Arrivals::new(launcher, plan, done).start().recipient(),
+        Load::Closed(plan) => Users::new(launcher, plan, share, done).start().recipient(),
     }
+}
+
+/// The systems by which a run sends.
+fn systems(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Vec<System>> {
+    let (count, workers) = match &blueprint.load {
+        Load::Open(_) => (1, blueprint.workers),
+        Load::Closed(plan) => (blueprint.workers.min(plan.users as usize).max(1), 1),
+    };
+    let transport = config.http.factory()?;
+    let start = |_| {
+        System::builder()
+            .placement(Placement::Threads(workers))
+            .transport(Arc::clone(&transport))
+            .start()
+    };
+    (0..count).map(start).collect()
+}
+
+/// Starts an actor beside the Dispatcher of a system, and gives what `start` does.
+fn beside<T: Send + 'static>(
+    system: &System,
+    start: impl FnOnce(Recipient<Submit>, Recipient<Cancel>) -> T + Send + 'static,
+) -> Result<T> {
+    let (port, started) = bounded(1);
+    system.beside_the_dispatcher(move |submit, cancel| {
+        // It is waited for.
+        let _ = port.send(start(submit, cancel));
+    })?;
+    started.recv().map_err(|_| Error::new(Kind::Closed))
 }

@@ -25,6 +25,8 @@ pub(super) enum Conduct {
     Begin(Instant),
     /// Look at the clock: the level may have changed, or the run be over.
     Look,
+    /// Tell the Recorder what has not been told yet.
+    Tell,
     /// The run is over: cut what is under way.
     End,
 }
@@ -73,7 +75,7 @@ pub(super) struct Launcher {
     pub(super) cancel: Recipient<Cancel>,
     pub(super) record: Recipient<Record>,
     pub(super) workload: Arc<Workload>,
-    pub(super) settings: Checked,
+    pub(super) settings: Arc<Checked>,
     pub(super) warmup: Duration,
     pub(super) began: Instant,
     in_flight: FxHashSet<OperationId>,
@@ -116,7 +118,7 @@ impl Launcher {
             cancel,
             record,
             workload,
-            settings,
+            settings: Arc::new(settings),
             warmup,
             began: Instant::now(),
             in_flight: FxHashSet::default(),
@@ -157,7 +159,7 @@ impl Launcher {
         let job = Job {
             operation: self.workload.request(start.number),
             gather: Box::new(port),
-            settings: self.settings.clone(),
+            settings: Arc::clone(&self.settings),
         };
         self.submit.do_send(Submit { id, job });
     }
@@ -181,7 +183,7 @@ impl Launcher {
         if let Some(hedging) = &mut self.hedging
             && answered.outcome.is_ok()
         {
-            self.settings.hedge = hedging.learn(answered.time);
+            Arc::make_mut(&mut self.settings).hedge = hedging.learn(answered.time);
         }
         let sample = self.sample(answered);
         self.turn.samples.push(sample);
@@ -225,10 +227,19 @@ impl Launcher {
         }
     }
 
-    /// The turn is over: what it collected goes to the recorder in one message.
+    /// Whether so much is to be told that a message is worth it.
+    pub(super) fn has_much_to_tell(&self) -> bool {
+        const MUCH: usize = 32;
+        self.turn.samples.len() >= MUCH
+    }
+
+    /// What was collected goes to the recorder in one message.
     pub(super) fn flush(&mut self) {
         if !self.turn.is_empty() {
-            self.record.do_send(std::mem::take(&mut self.turn));
+            let turn = std::mem::take(&mut self.turn);
+            // The next message is likely to be as long.
+            self.turn.samples.reserve(turn.samples.len());
+            self.record.do_send(turn);
         }
     }
 

@@ -9,7 +9,9 @@
 //! | `Users` (closed loop), `Arrivals` (open loop, partly open) | which request is next, what is under way | `Submit` to the Dispatcher, `Record` to the Recorder |
 //! | `Recorder` | what is kept of the run | |
 //!
-//! Both run beside the Dispatcher. The answer of a request is a message to the actor that started
+//! They run beside the Dispatcher of a system of the run's own. An open loop has one, with all
+//! Workers; in a closed loop each thread has one, with a share of the users, and nothing of a request
+//! passes between threads. There is one `Recorder`. The answer of a request is a message to the actor that started
 //! it (`launch.rs`); its times were stamped where the socket is read, and its bytes are looked at
 //! after the last of them came (`measured.rs`).
 

@@ -3,7 +3,9 @@
 //!
 //! One actor holds them all: what ends in one turn is recorded by one message, where an actor a user
 //! would send one each. Measured with 256 users and small posts, an actor a user costs 4 % more CPU a
-//! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user.
+//! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user. Where a run has
+//! several threads, each has its share of the users, and a system of its own that they send by:
+//! nothing of a request passes between threads.
 
 use super::blueprint::Closed;
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
@@ -13,10 +15,18 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::time::Duration;
 
-/// All users of a run.
+/// Which users an actor holds: every `of`-th from `first`, so that all shares grow with a level.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) first: u32,
+    pub(super) of: u32,
+}
+
+/// The users of a run, or a share of them.
 pub(super) struct Users {
     launcher: Launcher,
     plan: Closed,
+    share: Share,
     /// How many requests each has started, and whether one is under way.
     states: Vec<State>,
     /// Users who think, by when they will have thought. They are busy meanwhile.
@@ -36,9 +46,10 @@ struct State {
 }
 
 impl Users {
-    pub(super) fn new(launcher: Launcher, plan: Closed, done: Sender<Done>) -> Self {
+    pub(super) fn new(launcher: Launcher, plan: Closed, share: Share, done: Sender<Done>) -> Self {
         Self {
             launcher,
+            share,
             states: vec![State::default(); plan.users as usize],
             plan,
             thinking: Schedule::new(),
@@ -105,20 +116,23 @@ impl Users {
 
     fn start_all(&mut self) {
         let now = self.launcher.now();
-        for user in 0..self.plan.users {
+        for user in self.share.users(self.plan.users) {
             self.start(user, now);
         }
     }
 
     /// Whether nothing is under way, and nothing will be.
     fn is_done(&self) -> bool {
-        let now = self.launcher.now();
-        let over = self.ending || self.plan.until.is_some_and(|until| now >= until);
-        let all = || match self.plan.per_user {
-            Some(most) => self.states.iter().all(|state| state.started >= most),
-            None => false,
+        if self.launcher.in_flight() > 0 {
+            return false;
+        }
+        let all = |most| {
+            let mut own = self.share.users(self.plan.users);
+            own.all(|user| self.states[user as usize].started >= most)
         };
-        self.launcher.in_flight() == 0 && (over || all())
+        self.ending
+            || (self.plan.until).is_some_and(|until| self.launcher.now() >= until)
+            || self.plan.per_user.is_some_and(all)
     }
 
     fn end_turn(&mut self, context: &mut Context<Self>) {
@@ -126,6 +140,13 @@ impl Users {
             self.flushing = true;
             context.address().do_send(TurnEnd);
         }
+    }
+}
+
+impl Share {
+    /// The users that belong to it, of so many.
+    fn users(self, all: u32) -> impl Iterator<Item = u32> {
+        (self.first..all).step_by(self.of as usize)
     }
 }
 
@@ -162,6 +183,7 @@ impl Handler<Conduct> for Users {
                 self.start_all();
             }
             Conduct::Look => self.start_all(),
+            Conduct::Tell => self.launcher.flush(),
             Conduct::End => {
                 self.ending = true;
                 self.launcher.cut();
@@ -203,10 +225,11 @@ impl Handler<TurnEnd> for Users {
 
     fn handle(&mut self, _: TurnEnd, _: &mut Self::Context) {
         self.flushing = false;
-        self.launcher.flush();
-        if self.is_done()
-            && let Some(done) = self.done.take()
-        {
+        let is_done = self.is_done();
+        if is_done || self.launcher.has_much_to_tell() {
+            self.launcher.flush();
+        }
+        if is_done && let Some(done) = self.done.take() {
             // A run that is gone does not mind.
             let _ = done.send(self.launcher.done());
         }
@@ -217,6 +240,14 @@ impl Handler<TurnEnd> for Users {
 mod tests {
     use super::*;
     use crate::bench::load::{Levels, Stage};
+
+    #[test]
+    fn shares_hold_each_user_once() {
+        let share = |first| Share { first, of: 3 }.users(8).collect::<Vec<_>>();
+        assert_eq!(share(0), [0, 3, 6]);
+        assert_eq!(share(1), [1, 4, 7]);
+        assert_eq!(share(2), [2, 5]);
+    }
 
     #[test]
     fn a_user_goes_on_for_its_requests_its_time_and_its_level() {

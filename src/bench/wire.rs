@@ -5,6 +5,7 @@ use crate::decode::DecodeError;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use std::fmt;
+use std::ops::AddAssign;
 
 /// One event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +25,16 @@ impl Chunk {
         if event.error.is_some() {
             return Err(refusal(data));
         }
-        let any = |part: fn(&Choice) -> bool| event.choices.iter().flatten().any(part);
+        let Choices {
+            delta,
+            text,
+            finish_reason,
+            ..
+        } = event.choices.unwrap_or_default();
         Ok(Self {
-            has_content: any(|choice| {
-                let delta = choice.delta.unwrap_or_default();
-                delta.content.0 > 0 || delta.tool_calls.0 > 0 || choice.text.0 > 0
-            }),
-            has_reasoning: any(|choice| {
-                let delta = choice.delta.unwrap_or_default();
-                delta.reasoning_content.0 > 0 || delta.reasoning.0 > 0
-            }),
-            is_last: any(|choice| choice.finish_reason.0 > 0),
+            has_content: delta.content.0 + delta.tool_calls.0 + text.0 > 0,
+            has_reasoning: delta.reasoning_content.0 + delta.reasoning.0 > 0,
+            is_last: finish_reason.0 > 0,
             usage: event.usage.map(Usage::tokens),
         })
     }
@@ -62,13 +62,10 @@ impl Whole {
         if answer.error.is_some() {
             return Err(refusal(body));
         }
-        let length = |choice: &Choice| {
-            let message = choice.message.unwrap_or_default();
-            message.content.0 + message.reasoning_content.0 + choice.text.0
-        };
+        let Choices { message, text, .. } = answer.choices.unwrap_or_default();
         Ok(Self {
             usage: answer.usage,
-            text: answer.choices.iter().flatten().map(length).sum(),
+            text: message.content.0 + message.reasoning_content.0 + text.0,
         })
     }
 
@@ -87,7 +84,12 @@ impl Whole {
 }
 
 fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(text).map_err(|cause| {
+    let read = match std::str::from_utf8(text) {
+        // Looked at once as a whole, which is faster than each string on its own.
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(text),
+    };
+    read.map_err(|cause| {
         if cause.is_data() {
             DecodeError::Shape {
                 reason: cause.to_string(),
@@ -114,19 +116,19 @@ fn excerpt(text: &[u8]) -> String {
 
 #[derive(Deserialize)]
 struct StreamEvent {
-    choices: Option<Vec<Choice>>,
+    choices: Option<Choices>,
     usage: Option<Usage>,
     error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Answer {
-    choices: Option<Vec<Choice>>,
+    choices: Option<Choices>,
     usage: Option<Usage>,
     error: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize)]
 struct Choice {
     delta: Option<Text>,
     message: Option<Text>,
@@ -143,6 +145,51 @@ struct Text {
     reasoning_content: Length,
     reasoning: Length,
     tool_calls: Length,
+}
+
+impl AddAssign for Text {
+    fn add_assign(&mut self, other: Self) {
+        self.content += other.content;
+        self.reasoning_content += other.reasoning_content;
+        self.reasoning += other.reasoning;
+        self.tool_calls += other.tool_calls;
+    }
+}
+
+/// All choices of an answer, added up: nothing of a single one is asked for.
+#[derive(Default)]
+struct Choices {
+    delta: Text,
+    message: Text,
+    text: Length,
+    finish_reason: Length,
+}
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(AddUp)
+    }
+}
+
+struct AddUp;
+
+impl<'de> Visitor<'de> for AddUp {
+    type Value = Choices;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of choices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
+        let mut all = Choices::default();
+        while let Some(choice) = list.next_element::<Choice>()? {
+            all.delta += choice.delta.unwrap_or_default();
+            all.message += choice.message.unwrap_or_default();
+            all.text += choice.text;
+            all.finish_reason += choice.finish_reason;
+        }
+        Ok(all)
+    }
 }
 
 /// Counts of tokens, under the names of completions and of responses.
@@ -172,6 +219,12 @@ impl Usage {
 /// of null. Nothing is kept of it.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
 struct Length(usize);
+
+impl AddAssign for Length {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
 
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

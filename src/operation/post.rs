@@ -208,7 +208,7 @@ impl Call for BatchPost {
         Ok(Job {
             gather: Box::new(Collect::new(answers, reply)),
             operation: Arc::new(operation),
-            settings,
+            settings: Arc::new(settings),
         })
     }
 }

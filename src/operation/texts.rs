@@ -68,7 +68,7 @@ pub(super) fn job<C: TextCall, T: Join>(
     Ok(Job {
         gather: Box::new(Collect::new(empty(operation.texts.len()), reply)),
         operation: Arc::new(operation),
-        settings,
+        settings: Arc::new(settings),
     })
 }
 

@@ -30,6 +30,7 @@ pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
 pub use own::OwnHeaders;
+pub(crate) use own::Trace;
 pub use proxy::Proxy;
 pub use stale::Stale;
 pub use tls::TlsSettings;

@@ -2,6 +2,7 @@
 
 use super::Head;
 use http::HeaderName;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -36,20 +37,49 @@ impl OwnHeader {
     }
 }
 
+/// The first two parts of the ids of an operation's attempts. Written out only where one is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace {
+    pub(crate) prefix: Arc<str>,
+    pub(crate) number: u64,
+}
+
+impl Trace {
+    /// The number in hexadecimal.
+    fn digits(&self) -> [u8; 16] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let bytes = self.number.to_be_bytes();
+        std::array::from_fn(|place| {
+            let byte = bytes[place / 2];
+            let half = if place % 2 == 0 {
+                byte >> 4
+            } else {
+                byte & 0xf
+            };
+            DIGITS[usize::from(half)]
+        })
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.prefix, self.number)
+    }
+}
+
 /// Their values, for one attempt.
 #[derive(Debug, Clone)]
 pub struct OwnHeaders {
-    /// The first two parts of its id.
-    trace: Arc<str>,
+    trace: Trace,
     request: u32,
     attempt: u32,
     left: Duration,
 }
 
 impl OwnHeaders {
-    pub(crate) fn new(trace: &Arc<str>, request: u32, attempt: u32, left: Duration) -> Self {
+    pub(crate) fn new(trace: &Trace, request: u32, attempt: u32, left: Duration) -> Self {
         Self {
-            trace: Arc::clone(trace),
+            trace: trace.clone(),
             request,
             attempt,
             left,
@@ -69,7 +99,9 @@ impl OwnHeaders {
     pub(super) fn write(&self, header: OwnHeader, into: &mut Vec<u8>) {
         match header {
             OwnHeader::Id => {
-                into.extend_from_slice(self.trace.as_bytes());
+                into.extend_from_slice(self.trace.prefix.as_bytes());
+                into.push(b'-');
+                into.extend_from_slice(&self.trace.digits());
                 for number in [self.request, self.attempt] {
                     into.push(b'-');
                     into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -87,4 +119,22 @@ impl OwnHeaders {
 
 fn write_milliseconds(span: Duration, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(span.as_millis()).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_the_same_in_a_header_and_in_an_error() {
+        let trace = Trace {
+            prefix: "prefix".into(),
+            number: 0x00f0_1234_5678_9abc,
+        };
+        let own = OwnHeaders::new(&trace, 3, 1, Duration::ZERO);
+        let mut header = Vec::new();
+        own.write(OwnHeader::Id, &mut header);
+        assert_eq!(header, b"prefix-00f0123456789abc-3-1");
+        assert_eq!(trace.to_string(), "prefix-00f0123456789abc");
+    }
 }

@@ -4,7 +4,7 @@ use super::{Flight, PROGRESS_EVERY};
 use crate::actor::active::Base64;
 use crate::actor::failure::Failure;
 use crate::actor::messages::{AttemptId, Outcome, Settlement, Success};
-use crate::actor::turn::{Answer, RefusedProbe, Surroundings};
+use crate::actor::turn::{Answer, RefusedProbe, Surroundings, jitter};
 use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::operation::{End, RequestError, RequestRecord};
@@ -72,7 +72,7 @@ impl Flight {
                 body,
             }) if asks_for_a_pause(*code) => {
                 let initial = self.job.settings.retry.initial_backoff;
-                gate.refused(around.now, *retry_after, initial, around.jitter);
+                gate.refused(around.now, *retry_after, initial, jitter());
                 if probing {
                     let head = self.job.operation.head();
                     around.turn.refused_probe = Some(RefusedProbe {
@@ -116,7 +116,7 @@ impl Flight {
         }
         let record = RequestRecord {
             inputs: plan.range(request as usize),
-            time: active.started.elapsed(),
+            time: around.now - active.started,
             headers,
             attempts: active.made + active.resent,
         };
@@ -196,7 +196,7 @@ impl Flight {
         let policy = &self.job.settings.retry;
         let elapsed = now - active.started;
         let fault = failure.fault();
-        match policy.decide(fault, &mut active.history, elapsed, around.jitter) {
+        match policy.decide(fault, &mut active.history, elapsed, jitter()) {
             Verdict::Retry { after, charge } if self.can_pay(charge, around) => {
                 log::debug!("{request_id}: {failure}; again in {after:?}");
                 if after.is_zero() {
@@ -324,7 +324,7 @@ impl Flight {
         around.turn.answers.push(Answer {
             gather: self.job.gather,
             end,
-            total_time: self.submitted.elapsed(),
+            total_time: around.now - self.submitted,
         });
     }
 }

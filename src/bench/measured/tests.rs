@@ -250,7 +250,7 @@ fn times_to_first_token(server: &MockServer, slowness: Duration) -> Duration {
         let job = crate::actor::Job {
             operation: Arc::new(Slow(prepared, slowness)),
             gather: Box::new(Deliver(sender)),
-            settings: blueprint.settings.clone(),
+            settings: Arc::new(blueprint.settings.clone()),
         };
         system.submit(job).unwrap();
         let measured = receiver.recv().unwrap();
