@@ -1,6 +1,6 @@
 //! The blocking facade: the calling thread waits for the answer to its message.
 
-use crate::actor::{Cancel, MetricsSnapshot, OperationId, Progress, Reason, ReplyPort, System};
+use crate::actor::{Cancel, MetricsSnapshot, Progress, Reason, ReplyPort, Submitted, System};
 use crate::client::{Client, ClientBuilder};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
@@ -155,9 +155,9 @@ impl BlockingClient {
         let mut job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;
         let listener = listen(&mut job);
         let system = self.client.system().clone();
-        let id = Some(system.submit(job)?);
+        let submitted = Some(system.submit(job)?);
         Ok(Waiting {
-            id,
+            submitted,
             answer,
             listener,
             system,
@@ -244,7 +244,7 @@ impl<I: Iterator<Item: Into<String>>> Iterator for EmbedIter<I> {
 #[must_use = "dropping it aborts the call"]
 pub struct Waiting<T> {
     /// `None` once the call has been answered.
-    id: Option<OperationId>,
+    submitted: Option<Submitted>,
     answer: Receiver<Result<T>>,
     listener: Option<(OnProgress, watch::Receiver<Progress>)>,
     system: System,
@@ -283,7 +283,7 @@ impl<T> Waiting<T> {
             self.tell();
             match received {
                 Ok(answer) => {
-                    self.id = None;
+                    self.submitted = None;
                     return Some(answer);
                 }
                 // The port was dropped unanswered: it belonged to a system that is no more.
@@ -311,7 +311,7 @@ impl<T> Waiting<T> {
     }
 
     fn end(&self, reason: Reason) {
-        if let Some(id) = self.id {
+        if let Some(Submitted { id, .. }) = self.submitted {
             self.system.cancel(Cancel { id, reason });
         }
     }
@@ -326,7 +326,7 @@ impl<T> Drop for Waiting<T> {
 impl<T> fmt::Debug for Waiting<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waiting")
-            .field("waiting", &self.id.is_some())
+            .field("waiting", &self.submitted.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! A call that is under way, as its caller holds it.
 
-use crate::actor::{Cancel, Inspect, Job, OperationId, Progress, Reason, ReplyPort, System};
+use crate::actor::{Cancel, Inspect, Job, Progress, Reason, ReplyPort, Submitted, System};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
 use std::fmt;
@@ -20,7 +20,7 @@ pub struct Pending<T> {
 }
 
 enum State<T> {
-    Waiting(OperationId, oneshot::Receiver<Result<T>>),
+    Waiting(Submitted, oneshot::Receiver<Result<T>>),
     /// The call was refused before it began, or has been answered.
     Ended(Option<Error>),
 }
@@ -41,7 +41,7 @@ impl<T> Pending<T> {
         });
         Self {
             state: match submitted {
-                Ok(id) => State::Waiting(id, answer),
+                Ok(submitted) => State::Waiting(submitted, answer),
                 Err(error) => State::Ended(Some(error)),
             },
             listener,
@@ -52,9 +52,9 @@ impl<T> Pending<T> {
     /// How far the call is; `None` once it has ended.
     pub fn progress(&self) -> impl Future<Output = Option<Progress>> + Send + use<T> {
         let (port, receiver) = oneshot::channel();
-        if let State::Waiting(id, _) = &self.state {
+        if let State::Waiting(Submitted { id, .. }, _) = self.state {
             let reply = ReplyPort::Async(port);
-            self.system.inspect(Inspect { id: *id, reply });
+            self.system.inspect(Inspect { id, reply });
         }
         async move { receiver.await.ok() }
     }
@@ -66,7 +66,7 @@ impl<T> Pending<T> {
     }
 
     fn end(&self, reason: Reason) {
-        if let State::Waiting(id, _) = self.state {
+        if let State::Waiting(Submitted { id, .. }, _) = self.state {
             self.system.cancel(Cancel { id, reason });
         }
     }

@@ -238,7 +238,7 @@ impl Handler<Submit> for Dispatcher {
         }
         if self.stopping.is_some() {
             let closed = End::Failed(Error::new(Kind::Closed));
-            job.gather.finish(closed, Duration::ZERO);
+            job.gather.finish(closed, None, Duration::ZERO);
             return;
         }
         let now = Instant::now();

@@ -95,7 +95,7 @@ impl Flight {
 
     /// The requests are known: the operation can begin.
     pub(super) fn planned(&mut self, plan: Plan) {
-        self.job.gather.planned(&plan);
+        self.job.gather.planned(plan.len());
         let share = self.job.settings.retry_budget_share;
         self.retry_budget = Budget::of_operation(plan.len(), share);
         self.plan = Some(plan);

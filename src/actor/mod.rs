@@ -41,4 +41,5 @@ pub(crate) use messages::Submit;
 pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
 pub use metrics::MetricsSnapshot;
 pub(crate) use reply::ReplyPort;
+pub(crate) use system::Submitted;
 pub use system::{Placement, System, SystemBuilder};

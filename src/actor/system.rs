@@ -14,6 +14,7 @@ use super::worker::{Crash, Obituary, Worker};
 use crate::blocking;
 use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
+use crate::operation::Operation;
 use crate::transport::{
     HttpSettings, Request, Response, Transport, TransportError, TransportFactory,
 };
@@ -141,6 +142,14 @@ impl fmt::Debug for SystemBuilder {
 #[derive(Clone)]
 pub struct System(Arc<Handle>);
 
+/// An operation that was handed over. Its inputs are held until the caller drops this: it takes a
+/// while to free millions of them, in which the Dispatcher would serve nobody else.
+pub(crate) struct Submitted {
+    pub(crate) id: OperationId,
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    operation: Arc<dyn Operation>,
+}
+
 struct Handle {
     ports: Ports,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -211,15 +220,16 @@ impl System {
         answer.await.map_err(|_| Error::new(Kind::Closed))
     }
 
-    pub(crate) fn submit(&self, job: Job) -> Result<OperationId> {
+    pub(crate) fn submit(&self, job: Job) -> Result<Submitted> {
         let id = OperationId::next();
+        let operation = Arc::clone(&job.operation);
         if let Some(token) = &job.settings.cancel_token
             && !token.watch(id, &self.0.ports.cancel)
         {
             return Err(Error::new(Kind::Cancelled));
         }
         self.0.ports.submit.do_send(Submit { id, job });
-        Ok(id)
+        Ok(Submitted { id, operation })
     }
 
     pub(crate) fn cancel(&self, cancel: Cancel) {

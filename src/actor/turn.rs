@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::operation::{End, Gather};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
+use crate::policy::split::Plan;
 use crate::transport::Head;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -42,12 +43,14 @@ pub(super) struct RefusedProbe {
 pub(super) struct Answer {
     pub(super) gather: Box<dyn Gather>,
     pub(super) end: End,
+    pub(super) plan: Option<Plan>,
     pub(super) total_time: Duration,
 }
 
 impl Answer {
     pub(super) fn deliver(self) {
-        self.gather.finish(self.end, self.total_time);
+        self.gather
+            .finish(self.end, self.plan.as_ref(), self.total_time);
     }
 }
 

@@ -280,7 +280,7 @@ struct Port {
 }
 
 impl Gather for Port {
-    fn planned(&mut self, _: &Plan) {}
+    fn planned(&mut self, _: usize) {}
 
     fn accept(&mut self, _: usize, part: Part, record: RequestRecord) -> Result<(), String> {
         match part {
@@ -299,7 +299,7 @@ impl Gather for Port {
         self.outcome = Some(Err(failed.error));
     }
 
-    fn finish(self: Box<Self>, end: End, _: Duration) {
+    fn finish(self: Box<Self>, end: End, _: Option<&Plan>, _: Duration) {
         let outcome = match (self.outcome, end) {
             (Some(outcome), _) => outcome,
             (None, End::Failed(error) | End::CutShort(error)) => Err(error),

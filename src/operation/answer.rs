@@ -138,7 +138,9 @@ pub(crate) trait Join: Send + Sync + 'static {
 
 /// Joins the parts of a call, and answers it.
 pub(crate) struct Collect<T> {
+    /// Its records reach up to the last request that succeeded so far.
     answer: Answer<T>,
+    accepted: usize,
     reply: ReplyPort<Result<Answer<T>, Error>>,
 }
 
@@ -150,22 +152,27 @@ impl<T> Collect<T> {
             errors: Vec::new(),
             total_time: Duration::ZERO,
         };
-        Self { answer, reply }
+        Self {
+            answer,
+            accepted: 0,
+            reply,
+        }
     }
 }
 
 impl<T: Join> Gather for Collect<T> {
-    fn planned(&mut self, plan: &Plan) {
-        let requests = (0..plan.len()).map(|request| RequestRecord {
-            inputs: plan.range(request),
-            ..RequestRecord::default()
-        });
-        self.answer.requests = requests.collect();
+    fn planned(&mut self, requests: usize) {
+        self.answer.requests.reserve_exact(requests);
     }
 
     fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String> {
         self.answer.data.join(record.inputs.clone(), part)?;
-        self.answer.requests[request] = record;
+        let records = &mut self.answer.requests;
+        if records.len() <= request {
+            records.resize(request + 1, RequestRecord::default());
+        }
+        records[request] = record;
+        self.accepted += 1;
         Ok(())
     }
 
@@ -173,13 +180,17 @@ impl<T: Join> Gather for Collect<T> {
         self.answer.errors.push(failed);
     }
 
-    fn finish(self: Box<Self>, end: End, total_time: Duration) {
-        let Self { mut answer, reply } = *self;
+    fn finish(self: Box<Self>, end: End, plan: Option<&Plan>, total_time: Duration) {
+        let Self {
+            mut answer,
+            accepted,
+            reply,
+        } = *self;
         answer.total_time = total_time;
-        for record in &answer.requests {
-            if record.attempts == 0 {
-                answer.data.leave_out(record.inputs.clone());
-            }
+        if let Some(plan) = plan
+            && accepted < plan.len()
+        {
+            leave_out_the_others(&mut answer, plan);
         }
         answer.data.end();
         reply.send(match end {
@@ -194,6 +205,17 @@ impl<T: Join> Gather for Collect<T> {
 
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+}
+
+/// Leaves out what no request gave, with a record that has no attempts.
+fn leave_out_the_others<T: Join>(answer: &mut Answer<T>, plan: &Plan) {
+    answer.requests.resize(plan.len(), RequestRecord::default());
+    for (request, record) in answer.requests.iter_mut().enumerate() {
+        if record.attempts == 0 {
+            record.inputs = plan.range(request);
+            answer.data.leave_out(record.inputs.clone());
+        }
     }
 }
 

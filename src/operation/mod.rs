@@ -148,8 +148,8 @@ impl Part {
 
 /// The side of an operation that the Dispatcher owns: joins parts, and answers the caller.
 pub(crate) trait Gather: Send {
-    /// Told once, before the first part, which requests there are.
-    fn planned(&mut self, plan: &Plan);
+    /// Told once, before the first part, how many requests there are.
+    fn planned(&mut self, requests: usize);
 
     /// Puts a part where it belongs, or says why it does not fit the others.
     fn accept(&mut self, request: usize, part: Part, record: RequestRecord) -> Result<(), String>;
@@ -157,8 +157,8 @@ pub(crate) trait Gather: Send {
     /// A request failed for good, after so many attempts.
     fn failed(&mut self, failed: RequestError, attempts: u32);
 
-    /// Answers the caller.
-    fn finish(self: Box<Self>, end: End, total_time: Duration);
+    /// Answers the caller. There is no plan where it ends before it was planned.
+    fn finish(self: Box<Self>, end: End, plan: Option<&Plan>, total_time: Duration);
 
     /// Whether the caller has stopped waiting.
     fn is_abandoned(&self) -> bool;

@@ -324,6 +324,7 @@ impl Flight {
         around.turn.answers.push(Answer {
             gather: self.job.gather,
             end,
+            plan: self.plan,
             total_time: around.now - self.submitted,
         });
     }

@@ -265,7 +265,7 @@ fn times_to_first_token(server: &MockServer, slowness: Duration) -> Duration {
 struct Deliver(crossbeam_channel::Sender<Box<Measured>>);
 
 impl crate::operation::Gather for Deliver {
-    fn planned(&mut self, _: &crate::policy::split::Plan) {}
+    fn planned(&mut self, _: usize) {}
 
     fn accept(
         &mut self,
@@ -281,7 +281,13 @@ impl crate::operation::Gather for Deliver {
 
     fn failed(&mut self, _: crate::operation::RequestError, _: u32) {}
 
-    fn finish(self: Box<Self>, _: crate::operation::End, _: Duration) {}
+    fn finish(
+        self: Box<Self>,
+        _: crate::operation::End,
+        _: Option<&crate::policy::split::Plan>,
+        _: Duration,
+    ) {
+    }
 
     fn is_abandoned(&self) -> bool {
         false
