@@ -50,7 +50,7 @@ pub(super) async fn send(
     let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
     let mut connection = match kept {
         Some(connection) => connection,
-        None => Connection::new(connector.open(site).await?.socket, now),
+        None => Box::new(Connection::new(connector.open(site).await?.socket, now)),
     };
     let is_head = request.head.method == Method::HEAD;
     connection.begin(|head| write(prepared, request, head));

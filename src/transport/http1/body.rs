@@ -15,7 +15,7 @@ const ROOM: usize = 16 << 10;
 
 /// A body, with the connection that it comes from; at its end that goes back to its pool.
 pub(super) struct Http1Body {
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     /// Where the connection goes afterwards, if it can be used again.
     pool: Option<Rc<Pool>>,
     left: Left,
@@ -30,7 +30,11 @@ enum Left {
 }
 
 impl Http1Body {
-    pub(super) fn new(connection: Connection, framing: Framing, pool: Option<Rc<Pool>>) -> Self {
+    pub(super) fn new(
+        connection: Box<Connection>,
+        framing: Framing,
+        pool: Option<Rc<Pool>>,
+    ) -> Self {
         let left = match framing {
             Framing::Empty => Left::Bytes(0),
             Framing::Length(length) => Left::Bytes(length),

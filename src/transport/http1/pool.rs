@@ -14,14 +14,18 @@ const LIFETIME: Duration = Duration::from_mins(10);
 /// The idle ones; the latest is used first, so that those that are not needed grow old.
 #[derive(Debug, Default)]
 pub(in crate::transport) struct Pool {
-    idle: RefCell<Vec<Connection>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "each is moved out and in with every request"
+    )]
+    idle: RefCell<Vec<Box<Connection>>>,
 }
 
 impl Pool {
     /// One that its server has not closed, if there is any.
-    pub(super) fn take(&self, now: Instant) -> Option<Connection> {
+    pub(super) fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        let is_old = |connection: &Connection| {
+        let is_old = |connection: &Box<Connection>| {
             let since = connection.idle_since;
             since.is_some_and(|since| now - since >= IDLE)
         };
@@ -40,7 +44,7 @@ impl Pool {
     }
 
     /// Takes back a connection whose answer has been read.
-    pub(super) fn put(&self, mut connection: Connection) {
+    pub(super) fn put(&self, mut connection: Box<Connection>) {
         if connection.is_clean() {
             connection.idle_since = Some(Instant::now());
             self.idle.borrow_mut().push(connection);
@@ -63,7 +67,7 @@ mod tests {
     fn put_one(pool: &Pool) -> DuplexStream {
         let (client, server) = duplex(8);
         let socket = Socket::Layered(Box::new(client));
-        pool.put(Connection::new(socket, Instant::now()));
+        pool.put(Box::new(Connection::new(socket, Instant::now())));
         server
     }
 
