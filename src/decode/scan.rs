@@ -8,6 +8,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::Usage;
 use super::draft::Draft;
 use super::{base64, number};
 
@@ -36,16 +37,32 @@ impl<'a> Scanner<'a> {
         let (mut data, mut model, mut usage) = (None, None, None);
         self.object(|scanner, key| match key {
             b"data" => once(&mut data, scanner.array(|scanner| scanner.row(&mut draft))?),
-            b"model" => once(&mut model, scanner.token()?),
-            b"usage" => once(&mut usage, scanner.token()?),
+            b"model" => once(&mut model, scanner.text()?),
+            b"usage" => once(&mut usage, scanner.usage()?),
             _ => scanner.skip(),
         })?;
         data?;
         // Only base64 needs the scratch, and a row of it is never empty where the answer is good.
         draft.base64 = !self.scratch.is_empty();
         draft.model = model.flatten();
-        draft.usage = usage.flatten().unwrap_or_default();
+        draft.usage = usage.unwrap_or_default();
         Some(draft)
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        if self.peek() == Some(b'n') {
+            return self.token::<Option<Usage>>().map(Option::unwrap_or_default);
+        }
+        let (mut prompt, mut total) = (None, None);
+        self.object(|scanner, key| match key {
+            b"prompt_tokens" => once(&mut prompt, scanner.count()?),
+            b"total_tokens" => once(&mut total, scanner.count()?),
+            _ => scanner.skip(),
+        })?;
+        Some(Usage {
+            prompt_tokens: prompt.flatten().unwrap_or_default(),
+            total_tokens: total.flatten().unwrap_or_default(),
+        })
     }
 
     fn row(&mut self, draft: &mut Draft) -> Option<()> {
@@ -56,7 +73,7 @@ impl<'a> Scanner<'a> {
                 once(&mut embedding, scanner.vector(&mut draft.values)?)
             }
             b"embedding" => None,
-            b"index" => once(&mut index, scanner.token()?),
+            b"index" => once(&mut index, scanner.count()?),
             _ => scanner.skip(),
         })?;
         embedding?;
@@ -153,6 +170,30 @@ impl<'a> Scanner<'a> {
         Some(&text[..end])
     }
 
+    /// Reads a string, or null.
+    fn text(&mut self) -> Option<Option<String>> {
+        match self.string() {
+            Some(text) => String::from_utf8(text.to_vec()).ok().map(Some),
+            None => self.token(),
+        }
+    }
+
+    /// Reads a number that counts something, or null.
+    fn count(&mut self) -> Option<Option<u64>> {
+        let digits = self.body.get(self.at..)?;
+        let length = digits.iter().take_while(|byte| byte.is_ascii_digit());
+        match length.count() {
+            // What else belongs to a number is none of what may follow a value.
+            length @ 1..=19 if length == 1 || digits[0] != b'0' => {
+                let add = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
+                let count = digits[..length].iter().fold(0, add);
+                self.at += length;
+                Some(Some(count))
+            }
+            _ => self.token(),
+        }
+    }
+
     /// Has `serde_json` read one value from here on.
     fn token<T: Deserialize<'a>>(&mut self) -> Option<T> {
         let rest = self.body.get(self.at..)?;
@@ -195,26 +236,41 @@ fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 
 /// Where the first quote, backslash or control character is, or the length of `text`.
 fn end_of_plain(text: &[u8]) -> usize {
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    // Whole blocks are looked at without an early exit, so that the loop becomes vector
-    // instructions.
-    let blocks = text.as_chunks::<64>().0;
+    // Keys and names are short; base64 is long, and whole blocks of it are looked at without an
+    // early exit, so that the loop becomes vector instructions.
+    let (first, rest) = text.split_at(text.len().min(32));
+    if let Some(end) = special(first) {
+        return end;
+    }
+    let blocks = rest.as_chunks::<64>().0;
     let clear = blocks
         .iter()
-        .take_while(|block| !block.iter().fold(false, |any, byte| any | special(byte)))
+        .take_while(|block| {
+            !block
+                .iter()
+                .fold(false, |any, byte| any | is_special(*byte))
+        })
         .count();
-    let mut start = clear * 64;
-    for word in text[start..].as_chunks::<8>().0 {
+    let start = clear * 64;
+    let end = special(&rest[start..]).unwrap_or(rest.len() - start);
+    first.len() + start + end
+}
+
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..0x20)
+}
+
+/// The first of them, eight bytes at a time.
+fn special(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (start, word) in (0..).step_by(8).zip(words) {
         let marks = marks(u64::from_le_bytes(*word));
         if marks != 0 {
-            return start + (marks.trailing_zeros() / 8) as usize;
+            return Some(start + (marks.trailing_zeros() / 8) as usize);
         }
-        start += 8;
     }
-    text[start..]
-        .iter()
-        .position(special)
-        .map_or(text.len(), |end| start + end)
+    let end = rest.iter().position(|byte| is_special(*byte))?;
+    Some(text.len() - rest.len() + end)
 }
 
 /// Marks the first quote, backslash or control character of eight bytes, and perhaps some of those

@@ -25,14 +25,14 @@ impl Pool {
     /// One that its server has not closed, if there is any.
     pub(super) fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        let is_old = |connection: &Box<Connection>| {
+        let is_old = |connection: &Connection| {
             let since = connection.idle_since;
             since.is_some_and(|since| now - since >= IDLE)
         };
         // They are in the order of their age: what a burst left behind goes, though the latest
         // are enough for what comes now.
-        if idle.first().is_some_and(is_old) {
-            let old = idle.partition_point(is_old);
+        if idle.first().is_some_and(|first| is_old(first)) {
+            let old = idle.partition_point(|connection| is_old(connection));
             idle.drain(..old);
         }
         while let Some(mut connection) = idle.pop() {
