@@ -171,6 +171,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a string, or null.
+    #[expect(clippy::option_option, reason = "the inner one is a null")]
     fn text(&mut self) -> Option<Option<String>> {
         match self.string() {
             Some(text) => String::from_utf8(text.to_vec()).ok().map(Some),
@@ -179,6 +180,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a number that counts something, or null.
+    #[expect(clippy::option_option, reason = "the inner one is a null")]
     fn count(&mut self) -> Option<Option<u64>> {
         let digits = self.body.get(self.at..)?;
         let length = digits.iter().take_while(|byte| byte.is_ascii_digit());
