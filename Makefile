@@ -33,6 +33,7 @@ test-node:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --features cli --all-targets -- --deny warnings
+	cargo clippy --lib -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --features cli
 
 # Micro-benchmarks.

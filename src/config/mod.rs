@@ -9,6 +9,10 @@ pub use endpoint::ApiKey;
 pub(crate) use endpoint::{BaseUrl, request_id_prefix};
 pub use preference::Preference;
 pub(crate) use preference::{Checked, HEDGE_MARGIN};
+#[cfg_attr(
+    not(feature = "bench"),
+    expect(unreachable_pub, reason = "it is public as one of the harness's")
+)]
 pub use span::parse_span;
 pub use values::{ExtraHeaders, OnError, OnProgress};
 

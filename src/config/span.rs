@@ -11,6 +11,10 @@ const LONGEST: Duration = Duration::from_hours(24 * 30);
 /// # Errors
 ///
 /// When it is none, or above 30 days.
+#[cfg_attr(
+    not(feature = "bench"),
+    expect(unreachable_pub, reason = "it is public as one of the harness's")
+)]
 pub fn parse_span(text: &str) -> Result<Duration> {
     let trimmed = text.trim();
     let digits = trimmed
