@@ -5,7 +5,7 @@
 //! would send one each. Measured with 256 users and small posts, an actor a user costs 4 % more CPU a
 //! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user. Where a run has
 //! several threads, each has its share of the users, and a system of its own that they send by:
-//! nothing of a request passes between threads.
+//! of a request only its sample passes between threads, together with others.
 
 use super::blueprint::Closed;
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
