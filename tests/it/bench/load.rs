@@ -169,7 +169,7 @@ fn recording_server() -> (Hostile, Seen) {
 
 /// What is sent in a run of this load, in the order of the bytes.
 fn sent(seed: u64, load: impl Fn(&str) -> BenchmarkConfig) -> Vec<(String, Vec<u8>)> {
-    let (server, seen) = recording_server();
+    let (server, requests) = recording_server();
     let prompts = Synthetic {
         lengths: Lengths::LogNormal {
             median: 30,
@@ -184,9 +184,9 @@ fn sent(seed: u64, load: impl Fn(&str) -> BenchmarkConfig) -> Vec<(String, Vec<u
         .with_seed(seed);
     let report = run(&config);
     assert_eq!(report.requests.failed, 0, "{:?}", report.failures);
-    let mut seen = std::mem::take(&mut *seen.lock().unwrap());
-    seen.sort();
-    seen
+    let mut requests = std::mem::take(&mut *requests.lock().unwrap());
+    requests.sort();
+    requests
 }
 
 /// Rules 7 and 17: the same seed sends the same bytes, on any number of cores.
