@@ -2,7 +2,7 @@
 //!
 //! | message | sender | handler | reply | bound of the mailbox |
 //! |---|---|---|---|---|
-//! | [`Submit`] | facade | Dispatcher | by the job's port | the callers' own calls |
+//! | [`Submit`] | facade, harness | Dispatcher | by the job's port | the callers' own calls |
 //! | [`Plan`] | Dispatcher | BatchPlanner | [`Planned`] | operations |
 //! | [`Planned`] | BatchPlanner | Dispatcher | | operations |
 //! | [`Assign`] | Dispatcher, WorkerPool | WorkerPool, Worker | [`Report`], [`Finished`] | the windows of all operations |
@@ -11,14 +11,14 @@
 //! | [`Abort`] | Dispatcher, WorkerPool | WorkerPool, Worker | as `Assign` | as `Assign` |
 //! | [`Watch`], [`Settled`] | Dispatcher | Hedger | [`Due`] | as `Assign` |
 //! | [`Due`] | Hedger | Dispatcher | | as `Assign` |
-//! | [`Cancel`], [`Inspect`] | facade | Dispatcher | | one or a few a call |
+//! | [`Cancel`], [`Inspect`] | facade, harness | Dispatcher | | one or a few a call |
 //! | [`Observed`] | Dispatcher | MetricsCollector | | one a turn |
 //! | [`Flush`], [`Tick`] | an actor to itself | | | one at a time |
 //! | [`Shutdown`], [`Stop`], [`WorkerGone`], [`Ended`] | system, and down the tree | | | one a system |
 //!
 //! All mailboxes are without a limit of their own: `do_send` ignores one. The last column says what
-//! bounds each. Where a row says "many", the message carries all that came up in one turn of its
-//! sender: between threads it is the wake-up that costs, not the message.
+//! bounds each. A message that holds a list carries all that came up in one turn of its sender:
+//! between threads it is the wake-up that costs, not the message.
 
 use super::ReplyPort;
 use super::failure::Failure;

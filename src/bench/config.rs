@@ -295,7 +295,8 @@ impl BenchmarkConfig {
         self
     }
 
-    /// Threads that send, 1 to 1024. Default: one a core.
+    /// Threads that send, 1 to 1024. In a closed loop each has connections of its own for its share
+    /// of the users, and after a refusal (429, 503) pauses on its own. Default: one a core.
     #[must_use]
     pub fn with_workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);

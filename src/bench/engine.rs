@@ -2,8 +2,8 @@
 //! Dispatchers of systems of the run's own, told to begin, and listened to.
 //!
 //! An open loop has one schedule, and one system with all Workers. Users do not know of each other:
-//! each thread has a system of its own with a share of them, and nothing of a request passes between
-//! threads.
+//! each thread has a system of its own with a share of them, and of a request only its sample passes
+//! between threads, together with others.
 //!
 //! All of it happens on threads of the run's own; a caller's runtime only waits.
 

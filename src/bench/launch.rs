@@ -85,17 +85,20 @@ pub(super) struct Launcher {
 }
 
 /// Hedging after a quantile of what the run's requests took: each request is an operation of its
-/// own, whose own requests would say nothing.
+/// own, whose own requests would say nothing. In a closed loop with several threads each learns from
+/// its own share of them.
 struct Hedging {
     plan: HedgePlan,
     delays: Delays,
 }
 
 impl Hedging {
-    /// The plan of requests from now on, after one that took so long.
+    /// The plan of requests from now on, where it has changed by one that took so long.
     fn learn(&mut self, time: Duration) -> Option<HedgePlan> {
+        let before = self.delays.delay();
         self.delays.record(time);
-        let delay = HedgeDelay::Fixed(self.delays.delay()?);
+        let delay = self.delays.delay().filter(|now| before != Some(*now))?;
+        let delay = HedgeDelay::Fixed(delay);
         Some(HedgePlan { delay, ..self.plan })
     }
 }
@@ -182,8 +185,10 @@ impl Launcher {
         }
         if let Some(hedging) = &mut self.hedging
             && answered.outcome.is_ok()
+            && let Some(plan) = hedging.learn(answered.time)
         {
-            Arc::make_mut(&mut self.settings).hedge = hedging.learn(answered.time);
+            // Requests under way share the settings, so this copies them.
+            Arc::make_mut(&mut self.settings).hedge = Some(plan);
         }
         let sample = self.sample(answered);
         self.turn.samples.push(sample);

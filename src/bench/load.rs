@@ -241,9 +241,7 @@ impl Schedule {
             begun: false,
         }
     }
-}
 
-impl Schedule {
     /// In words; `what` is what arrives.
     pub(super) fn describe(&self, what: &str) -> String {
         let levels = match self.levels.0.as_slice() {

@@ -26,7 +26,8 @@ const MAY_DIFFER: [&str; 7] = [
 /// # Errors
 ///
 /// When there is no report, or when two differ in their load model, configuration (other than the
-/// seed, the number of threads and the names of files), data set or thresholds: the error names the difference.
+/// seed, the number of threads and the names of files), data set or thresholds: the error names the
+/// difference.
 pub fn merge(reports: Vec<Report>) -> Result<Report> {
     let mut reports = reports.into_iter();
     let first = reports

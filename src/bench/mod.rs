@@ -10,10 +10,10 @@
 //! | `Recorder` | what is kept of the run | |
 //!
 //! They run beside the Dispatcher of a system of the run's own. An open loop has one, with all
-//! Workers; in a closed loop each thread has one, with a share of the users, and nothing of a request
-//! passes between threads. There is one `Recorder`. The answer of a request is a message to the actor that started
-//! it (`launch.rs`); its times were stamped where the socket is read, and its bytes are looked at
-//! after the last of them came (`measured.rs`).
+//! Workers; in a closed loop each thread has one, with a share of the users, and of a request only
+//! its sample passes between threads, together with others. There is one `Recorder`. The answer of a
+//! request is a message to the actor that started it (`launch.rs`); its times were stamped where the
+//! socket is read, and its bytes are looked at after the last of them came (`measured.rs`).
 
 // What a run is, as it is given and as it is checked.
 mod config;

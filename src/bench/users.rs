@@ -5,7 +5,7 @@
 //! would send one each. Measured with 256 users and small posts, an actor a user costs 4 % more CPU a
 //! request (6.8 against 6.5 us; 5 of 6 interleaved pairs), and a mailbox a user. Where a run has
 //! several threads, each has its share of the users, and a system of its own that they send by:
-//! nothing of a request passes between threads.
+//! of a request only its sample passes between threads, together with others.
 
 use super::blueprint::Closed;
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
@@ -27,7 +27,7 @@ pub(super) struct Users {
     launcher: Launcher,
     plan: Closed,
     share: Share,
-    /// How many requests each has started, and whether one is under way.
+    /// How many requests each of the share has started, and whether one is under way.
     states: Vec<State>,
     /// Users who think, by when they will have thought. They are busy meanwhile.
     thinking: Schedule<Duration, u32>,
@@ -49,8 +49,8 @@ impl Users {
     pub(super) fn new(launcher: Launcher, plan: Closed, share: Share, done: Sender<Done>) -> Self {
         Self {
             launcher,
+            states: share.users(plan.users).map(|_| State::default()).collect(),
             share,
-            states: vec![State::default(); plan.users as usize],
             plan,
             thinking: Schedule::new(),
             pacer: None,
@@ -63,7 +63,7 @@ impl Users {
 
     /// Lets a user who has nothing under way start a request, if it may.
     fn start(&mut self, user: u32, now: Duration) {
-        let state = &mut self.states[user as usize];
+        let state = &mut self.states[self.share.place(user)];
         if state.busy || self.ending || !self.plan.lets(user, state.started, now) {
             return;
         }
@@ -82,7 +82,7 @@ impl Users {
     /// A request was answered: its user thinks, or sends the next at once.
     fn follow(&mut self, user: u32, ended: Duration) {
         if self.plan.think.is_zero() {
-            self.states[user as usize].busy = false;
+            self.states[self.share.place(user)].busy = false;
             self.start(user, self.launcher.now());
         } else {
             self.thinking.add(ended + self.plan.think, user);
@@ -97,7 +97,7 @@ impl Users {
             && let Some(user) = self.thinking.pop_due(now)
         {
             let before = self.launcher.in_flight();
-            self.states[user as usize].busy = false;
+            self.states[self.share.place(user)].busy = false;
             self.start(user, due);
             if self.launcher.in_flight() > before && due >= self.launcher.warmup {
                 self.launcher.late(now.saturating_sub(due));
@@ -126,10 +126,7 @@ impl Users {
         if self.launcher.in_flight() > 0 {
             return false;
         }
-        let all = |most| {
-            let mut own = self.share.users(self.plan.users);
-            own.all(|user| self.states[user as usize].started >= most)
-        };
+        let all = |most| self.states.iter().all(|state| state.started >= most);
         self.ending
             || (self.plan.until).is_some_and(|until| self.launcher.now() >= until)
             || self.plan.per_user.is_some_and(all)
@@ -147,6 +144,11 @@ impl Share {
     /// The users that belong to it, of so many.
     fn users(self, all: u32) -> impl Iterator<Item = u32> {
         (self.first..all).step_by(self.of as usize)
+    }
+
+    /// The place of one of its users among them.
+    fn place(self, user: u32) -> usize {
+        (user / self.of) as usize
     }
 }
 

@@ -88,23 +88,23 @@ impl Head {
 pub(crate) fn redact_value(text: &mut String, value: &str) {
     /// Shorter parts are found all over a text.
     const SHORTEST_PART: usize = 8;
+    const SEPARATORS: [char; 3] = [' ', ';', ','];
     redact(text, value);
-    let Some((scheme, rest)) = value.split_once(' ') else {
-        return redact_named(text, value);
-    };
-    redact(text, rest);
-    let first = scheme.contains('=').then_some(scheme);
-    let parts = rest.split([' ', ';', ',']).chain(first);
-    for part in parts.filter(|part| part.len() >= SHORTEST_PART) {
-        redact(text, part.trim_end_matches(';'));
-        redact_named(text, part.trim_end_matches(';'));
+    let mut secret = value;
+    if let Some((first, rest)) = value.split_once(' ') {
+        redact(text, rest);
+        if !first.contains(['=', ';', ',']) {
+            secret = rest;
+        }
     }
-}
-
-/// Takes what `name=value` has behind its name out of `text`.
-fn redact_named(text: &mut String, part: &str) {
-    if let Some((_, named)) = part.split_once('=') {
-        redact(text, named.trim_matches(['"', '=']));
+    for part in secret.split(SEPARATORS) {
+        if part.len() < SHORTEST_PART && part != value {
+            continue;
+        }
+        redact(text, part);
+        if let Some((_, named)) = part.split_once('=') {
+            redact(text, named.trim_matches(['"', '=']));
+        }
     }
 }
 
@@ -250,6 +250,7 @@ mod tests {
                 header("x-short", "1"),
                 header("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
                 header("x-one", "sid=qrstuvw"),
+                header("x-dense", "a=13579bdf;b=2468ace0,c=1"),
                 (
                     HeaderName::from_static("x-mode"),
                     HeaderValue::from_static("fast"),
@@ -264,6 +265,7 @@ mod tests {
             ("cut in bearer sk", "cut in ***"),
             ("cut in abcdefg", "cut in ***"),
             ("0123456789, zyxwvut, qrstuvw", "***, ***, ***"),
+            ("13579bdf and 2468ace0", "*** and ***"),
             ("not so fast", "not so fast"),
         ] {
             assert_eq!(&*head.without_key(text), expected);

@@ -23,12 +23,7 @@ pub(crate) fn pause(text: &str) -> Result<u64, String> {
 
 /// Seconds of a timeout.
 pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.1..=3600.0).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err("must be between 0.1 and 3600 seconds".to_owned())
-    }
+    float(text, 0.1, 3600.0).map(Duration::from_secs_f64)
 }
 
 /// A share.
@@ -43,7 +38,7 @@ pub(crate) fn precision(text: &str) -> Result<f64, String> {
 
 /// Repeats of a search's last trial.
 pub(crate) fn repeats(text: &str) -> Result<u32, String> {
-    within(text, 0, 1000).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    within(text, 0, 1000)
 }
 
 /// Any whole number.
@@ -53,12 +48,12 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
 
 /// Requests in flight, or 0.
 pub(crate) fn most(text: &str) -> Result<usize, String> {
-    within(text, 0, usize::MAX as u64).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 0, usize::MAX as u64)
 }
 
 /// Tokens more or fewer.
 pub(crate) fn vary(text: &str) -> Result<u32, String> {
-    within(text, 0, u64::from(u32::MAX)).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    within(text, 0, u64::from(u32::MAX))
 }
 
 /// A pause of the mock server's, in milliseconds.
@@ -68,7 +63,7 @@ pub(crate) fn milliseconds(text: &str) -> Result<f64, String> {
 
 /// The length of an answer of the mock server's.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 1, 1_000_000)
 }
 
 /// The standard deviation of a logarithm.
@@ -83,12 +78,12 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
 
 /// At least one.
 pub(crate) fn count(text: &str) -> Result<u32, String> {
-    within(text, 1, u64::from(u32::MAX)).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    within(text, 1, u64::from(u32::MAX))
 }
 
 /// Users.
 pub(crate) fn users(text: &str) -> Result<usize, String> {
-    within(text, 1, 1_000_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 1, 1_000_000)
 }
 
 /// Requests a session.
@@ -98,17 +93,17 @@ pub(crate) fn session(text: &str) -> Result<u64, String> {
 
 /// Texts a request.
 pub(crate) fn batch(text: &str) -> Result<usize, String> {
-    within(text, 1, 10_000).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 1, 10_000)
 }
 
 /// Threads.
 pub(crate) fn workers(text: &str) -> Result<usize, String> {
-    within(text, 1, 1024).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 1, 1024)
 }
 
 /// Retries a request.
 pub(crate) fn retries(text: &str) -> Result<usize, String> {
-    within(text, 0, 100).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    within(text, 0, 100)
 }
 
 /// One stage of `--stages`.
@@ -134,20 +129,17 @@ pub(crate) fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue)
     Ok((name, value))
 }
 
-fn within(text: &str, least: u64, most: u64) -> Result<u64, String> {
-    let range = || format!("must be a whole number between {least} and {most}");
-    let value = text.parse().map_err(|_| range())?;
-    (least..=most)
-        .contains(&value)
-        .then_some(value)
-        .ok_or_else(range)
+fn within<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {
+    let value = text.parse().ok();
+    let value = value.filter(|value| (least..=most).contains(value));
+    value
+        .and_then(|value| T::try_from(value).ok())
+        .ok_or_else(|| format!("must be a whole number between {least} and {most}"))
 }
 
 fn float(text: &str, least: f64, most: f64) -> Result<f64, String> {
-    let range = || format!("must be a number between {least} and {most}");
-    let value: f64 = text.parse().map_err(|_| range())?;
-    (least..=most)
-        .contains(&value)
-        .then_some(value)
-        .ok_or_else(range)
+    let value = text.parse().ok();
+    value
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| format!("must be a number between {least} and {most}"))
 }

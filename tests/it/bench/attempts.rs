@@ -13,8 +13,12 @@ fn retries_without_a_pause_follow_at_once() {
     let report = run(&users(&server.url(), 1, 1).with_retry(6, Duration::ZERO));
     let requests = &report.requests;
     assert_eq!((requests.succeeded, requests.attempts), (1, 7));
-    // With the default's pauses it would be seconds, but for a lucky die.
-    assert!(ms(report.latency_ms.max) < 100.0, "{:?}", report.latency_ms);
+    // With the default's pauses it would be a minute, unless all dice were lucky.
+    assert!(
+        ms(report.latency_ms.max) < 1000.0,
+        "{:?}",
+        report.latency_ms
+    );
     assert_eq!(report.config["retry_delay_ms"], 0.0);
 }
 

@@ -1,6 +1,7 @@
 //! The command as people run it: exit codes, and what comes out.
 
 use crate::support::h2_server::H2Server;
+use crate::support::{in_some_try, near};
 use hedgerow::mock::{Fault, MockServer, Rule};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -145,42 +146,25 @@ fn a_search_finds_the_rate_that_a_service_holds() {
     // More than four at once are refused; each takes 250 ms: about 16 requests a second.
     server.inject(Rule::on("/", Fault::status(400)).above_in_flight(4));
     server.inject(Rule::on("/", Fault::Delay(Duration::from_millis(250))));
-    let output = batchbench()
-        .args([
-            "search",
-            "--input-tokens",
-            "5",
-            "--host",
-            &server.url(),
-            "--no-calibration",
-        ])
-        .args([
-            "--slo",
-            "error_rate<0.1%",
-            "--trial",
-            "800ms",
-            "--from-rate",
-            "4",
-        ])
-        .args([
-            "--arrival",
-            "constant",
-            "--precision",
-            "0.5",
-            "--repeats",
-            "1",
-        ])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    assert_eq!(code(&output), Some(0), "{output:?}");
-    let rate: f64 = text.split(' ').next().unwrap().parse().unwrap();
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!((2.0..=60.0).contains(&rate), "{text}{told}");
-    assert!(
-        told.contains("does not hold") && told.contains("again"),
-        "{told}"
-    );
+    let mut search = batchbench();
+    search
+        .args(["search", "--input-tokens", "5", "--no-calibration"])
+        .args(["--host", &server.url(), "--slo", "error_rate<0.1%"])
+        .args(["--trial", "800ms", "--from-rate", "4"])
+        .args(["--arrival", "constant", "--precision", "0.5"])
+        .args(["--repeats", "1"]);
+    in_some_try(|| {
+        let output = search.output().unwrap();
+        let text = String::from_utf8(output.stdout.clone()).unwrap();
+        let told = String::from_utf8(output.stderr.clone()).unwrap();
+        assert!(told.contains("does not hold"), "{text}{told}");
+        // On a machine that is busy all the time no rate holds.
+        if code(&output) != Some(0) || !told.contains("again") {
+            return Err(format!("{output:?}"));
+        }
+        let rate: f64 = text.split(' ').next().unwrap().parse().unwrap();
+        near("the rate", rate, 16.0, 14.0)
+    });
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Schedules: kept, told of, and the same each time.
 
-use super::{MS, arrivals, chat, ms, run, users};
+use super::{ANSWER, MS, arrivals, chat, ms, run, users};
 use crate::support::hostile::{Hostile, Next};
-use hedgerow::bench::{Arrival, BenchmarkConfig, Kind, Lengths, Stage, Synthetic};
+use crate::support::{in_some_try, near};
+use hedgerow::bench::{Arrival, BenchmarkConfig, Kind, Lengths, Metric, Stage, Synthetic};
 use hedgerow::mock::{Latency, MockConfig, MockServer};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
-
-const ANSWER: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}";
 
 /// Answers at once, but from half a second after the first request on nothing for a second.
 fn stalling_server() -> Hostile {
@@ -26,38 +25,26 @@ fn stalling_server() -> Hostile {
 /// Rule 1.
 #[test]
 fn a_server_that_stalls_a_second_gives_a_ramp_of_latencies() {
-    let server = stalling_server();
-    let span = Duration::from_secs(2);
-    let report = run(&arrivals(&server.url(), 100.0, span, Arrival::Constant));
-    assert_eq!(
-        (report.requests.planned, report.requests.succeeded),
-        (200, 200)
-    );
-    // Half of the requests arrive in the stall, and wait from a second down to nothing: their
-    // latencies lie on a straight line.
-    let latency = &report.latency_ms;
-    for (found, expected) in [
-        (ms(latency.p90), 800.0),
-        (ms(latency.p95), 900.0),
-        (ms(latency.max), 1000.0),
-    ] {
-        assert!(
-            (found - expected).abs() < 80.0,
-            "{found} for {expected}: {latency:?}"
+    in_some_try(|| {
+        let server = stalling_server();
+        let span = Duration::from_secs(2);
+        let report = run(&arrivals(&server.url(), 100.0, span, Arrival::Constant));
+        assert_eq!(
+            (report.requests.planned, report.requests.succeeded),
+            (200, 200)
         );
-    }
-    let mean = ms(latency.mean);
-    assert!((200.0..320.0).contains(&mean), "{latency:?}");
-    let histogram = report
-        .histograms
-        .get(hedgerow::bench::Metric::Latency)
-        .unwrap();
-    let slow: u64 = histogram
-        .buckets()
-        .filter(|(us, _)| *us > 40_000)
-        .map(|(_, count)| count)
-        .sum();
-    assert!((90..=110).contains(&slow), "{slow} of 200 waited");
+        // Half of the requests arrive in the stall, and wait from a second down to nothing: their
+        // latencies lie on a straight line.
+        let latency = &report.latency_ms;
+        near("p90", ms(latency.p90), 800.0, 80.0)?;
+        near("p95", ms(latency.p95), 900.0, 80.0)?;
+        near("the longest", ms(latency.max), 1000.0, 80.0)?;
+        near("the mean", ms(latency.mean), 260.0, 60.0)?;
+        let histogram = report.histograms.get(Metric::Latency).unwrap();
+        let slow = histogram.buckets().filter(|(us, _)| *us > 40_000);
+        let slow: u32 = slow.map(|(_, count)| u32::try_from(count).unwrap()).sum();
+        near("the number that waited", slow.into(), 100.0, 10.0)
+    });
 }
 
 /// Rule 2: a cap on what is in flight is latency, and what is never sent is told of.
@@ -80,7 +67,8 @@ fn a_cap_shifts_no_schedule_and_what_is_planned_is_sent_or_dropped() {
     let requests = &report.requests;
     assert_eq!(requests.planned, 200);
     assert_eq!(requests.planned, requests.sent + requests.dropped);
-    assert_eq!(server.stats().requests, requests.sent);
+    // What was cut may not have reached the server.
+    assert!((requests.total..=requests.sent).contains(&server.stats().requests));
     assert!(server.stats().peak_in_flight <= 2);
     assert!((30..=100).contains(&requests.sent), "{requests:?}");
     assert!(
@@ -168,7 +156,7 @@ fn recording_server() -> (Hostile, Seen) {
     let theirs = Arc::clone(&seen);
     let server = Hostile::start(move |visit| {
         let is_same = |line: &&str| !line.starts_with("date:") && !line.starts_with("host:");
-        // The HTTP library keeps no order of headers.
+        // In which order headers come says nothing.
         let mut head: Vec<&str> = visit.head.lines().filter(is_same).collect();
         head.sort_unstable();
         let request = (head.join("\n"), visit.body.clone());
@@ -179,9 +167,9 @@ fn recording_server() -> (Hostile, Seen) {
     (server, seen)
 }
 
-/// What is sent in a run of this configuration, in the order of the bytes.
-fn sent(change: impl Fn(BenchmarkConfig) -> BenchmarkConfig) -> Vec<(String, Vec<u8>)> {
-    let (server, seen) = recording_server();
+/// What is sent in a run of this load, in the order of the bytes.
+fn sent(seed: u64, load: impl Fn(&str) -> BenchmarkConfig) -> Vec<(String, Vec<u8>)> {
+    let (server, requests) = recording_server();
     let prompts = Synthetic {
         lengths: Lengths::LogNormal {
             median: 30,
@@ -190,25 +178,35 @@ fn sent(change: impl Fn(BenchmarkConfig) -> BenchmarkConfig) -> Vec<(String, Vec
         prefix_overlap: 0.2,
         count: 17,
     };
-    let config = arrivals(&server.url(), 400.0, 200 * MS, Arrival::Poisson)
+    let config = load(&server.url())
         .with_synthetic(Kind::Chat, prompts)
         .with_output_tokens(20, 10)
-        .with_seed(7);
-    let report = run(&change(config));
+        .with_seed(seed);
+    let report = run(&config);
     assert_eq!(report.requests.failed, 0, "{:?}", report.failures);
-    let mut seen = std::mem::take(&mut *seen.lock().unwrap());
-    seen.sort();
-    seen
+    let mut requests = std::mem::take(&mut *requests.lock().unwrap());
+    requests.sort();
+    requests
 }
 
 /// Rules 7 and 17: the same seed sends the same bytes, on any number of cores.
 #[test]
 fn a_seed_says_which_bytes_are_sent_on_any_number_of_cores() {
-    let one = sent(|config| config.with_workers(1));
+    let open = |seed, workers| {
+        sent(seed, |url| {
+            arrivals(url, 400.0, 200 * MS, Arrival::Poisson).with_workers(workers)
+        })
+    };
+    let one = open(7, 1);
     assert!(one.len() > 50, "{}", one.len());
     // Not by assert_eq, which would print them all.
-    assert!(one == sent(|config| config.with_workers(3)));
-    assert!(one != sent(|config| config.with_seed(8)));
+    assert!(one == open(7, 3));
+    assert!(one != open(8, 1));
+    // Users are shared out among the threads, of which some have more.
+    let closed = |workers| sent(7, |url| users(url, 5, 6).with_workers(workers));
+    let alone = closed(1);
+    assert_eq!(alone.len(), 30);
+    assert!(alone == closed(3));
     let bodies: std::collections::HashSet<&Vec<u8>> = one.iter().map(|(_, body)| body).collect();
     assert!(
         bodies.len() > 40,

@@ -36,6 +36,9 @@ use std::time::Duration;
 /// A millisecond.
 const MS: Duration = Duration::from_millis(1);
 
+/// An answer without a text.
+const ANSWER: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}";
+
 /// A chat of one message.
 fn chat(text: &str) -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": text}]})

@@ -2,6 +2,7 @@
 
 use super::{MS, ms, run, users};
 use crate::support::hostile::{Hostile, Next};
+use crate::support::{in_some_try, near};
 use hedgerow::bench::{Report, Slo};
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
 use std::time::Duration;
@@ -106,34 +107,26 @@ fn paced(ttft: Duration, itl: Duration, tokens: usize) -> MockServer {
 /// Rule 5, and the ground truth: bounds for a busy machine; `benches` has the tight ones.
 #[test]
 fn times_of_tokens_are_those_of_the_server_s_schedule() {
-    let server = paced(60 * MS, 10 * MS, 20);
-    let report = run(&users(&server.url(), 20, 3).with_streaming(true));
-    assert_eq!(report.requests.succeeded, 60, "{:?}", report.failures);
-    let near = |found: Option<f64>, expected: f64, allowed: f64| {
-        let found = ms(found);
-        let low = expected - 0.5;
-        assert!(
-            (low..expected + allowed).contains(&found),
-            "{found} for {expected}"
+    in_some_try(|| {
+        let server = paced(60 * MS, 10 * MS, 20);
+        let report = run(&users(&server.url(), 20, 3).with_streaming(true));
+        assert_eq!(report.requests.succeeded, 60, "{:?}", report.failures);
+        assert_eq!(report.itl_ms.count, 60 * 19);
+        assert!(report.chunk_gap_ms.count > report.itl_ms.count);
+        let prompt = hedgerow::mock::tokens_of("Ping") as u64;
+        assert_eq!(
+            (report.tokens.prompt, report.tokens.completion),
+            (60 * prompt, 60 * 20)
         );
-    };
-    near(report.ttft_ms.p50, 60.0, 15.0);
-    near(report.itl_ms.p50, 10.0, 3.0);
-    near(report.tpot_ms.p50, 10.0, 3.0);
-    // The role comes at once, and is no token.
-    assert!(
-        ms(report.first_byte_ms.p50) < 45.0,
-        "{:?}",
-        report.first_byte_ms
-    );
-    assert_eq!(report.itl_ms.count, 60 * 19);
-    assert!(report.chunk_gap_ms.count > report.itl_ms.count);
-    let prompt = hedgerow::mock::tokens_of("Ping") as u64;
-    assert_eq!(
-        (report.tokens.prompt, report.tokens.completion),
-        (60 * prompt, 60 * 20)
-    );
-    assert_eq!(report.tokens.estimated_requests, 0);
+        assert_eq!(report.tokens.estimated_requests, 0);
+        let first = ms(report.ttft_ms.p50);
+        assert!(first >= 59.5, "the server waits for so long: {first}");
+        near("time to first token", first, 60.0, 15.0)?;
+        near("inter-token latency", ms(report.itl_ms.p50), 10.0, 3.0)?;
+        near("time a token", ms(report.tpot_ms.p50), 10.0, 3.0)?;
+        // The role comes at once, and is no token.
+        near("first byte", ms(report.first_byte_ms.p50), 0.0, 45.0)
+    });
 }
 
 /// Chat and completions, streamed or not, give the same counts.

@@ -133,6 +133,29 @@ pub(crate) fn eventually_closed(server: &MockServer) -> Duration {
     eventually("all is closed", || server.stats().connections_open == 0)
 }
 
+/// Checks times, and checks them again where they are wrong: a busy machine spoils some tries, and a
+/// fault all of them. What a busy machine does not change, the check asserts itself.
+pub(crate) fn in_some_try(mut check: impl FnMut() -> Result<(), String>) {
+    const TRIES: usize = 8;
+    let mut causes = Vec::new();
+    for _ in 0..TRIES {
+        match check() {
+            Ok(()) => return,
+            Err(cause) => causes.push(cause),
+        }
+    }
+    panic!("in none of {TRIES} tries: {causes:#?}");
+}
+
+/// Refuses a figure that is not near what is expected.
+pub(crate) fn near(what: &str, found: f64, expected: f64, allowed: f64) -> Result<(), String> {
+    if (found - expected).abs() <= allowed {
+        Ok(())
+    } else {
+        Err(format!("{what} is {found} for {expected}"))
+    }
+}
+
 /// The shortest of a few tries: the machine may be busy with other things during any of them.
 pub(crate) fn best_of_five(mut attempt: impl FnMut() -> Duration) -> Duration {
     let tries = (0..5).map(|_| attempt());

@@ -152,7 +152,7 @@ fn a_connection_reset_after_half_a_head_is_not_noticed() {
 
 #[test]
 fn what_is_sent_again_keeps_the_deadline_of_its_attempt() {
-    let slow = Duration::from_millis(300);
+    let slow = Duration::from_secs(1);
     let server = Hostile::start(move |visit| match visit.number {
         0 => visit.right(),
         1 => {
@@ -179,7 +179,7 @@ fn what_is_sent_again_keeps_the_deadline_of_its_attempt() {
         left.expect("a header").expect("milliseconds")
     };
     let left: Vec<u64> = server.heads().iter().map(left).collect();
-    assert!(left[1] <= 2000 && left[2] <= 1700, "{left:?}");
+    assert!(left[1] <= 2000 && left[2] <= 1000, "{left:?}");
     assert_eq!(attempts(&client), server.requests() as u64);
 }
 
