@@ -107,7 +107,10 @@ async fn exchange(
         for (own, name) in &prepared.own {
             let mut value = Vec::with_capacity(64);
             values.write(*own, &mut value);
-            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+            if let Ok(mut value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+                // No other request has it: in the table of headers that both ends keep it would
+                // push out those that all have (RFC 7541, section 6.2.3).
+                value.set_sensitive(true);
                 head.headers_mut().insert(name, value);
             }
         }
