@@ -167,7 +167,7 @@ impl Dispatcher {
 
     fn observe(&mut self, outcome: &Outcome) {
         let observed = &mut self.shared.turn.observed;
-        if outcome.was_resent() {
+        if outcome.resent {
             observed.attempts += 1;
             observed.attempts_failed += 1;
             observed.retries += 1;

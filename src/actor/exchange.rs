@@ -61,8 +61,13 @@ impl Exchange {
     pub(super) async fn run(&self) -> Result<Success, Failure> {
         let until = self.attempt.until;
         let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
-        let ended = ended.unwrap_or(Err(Failure::Timeout));
-        ended.map_err(|failure| failure.after_resending(self.was_resent()))
+        ended.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// Whether it was sent twice, and a server may have read both. Asked once, when it has ended.
+    pub(super) fn was_resent(&self) -> bool {
+        let stale = self.stale.take();
+        stale.is_some_and(|stale| stale.may_have_been_read())
     }
 
     async fn send_and_read(&self) -> Result<Success, Failure> {
@@ -98,12 +103,6 @@ impl Exchange {
         log::debug!("{request_id}: {stale}; sent again over a fresh connection");
         self.stale.set(Some(stale));
         transport.send(self.request(true)).await
-    }
-
-    /// Whether it was sent twice, and a server may have read both.
-    fn was_resent(&self) -> bool {
-        let stale = self.stale.take();
-        stale.is_some_and(|stale| stale.may_have_been_read())
     }
 
     fn request(&self, fresh: bool) -> Request {
@@ -161,11 +160,7 @@ impl Exchange {
             None => operation.decode(inputs, &headers, buffer),
         };
         let part = part.map_err(Failure::Decode)?;
-        Ok(Success {
-            part,
-            headers,
-            resent: self.was_resent(),
-        })
+        Ok(Success { part, headers })
     }
 }
 

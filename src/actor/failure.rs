@@ -26,28 +26,9 @@ pub(super) enum Failure {
     Aborted,
     /// The Worker, or the attempt itself, panicked.
     Lost,
-    /// It was sent twice, and then failed so.
-    Resent(Box<Failure>),
 }
 
 impl Failure {
-    /// Notes that it was sent twice, if it was.
-    pub(super) fn after_resending(self, resent: bool) -> Self {
-        if resent {
-            Self::Resent(Box::new(self))
-        } else {
-            self
-        }
-    }
-
-    /// The failure alone.
-    pub(super) fn itself(self) -> Self {
-        match self {
-            Self::Resent(failure) => *failure,
-            other => other,
-        }
-    }
-
     /// The failure as the retry policy sees it.
     pub(super) fn fault(&self) -> Fault {
         match self {
@@ -67,7 +48,6 @@ impl Failure {
             Self::Decode(_) | Self::Misfit(_) => Fault::Mismatch,
             Self::Timeout => Fault::Timeout,
             Self::Aborted | Self::Lost => Fault::Lost,
-            Self::Resent(failure) => failure.fault(),
         }
     }
 
@@ -102,7 +82,6 @@ impl Failure {
             Self::Aborted | Self::Lost => Error::new(Kind::Internal(
                 "a worker died each time that it had this request".into(),
             )),
-            Self::Resent(failure) => failure.into_error(head, timeout),
         }
     }
 }
@@ -119,7 +98,6 @@ impl fmt::Display for Failure {
             Self::Timeout => f.write_str("timed out"),
             Self::Aborted => f.write_str("aborted"),
             Self::Lost => f.write_str("its worker died"),
-            Self::Resent(failure) => failure.fmt(f),
         }
     }
 }

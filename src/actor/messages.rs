@@ -138,19 +138,11 @@ pub(super) struct Finished(pub Vec<Outcome>);
 pub(super) struct Outcome {
     pub id: AttemptId,
     pub(super) result: Result<Success, Failure>,
+    /// It was sent twice, and a server may have read both: a kept connection had ended under it
+    /// before anything of an answer came. It counts as two.
+    pub resent: bool,
     /// From the start of the attempt to its end.
     pub service_time: Duration,
-}
-
-impl Outcome {
-    /// Whether it was sent twice, and a server may have read both: a kept connection had ended
-    /// under it before anything of an answer came. It counts as two.
-    pub(super) fn was_resent(&self) -> bool {
-        match &self.result {
-            Ok(success) => success.resent,
-            Err(failure) => matches!(failure, Failure::Resent(_)),
-        }
-    }
 }
 
 /// What an attempt gave.
@@ -158,8 +150,6 @@ impl Outcome {
 pub(crate) struct Success {
     pub part: Part,
     pub headers: Headers,
-    /// As [`Outcome::was_resent`].
-    pub resent: bool,
 }
 
 /// Give up attempts: nobody waits for them.

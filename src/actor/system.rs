@@ -40,6 +40,19 @@ pub enum Placement {
     Current(usize),
 }
 
+impl Placement {
+    /// How many Workers there are, if there can be so many.
+    pub(crate) fn workers(self) -> Result<usize> {
+        let (Self::Threads(workers) | Self::Current(workers)) = self;
+        if !(1..=1024).contains(&workers) {
+            return Err(Error::config(format!(
+                "workers must be between 1 and 1024 (got {workers})"
+            )));
+        }
+        Ok(workers)
+    }
+}
+
 impl Default for Placement {
     /// A thread a core.
     fn default() -> Self {
@@ -93,12 +106,7 @@ impl SystemBuilder {
     ///
     /// When a setting is bad or no thread can be had.
     pub fn start(self) -> Result<System> {
-        let (Placement::Threads(workers) | Placement::Current(workers)) = self.placement;
-        if !(1..=1024).contains(&workers) {
-            return Err(Error::config(format!(
-                "workers must be between 1 and 1024 (got {workers})"
-            )));
-        }
+        let workers = self.placement.workers()?;
         let transport = match self.transport {
             Some(factory) => factory,
             None => self.http.factory()?,

@@ -88,7 +88,7 @@ impl Handler<Assign> for Worker {
             let ticket = Ticket::new(id, &self.outbox);
             let task = actix_rt::spawn(async move {
                 let result = exchange.run().await;
-                ticket.finish(result);
+                ticket.finish(result, exchange.was_resent());
             });
             self.running.insert(id, task);
         }
@@ -181,15 +181,16 @@ impl Ticket {
         }
     }
 
-    fn finish(mut self, result: Result<Success, Failure>) {
-        self.tell(result);
+    fn finish(mut self, result: Result<Success, Failure>, resent: bool) {
+        self.tell(result, resent);
     }
 
-    fn tell(&mut self, result: Result<Success, Failure>) {
+    fn tell(&mut self, result: Result<Success, Failure>, resent: bool) {
         self.ended = true;
         self.outbox.put(Outcome {
             id: self.id,
             result,
+            resent,
             service_time: self.started.elapsed(),
         });
     }
@@ -204,7 +205,7 @@ impl Drop for Ticket {
             } else {
                 Failure::Aborted
             };
-            self.tell(Err(failure));
+            self.tell(Err(failure), false);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::limits;
 use super::measured::Expected;
 use super::prompts::{CountTokens, Estimate};
 use super::workload::{Output, Workload};
+use crate::actor::Placement;
 use crate::config::{BaseUrl, Checked, ExtraHeaders, Preference};
 use crate::error::{Error, Result};
 use crate::operation::Endpoint;
@@ -75,13 +76,10 @@ impl Blueprint {
                 until.as_secs_f64()
             )));
         }
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = config.workers.unwrap_or(cores);
-        if !(1..=1024).contains(&workers) {
-            return Err(Error::config(format!(
-                "workers must be between 1 and 1024 (got {workers})"
-            )));
-        }
+        let placement = config
+            .workers
+            .map_or_else(Placement::default, Placement::Threads);
+        let workers = placement.workers()?;
         let described = describe::describe(config, &load, &workload, workers);
         Ok(Self {
             settings: settings(config)?,

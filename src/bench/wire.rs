@@ -21,10 +21,7 @@ pub(super) struct Chunk {
 
 impl Chunk {
     pub(super) fn read(data: &[u8]) -> Result<Self, DecodeError> {
-        let event: StreamEvent = parse(data)?;
-        if event.error.is_some() {
-            return Err(refusal(data));
-        }
+        let event = Answer::read(data)?;
         let Choices {
             delta,
             text,
@@ -58,10 +55,7 @@ impl Whole {
                 text: 0,
             });
         }
-        let answer: Answer = parse(body)?;
-        if answer.error.is_some() {
-            return Err(refusal(body));
-        }
+        let answer = Answer::read(body)?;
         let Choices { message, text, .. } = answer.choices.unwrap_or_default();
         Ok(Self {
             usage: answer.usage,
@@ -114,18 +108,23 @@ fn excerpt(text: &[u8]) -> String {
     String::from_utf8_lossy(head).into_owned()
 }
 
-#[derive(Deserialize)]
-struct StreamEvent {
-    choices: Option<Choices>,
-    usage: Option<Usage>,
-    error: Option<IgnoredAny>,
-}
-
+/// An answer, or one event of it.
 #[derive(Deserialize)]
 struct Answer {
     choices: Option<Choices>,
     usage: Option<Usage>,
     error: Option<IgnoredAny>,
+}
+
+impl Answer {
+    /// What is there, unless it is an error.
+    fn read(text: &[u8]) -> Result<Self, DecodeError> {
+        let answer: Self = parse(text)?;
+        match answer.error {
+            Some(_) => Err(refusal(text)),
+            None => Ok(answer),
+        }
+    }
 }
 
 #[derive(Deserialize)]

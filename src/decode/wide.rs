@@ -30,24 +30,20 @@ const BEFORE: usize = 32;
 ///
 /// Stops at whatever is no such number, for others to judge, and close to the end of the body.
 pub(super) fn numbers(body: &[u8], at: usize, values: &mut Vec<f32>) -> usize {
-    let Some(simd) = V3::try_new() else {
-        return at;
-    };
-    if body[..at].ends_with(b" ") {
-        simd.vectorize(Reader::<true> {
-            simd,
-            body,
-            at,
-            values,
-        })
-    } else {
-        simd.vectorize(Reader::<false> {
-            simd,
-            body,
-            at,
-            values,
-        })
+    match V3::try_new() {
+        Some(simd) if body[..at].ends_with(b" ") => read::<true>(simd, body, at, values),
+        Some(simd) => read::<false>(simd, body, at, values),
+        None => at,
     }
+}
+
+fn read<const BLANK: bool>(simd: V3, body: &[u8], at: usize, values: &mut Vec<f32>) -> usize {
+    simd.vectorize(Reader::<BLANK> {
+        simd,
+        body,
+        at,
+        values,
+    })
 }
 
 /// Where in the area a number's point is, and the comma that follows it.

@@ -140,7 +140,6 @@ pub(crate) trait Join: Send + Sync + 'static {
 pub(crate) struct Collect<T> {
     /// Its records reach up to the last request that succeeded so far.
     answer: Answer<T>,
-    accepted: usize,
     reply: ReplyPort<Result<Answer<T>, Error>>,
 }
 
@@ -152,11 +151,7 @@ impl<T> Collect<T> {
             errors: Vec::new(),
             total_time: Duration::ZERO,
         };
-        Self {
-            answer,
-            accepted: 0,
-            reply,
-        }
+        Self { answer, reply }
     }
 }
 
@@ -172,7 +167,6 @@ impl<T: Join> Gather for Collect<T> {
             records.resize(request + 1, RequestRecord::default());
         }
         records[request] = record;
-        self.accepted += 1;
         Ok(())
     }
 
@@ -181,14 +175,11 @@ impl<T: Join> Gather for Collect<T> {
     }
 
     fn finish(self: Box<Self>, end: End, plan: Option<&Plan>, total_time: Duration) {
-        let Self {
-            mut answer,
-            accepted,
-            reply,
-        } = *self;
+        let Self { mut answer, reply } = *self;
         answer.total_time = total_time;
+        let all_succeeded = matches!(end, End::Done) && answer.errors.is_empty();
         if let Some(plan) = plan
-            && accepted < plan.len()
+            && !all_succeeded
         {
             leave_out_the_others(&mut answer, plan);
         }

@@ -17,10 +17,7 @@ use body::Http2Body;
 use bytes::Bytes;
 use h2::Reason;
 use http::Uri;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, UPGRADE};
 use http::uri::Authority;
 use session::{Stream, stream};
 
@@ -150,11 +147,10 @@ async fn exchange(
     })
 }
 
-/// The part of a request that all with one head share. What the caller says to a proxy is not for
-/// the server at the end of its tunnel.
+/// The part of a request that all with one head share.
 pub(super) fn shared_head(
     head: &Head,
-    through_proxy: bool,
+    tunnelled: bool,
 ) -> Result<http::Request<()>, TransportError> {
     let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
     let mut uri = Uri::try_from(&*head.url)
@@ -171,9 +167,8 @@ pub(super) fn shared_head(
         .version(http::Version::HTTP_2)
         .body(())
         .map_err(bad)?;
-    for (name, value) in &head.headers {
-        let for_proxy = through_proxy && *name == PROXY_AUTHORIZATION;
-        if !for_proxy && !concerns_a_connection(name, value) {
+    for (name, value) in head.sent_headers(tunnelled) {
+        if !concerns_a_connection(name, value) {
             request.headers_mut().insert(name, value.clone());
         }
     }
@@ -181,9 +176,9 @@ pub(super) fn shared_head(
 }
 
 /// Whether a header is one of a connection, which HTTP/2 has none of (RFC 9113, section 8.2.2). The
-/// host is the authority that is asked, and the length is that of each request.
+/// host is the authority that is asked.
 fn concerns_a_connection(name: &HeaderName, value: &HeaderValue) -> bool {
-    let of_connection = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE];
+    let of_connection = [CONNECTION, HOST, UPGRADE];
     let named = ["keep-alive", "proxy-connection"];
     of_connection.contains(name)
         || named.contains(&name.as_str())

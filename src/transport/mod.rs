@@ -38,6 +38,7 @@ pub use tls::TlsSettings;
 use crate::operation::Headers;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
+use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 use std::fmt;
 use std::rc::Rc;
@@ -68,6 +69,16 @@ pub struct Head {
 }
 
 impl Head {
+    /// The headers that are sent. Where the body ends, the caller does not say: two lengths are how
+    /// requests are smuggled. What the caller says to a proxy is not for the server at the end of
+    /// a tunnel.
+    fn sent_headers(&self, tunnelled: bool) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.headers.iter().filter(move |(name, _)| {
+            let for_proxy = tunnelled && *name == PROXY_AUTHORIZATION;
+            !for_proxy && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING
+        })
+    }
+
     /// `text` without the keys that these headers carry: a server may send them back in an error.
     pub(crate) fn without_key(&self, text: &str) -> Box<str> {
         let keys = self

@@ -11,6 +11,7 @@ use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use url::{Host, Url};
 
 /// Whom requests go to. Ordered by nothing; compared to find the server's connections.
@@ -121,6 +122,13 @@ impl Prepared {
         Ok(self.http2.get_or_init(|| request).clone())
     }
 }
+
+/// A connection that nothing uses is not used again after so long: below the 60 s after which common
+/// load balancers close it, or what stands between forgets it and tells nobody.
+pub(super) const IDLE: Duration = Duration::from_secs(55);
+
+/// A connection gets no more requests after so long, so that a change of address is noticed.
+pub(super) const LIFETIME: Duration = Duration::from_mins(10);
 
 /// The value of an `authorization` header that no log shows.
 pub(super) fn sensitive(value: &str) -> Option<HeaderValue> {

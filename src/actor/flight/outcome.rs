@@ -26,10 +26,9 @@ impl Flight {
         let active = self.active.get_mut(&request)?;
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
-        active.resent += u32::from(outcome.was_resent());
-        let result = outcome.result.map_err(Failure::itself);
-        self.tell_gate(outcome.id, result.as_ref().err(), around);
-        let failure = match result {
+        active.resent += u32::from(outcome.resent);
+        self.tell_gate(outcome.id, outcome.result.as_ref().err(), around);
+        let failure = match outcome.result {
             Ok(success) => match self.accept(request, success, around) {
                 Ok(()) => {
                     around.turn.observed.hedges_won += u64::from(won_by_twin);
@@ -104,7 +103,7 @@ impl Flight {
         let (Some(active), Some(plan)) = (self.active.get(&request), &self.plan) else {
             return Ok(());
         };
-        let Success { part, headers, .. } = success;
+        let Success { part, headers } = success;
         let in_vain = match active.base64 {
             Base64::NotTried => false,
             Base64::Tried => part.came_as_floats(),

@@ -2,7 +2,6 @@
 
 use crate::operation::Headers;
 use crate::transport::{Head, TransportError};
-use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;
 
@@ -12,19 +11,14 @@ pub(super) const LONGEST: usize = 128 << 10;
 const MOST_HEADERS: usize = 128;
 
 /// Writes the part of a head that all requests with it share, up to the headers of one of them.
-/// `target` is what is asked for: a path, or a whole URL where a proxy is asked. What the caller says
-/// to a proxy is not for the server at the end of a tunnel; and where the body ends, the caller does
-/// not say: two lengths are how requests are smuggled.
+/// `target` is what is asked for: a path, or a whole URL where a proxy is asked.
 pub(in crate::transport) fn write_shared(head: &Head, target: &str, tunnelled: bool) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for part in [head.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
         bytes.extend_from_slice(part.as_bytes());
     }
-    for (name, value) in &head.headers {
-        let for_proxy = tunnelled && *name == PROXY_AUTHORIZATION;
-        if !for_proxy && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING {
-            write_header(&mut bytes, name, value);
-        }
+    for (name, value) in head.sent_headers(tunnelled) {
+        write_header(&mut bytes, name, value);
     }
     bytes
 }

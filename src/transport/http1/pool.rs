@@ -1,15 +1,9 @@
 //! Connections to one server that wait for their next request.
 
 use super::connection::Connection;
+use crate::transport::site::{IDLE, LIFETIME};
 use std::cell::RefCell;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// A kept-alive connection is not used again after so long: below the 60 s after which common
-/// load balancers close it.
-const IDLE: Duration = Duration::from_secs(55);
-/// A connection is replaced after so long, so that a change of address is noticed.
-const LIFETIME: Duration = Duration::from_mins(10);
 
 /// The idle ones; the latest is used first, so that those that are not needed grow old.
 #[derive(Debug, Default)]
@@ -61,6 +55,7 @@ impl Pool {
 mod tests {
     use super::*;
     use crate::transport::socket::Socket;
+    use std::time::Duration;
     use tokio::io::{DuplexStream, duplex};
     use tokio::time::advance;
 

@@ -3,7 +3,7 @@
 use super::described;
 use crate::transport::TransportError;
 use crate::transport::connect::{Connector, Opened};
-use crate::transport::site::Site;
+use crate::transport::site::{IDLE, LIFETIME, Site};
 use crate::transport::socket::Socket;
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -30,11 +30,6 @@ const LONGEST_HEAD: u32 = 128 << 10;
 /// So many streams that were given up are remembered, for what is still on its way to them: as
 /// many as an operation has in flight.
 const MOST_GIVEN_UP: usize = 1024;
-/// A connection without streams is not used again after so long, as with HTTP/1.1: what stands
-/// between may have forgotten it, and would tell nobody.
-const IDLE: Duration = Duration::from_secs(55);
-/// A connection is given no more streams after so long, so that a change of address is noticed.
-const LIFETIME: Duration = Duration::from_mins(10);
 /// While streams are open, the server is asked so often whether it is still there, and given so
 /// long to say so: a connection that died silently would swallow all requests that come.
 const PING_EVERY: Duration = Duration::from_secs(15);
