@@ -83,11 +83,13 @@ impl Exchange {
             return Err(refusal(response).await);
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
-        let _turn = self.tools.turns.wait(length).await;
-        let mut buffer = self.tools.buffers.borrow_mut().take();
-        let result = self.read(response, &mut buffer, arrivals).await;
-        self.tools.buffers.borrow_mut().give(buffer);
-        result
+        let read = async {
+            let mut buffer = self.tools.buffers.borrow_mut().take();
+            let result = self.read(response, &mut buffer, arrivals).await;
+            self.tools.buffers.borrow_mut().give(buffer);
+            result
+        };
+        self.tools.turns.take(length, read).await
     }
 
     /// Sends it, and again where a kept connection ended under it: once, over a fresh connection,

@@ -2,6 +2,7 @@
 
 use super::Part;
 use super::answer::{Answer, Join};
+use super::memory;
 use crate::decode::Usage;
 use std::fmt;
 use std::ops::Range;
@@ -113,7 +114,7 @@ impl Join for Matrix {
             return Ok(());
         }
         if self.values.is_empty() {
-            self.values = zeroed_matrix(self.rows, self.dimensions)?;
+            self.values = memory::zeroed(self.rows, self.dimensions)?;
         }
         let place = self.place(inputs);
         self.values[place].copy_from_slice(&rows.values);
@@ -126,17 +127,6 @@ impl Join for Matrix {
             self.values[place].fill(f32::NAN);
         }
     }
-}
-
-/// A server decides on the dimensions, so a matrix that no memory can hold is its fault. It is
-/// tried for first: zeroed memory is lazily given, and its lack would end the process.
-fn zeroed_matrix(rows: usize, dimensions: usize) -> Result<Vec<f32>, String> {
-    let too_large = || format!("{rows} rows of {dimensions} dimensions do not fit in memory");
-    let length = rows.checked_mul(dimensions).ok_or_else(too_large)?;
-    let mut trial = Vec::<f32>::new();
-    trial.try_reserve_exact(length).map_err(|_| too_large())?;
-    drop(trial);
-    Ok(vec![0.0; length])
 }
 
 impl fmt::Debug for Matrix {

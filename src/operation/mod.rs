@@ -30,6 +30,8 @@ mod headers;
 
 mod inputs;
 
+mod memory;
+
 pub(crate) use answer::Collect;
 pub use answer::{Answer, Parts, RequestError, RequestRecord};
 pub(crate) use call::Call;
