@@ -1,7 +1,7 @@
 //! The memory that a Worker reads answers into: buffers, kept for the next ones, and a bound on how
 //! much is half read.
 
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -56,13 +56,16 @@ impl Default for Turns {
 
 impl Turns {
     /// Runs `read`, which reads an answer of that length in bytes, when it is its turn.
-    pub(super) async fn take<T>(&self, length: Option<u64>, read: impl Future<Output = T>) -> T {
+    pub(super) async fn take<T>(
+        &self,
+        length: Option<u64>,
+        mut read: Pin<&mut impl Future<Output = T>>,
+    ) -> T {
         let kibibytes = length.map_or(0, |length| u32::try_from(length >> 10).unwrap_or(AT_ONCE));
         if kibibytes < LARGE {
             return read.await;
         }
         let turn = self.0.acquire_many(kibibytes.min(AT_ONCE)).await;
-        let mut read = pin!(read);
         if let Ok(result) = tokio::time::timeout(LONGEST_TURN, read.as_mut()).await {
             return result;
         }
@@ -74,6 +77,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
     use tokio::time::{Instant, sleep};
 
     #[tokio::test(start_paused = true)]
@@ -81,8 +85,12 @@ mod tests {
         const MIB: u64 = 1 << 20;
         let turns = Turns::default();
         let start = Instant::now();
-        let slow = turns.take(Some(u64::MAX), sleep(Duration::from_secs(1)));
-        let begun = async |length| turns.take(length, async { start.elapsed() }).await;
+        let slow = pin!(sleep(Duration::from_secs(1)));
+        let slow = turns.take(Some(u64::MAX), slow);
+        let begun = async |length| {
+            let read = pin!(async { start.elapsed() });
+            turns.take(length, read).await
+        };
         let (unknown, small, large, next, ()) = tokio::join!(
             biased;
             begun(None),

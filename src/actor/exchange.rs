@@ -10,6 +10,7 @@ use crate::transport::{
 };
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -83,12 +84,12 @@ impl Exchange {
             return Err(refusal(response).await);
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
-        let read = async {
+        let read = pin!(async {
             let mut buffer = self.tools.buffers.borrow_mut().take();
             let result = self.read(response, &mut buffer, arrivals).await;
             self.tools.buffers.borrow_mut().give(buffer);
             result
-        };
+        });
         self.tools.turns.take(length, read).await
     }
 

@@ -48,9 +48,12 @@ pub(super) async fn send(
         site.http1.take(now)
     };
     let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
-    let mut connection = match kept {
-        Some(connection) => connection,
-        None => Box::new(Connection::new(connector.open(site).await?.socket, now)),
+    let mut connection = if let Some(connection) = kept {
+        connection
+    } else {
+        // Boxed, as few requests need it, and the future of each would have room for it.
+        let opened = Box::pin(connector.open(site)).await?;
+        Box::new(Connection::new(opened.socket, now))
     };
     let is_head = request.head.method == Method::HEAD;
     connection.begin(|head| write(prepared, request, head));

@@ -10,15 +10,16 @@ mod body;
 pub(super) use session::Sessions;
 
 use super::connect::Connector;
+use super::own::OwnHeader;
 use super::site::Prepared;
 use super::{Head, Request, Response, Stale, TransportError};
 use crate::operation::Headers;
 use body::Http2Body;
-use bytes::Bytes;
+use bytes::BytesMut;
 use h2::Reason;
-use http::Uri;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, UPGRADE};
 use http::uri::Authority;
+use http::{HeaderMap, Uri};
 use session::{Stream, stream};
 
 /// So often is a request sent again that met the end of a connection which had answered none:
@@ -26,6 +27,9 @@ use session::{Stream, stream};
 /// that come after its last are sent again as often as it takes: servers end each connection after
 /// so many requests, and what is then on its way to them is nobody's failure.
 const MOST_IN_VAIN: usize = 3;
+
+/// Room for the values of the headers that are a request's own.
+const OWN_VALUES: usize = 128;
 
 /// Makes one exchange. `None` with a server that speaks HTTP/1.1 alone.
 pub(super) async fn send(
@@ -100,21 +104,7 @@ async fn exchange(
     request: &Request,
 ) -> Result<Response, Failed> {
     let mut head = prepared.http2()?;
-    if let Some(values) = &request.own {
-        for (own, name) in &prepared.own {
-            let mut value = Vec::with_capacity(64);
-            values.write(*own, &mut value);
-            if let Ok(mut value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-                // No other request has it: in the table of headers that both ends keep it would
-                // push out those that all have (RFC 7541, section 6.2.3).
-                value.set_sensitive(true);
-                head.headers_mut().insert(name, value);
-            }
-        }
-    }
-    if let Some(body) = &request.body {
-        head.headers_mut().insert(CONTENT_LENGTH, body.len().into());
-    }
+    fill(head.headers_mut(), prepared, request, stream.is_first());
     let sent = stream.sender.send_request(head, request.body.is_none());
     let (answer, mut sending) = sent.map_err(|cause| Failed::of(&stream, &cause))?;
     if let Some(body) = &request.body {
@@ -147,9 +137,34 @@ async fn exchange(
     })
 }
 
-/// The part of a request that all with one head share.
+/// Writes what is this request's alone into the places that the shared head has for it.
+///
+/// No other request has these values: in the table of headers that both ends keep they would push
+/// out those that all have (RFC 7541, section 6.2.3). Only those of a connection's first request go
+/// there, for their names, which the others then need not spell.
+fn fill(headers: &mut HeaderMap, prepared: &Prepared, request: &Request, is_first: bool) {
+    let mut values = BytesMut::with_capacity(OWN_VALUES);
+    for (own, name) in &prepared.own {
+        let Some(written) = &request.own else {
+            headers.remove(name);
+            continue;
+        };
+        written.write(*own, &mut values);
+        if let Ok(mut value) = HeaderValue::from_maybe_shared(values.split().freeze()) {
+            value.set_sensitive(!is_first);
+            headers.insert(name, value);
+        }
+    }
+    match &request.body {
+        Some(body) => headers.insert(CONTENT_LENGTH, body.len().into()),
+        None => headers.remove(CONTENT_LENGTH),
+    };
+}
+
+/// The part of a request that all with one head share, with places for what each has of its own.
 pub(super) fn shared_head(
     head: &Head,
+    own: &[(OwnHeader, HeaderName)],
     tunnelled: bool,
 ) -> Result<http::Request<()>, TransportError> {
     let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
@@ -171,6 +186,11 @@ pub(super) fn shared_head(
         if !concerns_a_connection(name, value) {
             request.headers_mut().insert(name, value.clone());
         }
+    }
+    let names = own.iter().map(|(_, name)| name).chain([&CONTENT_LENGTH]);
+    for name in names {
+        let place = HeaderValue::from_static("");
+        request.headers_mut().insert(name, place);
     }
     Ok(request)
 }

@@ -1,6 +1,7 @@
 //! The headers that differ from attempt to attempt.
 
 use super::Head;
+use bytes::BufMut;
 use http::HeaderName;
 use std::fmt;
 use std::sync::Arc;
@@ -96,15 +97,15 @@ impl OwnHeaders {
     }
 
     /// Writes the value of one.
-    pub(super) fn write(&self, header: OwnHeader, into: &mut Vec<u8>) {
+    pub(super) fn write(&self, header: OwnHeader, into: &mut impl BufMut) {
         match header {
             OwnHeader::Id => {
-                into.extend_from_slice(self.trace.prefix.as_bytes());
-                into.push(b'-');
-                into.extend_from_slice(&self.trace.digits());
+                into.put_slice(self.trace.prefix.as_bytes());
+                into.put_u8(b'-');
+                into.put_slice(&self.trace.digits());
                 for number in [self.request, self.attempt] {
-                    into.push(b'-');
-                    into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                    into.put_u8(b'-');
+                    into.put_slice(itoa::Buffer::new().format(number).as_bytes());
                 }
             }
             OwnHeader::Timeout => write_milliseconds(self.left, into),
@@ -117,8 +118,8 @@ impl OwnHeaders {
     }
 }
 
-fn write_milliseconds(span: Duration, into: &mut Vec<u8>) {
-    into.extend_from_slice(itoa::Buffer::new().format(span.as_millis()).as_bytes());
+fn write_milliseconds(span: Duration, into: &mut impl BufMut) {
+    into.put_slice(itoa::Buffer::new().format(span.as_millis()).as_bytes());
 }
 
 #[cfg(test)]

@@ -113,12 +113,12 @@ impl Prepared {
         }
     }
 
-    /// For HTTP/2: a request without the headers that are its own.
+    /// For HTTP/2: a request, with nothing yet in the headers that are its own.
     pub(super) fn http2(&self) -> Result<http::Request<()>, TransportError> {
         if let Some(request) = self.http2.get() {
             return Ok(request.clone());
         }
-        let request = http2::shared_head(&self.head, self.site.proxy.is_some())?;
+        let request = http2::shared_head(&self.head, &self.own, self.site.proxy.is_some())?;
         Ok(self.http2.get_or_init(|| request).clone())
     }
 }

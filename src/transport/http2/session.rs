@@ -79,6 +79,8 @@ struct Session {
     streams: Rc<Cell<usize>>,
     /// No more streams can be opened on it.
     closed: Rc<Cell<bool>>,
+    /// It has had no request yet.
+    new: Cell<bool>,
     /// It has brought an answer.
     answered: Cell<bool>,
     /// It was used and then idle, and has brought no answer since.
@@ -194,6 +196,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         sender,
         streams,
         closed,
+        new: Cell::new(true),
         answered: Cell::new(false),
         silent: Cell::new(false),
         born: Instant::now(),
@@ -256,6 +259,11 @@ impl Stream {
         session.streams.set(streams + 1);
         let session = Rc::clone(session);
         Some(Self { session, sender })
+    }
+
+    /// Whether what is asked over it is the first on its connection. Asked once.
+    pub(super) fn is_first(&self) -> bool {
+        self.session.new.replace(false)
     }
 
     /// The head of an answer has come.
