@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::io::BufReader;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -25,6 +26,9 @@ const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Larger frames than the least that a server must be allowed: large answers take fewer of them.
 const FRAME: u32 = 256 << 10;
+/// So much is read off a connection at once; `h2` alone would read frame by frame, which is 8 KiB
+/// from nginx: a third to half of what a large answer costs.
+const READ: usize = 256 << 10;
 /// A longer head of an answer is refused.
 const LONGEST_HEAD: u32 = 128 << 10;
 /// So many streams that were given up are remembered, for what is still on its way to them: as
@@ -172,7 +176,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
         .max_frame_size(FRAME)
         .max_header_list_size(LONGEST_HEAD)
         .enable_push(false)
-        .handshake(socket);
+        .handshake(BufReader::with_capacity(READ, socket));
     let (mut sender, mut connection) = handshake.await.map_err(failed)?;
     settled(&mut connection).await.map_err(failed)?;
     // One that takes no stream would be replaced for ever.
@@ -207,7 +211,7 @@ async fn begin(socket: Socket) -> Result<Session, TransportError> {
 
 /// Waits until the server has said how many streams it allows: what is sent before may be refused,
 /// and one that speaks no HTTP/2 says something else.
-async fn settled(connection: &mut Connection<Socket, Bytes>) -> Result<(), h2::Error> {
+async fn settled(connection: &mut Connection<BufReader<Socket>, Bytes>) -> Result<(), h2::Error> {
     std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.poll_unpin(cx) {
             return Poll::Ready(ended.and(Err(Reason::NO_ERROR.into())));
