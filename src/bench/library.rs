@@ -1,8 +1,9 @@
 //! The names of the harness that this one replaces.
 
-use super::config::BenchmarkConfig;
-use super::recording::FailureRecord;
+use super::measure::FailureRecord;
+use super::plan::BenchmarkConfig;
 use super::report::Report;
+use super::run::run;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,5 +89,5 @@ impl From<Report> for BenchmarkReport {
 /// When the configuration is bad, or no thread can be had. A run whose every request failed is no
 /// error: its report says so.
 pub async fn run_benchmark(config: BenchmarkConfig) -> Result<BenchmarkReport> {
-    super::engine::run(config).await.map(BenchmarkReport::from)
+    run(config).await.map(BenchmarkReport::from)
 }

@@ -12,139 +12,56 @@
 //! They run beside the Dispatcher of a system of the run's own. An open loop has one, with all
 //! Workers; in a closed loop each thread has one, with a share of the users, and of a request only
 //! its sample passes between threads, together with others. There is one `Recorder`. The answer of a
-//! request is a message to the actor that started it (`launch.rs`); its times were stamped where the
-//! socket is read, and its bytes are looked at after the last of them came (`measured.rs`).
+//! request is a message to the actor that started it (`run/launch.rs`); its times were stamped where
+//! the socket is read, and its bytes are looked at after the last of them came
+//! (`answer/measured.rs`).
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `plan/` | what a run is, as it is given and as it is checked |
+//! | `run/` | a run: its threads, its actors |
+//! | `request/` | what is sent |
+//! | `answer/` | what comes back |
+//! | `capacity/` | what the client itself can do, and costs |
+//! | `measure/` | what is measured: samples, histograms, the recording, thresholds |
+//! | `report/` | what is told of a run, and of several |
+//! | `search.rs` | many runs: the highest rate that holds |
+//! | `library.rs` | the names of the harness that this one replaces |
 
-// What a run is, as it is given and as it is checked.
-mod config;
+mod plan;
 
-mod blueprint;
+mod run;
 
-mod run_mode;
+mod request;
 
-mod load;
+mod answer;
 
-// A run: its threads, its actors.
-mod engine;
+mod capacity;
 
-mod launch;
-
-mod users;
-
-mod arrivals;
-
-mod agenda;
-
-mod pacer;
-
-mod recorder;
-
-mod progress;
-
-mod stop;
-
-#[cfg(feature = "cli")]
-mod display;
-
-// What is sent.
-mod workload;
-
-mod bodies;
-
-mod dataset;
-
-mod prompts;
-
-mod tokenizer;
-
-mod rng;
-
-// What comes back.
-mod operation;
-
-mod measured;
-
-mod sse;
-
-mod wire;
-
-// What the client itself can do, and costs.
-mod calibrate;
-
-mod null_server;
-
-mod cpu;
-
-mod limits;
-
-// Many runs.
-mod search;
-
-// What is measured: samples, histograms, the recording.
-mod sample;
-
-mod metric;
-
-mod histogram;
-
-mod statistics;
-
-mod interval;
-
-mod timeline;
-
-mod recording;
-
-mod slo;
-
-// What is told of it.
-mod facts;
+mod measure;
 
 mod report;
 
-mod figure;
+mod search;
 
-mod summary;
-
-mod html;
-
-mod csv;
-
-mod hdr_log;
-
-// What is told of several.
-mod merge;
-
-mod compare;
-
-// The names of the harness that this one replaces.
 mod library;
 
 pub use crate::config::parse_span;
-pub use bodies::Kind;
-pub use compare::{ComparedFigure, Comparison, Outcome, compare};
-pub use config::BenchmarkConfig;
-pub use dataset::{Record, read_jsonl};
-#[cfg(feature = "cli")]
-pub use display::Display;
-pub use engine::{run, run_blocking};
-pub use facts::ClientCost;
-pub use histogram::TimeHistogram;
-pub use interval::IntervalHistogram;
+pub(crate) use answer::Measured;
 pub use library::{BenchmarkReport, run_benchmark};
-pub use load::{Arrival, Stage};
-pub(crate) use measured::Measured;
-pub use merge::merge;
-pub use metric::{Histograms, Metric};
-pub use progress::Progress;
-pub use prompts::{Lengths, Synthetic};
-pub use recording::FailureRecord;
 #[doc(hidden)]
-pub use recording::Probe;
-pub use report::{MergedRun, Rates, Report, Requests, Tokens, Warmup};
-pub use run_mode::RunMode;
+pub use measure::Probe;
+pub use measure::{
+    Distribution, FailureRecord, Histograms, IntervalHistogram, Metric, Slo, SloResult, Slot,
+    TimeHistogram, Timeline, sample_floor,
+};
+pub use plan::{Arrival, BenchmarkConfig, RunMode, Stage};
+pub use report::{
+    ClientCost, ComparedFigure, Comparison, MergedRun, Outcome, Rates, Report, Requests, Tokens,
+    Warmup, compare, merge,
+};
+pub use request::{Kind, Lengths, Record, Synthetic, read_jsonl};
+#[cfg(feature = "cli")]
+pub use run::Display;
+pub use run::{Progress, Stopper, run, run_blocking};
 pub use search::{SearchReport, SearchSettings, Trial, search};
-pub use slo::{Slo, SloResult};
-pub use statistics::{Distribution, sample_floor};
-pub use stop::Stopper;
-pub use timeline::{Slot, Timeline};

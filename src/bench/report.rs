@@ -2,16 +2,40 @@
 //!
 //! Some of its figures are raw (counts, histograms, the timeline), the others follow from them;
 //! [`Report::complete`] is the one place that derives, for a new report and for a merged one.
+//! Beside it are the forms in which it is told, and what is made of several: one run of all, or a
+//! comparison.
+
+// What a report has beside its measurements.
+mod facts;
 
 mod validity;
 
-use super::facts::{self, ClientCost, RunFacts};
-use super::histogram::TimeHistogram;
-use super::metric::{Histograms, Metric};
-use super::recording::{FailureRecord, Recording};
-use super::slo::SloResult;
-use super::statistics::{Distribution, number};
-use super::timeline::Timeline;
+// How it is told.
+mod figure;
+
+mod summary;
+
+mod html;
+
+mod csv;
+
+mod hdr_log;
+
+// What is told of several.
+mod merge;
+
+mod compare;
+
+pub use compare::{ComparedFigure, Comparison, Outcome, compare};
+pub use facts::ClientCost;
+pub(super) use facts::RunFacts;
+pub use merge::merge;
+pub(super) use summary::measured;
+
+use super::measure::{
+    Distribution, FailureRecord, Histograms, Metric, Recording, SloResult, TimeHistogram, Timeline,
+    number,
+};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -266,7 +290,7 @@ impl Report {
     }
 
     /// Derives what follows from the raw figures.
-    pub(super) fn complete(&mut self) {
+    fn complete(&mut self) {
         self.tell_distributions();
         let steady_s = self.steady_s();
         let per_s = |count: u64| {

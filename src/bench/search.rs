@@ -3,11 +3,9 @@
 //! Rates are doubled until one does not hold, then halved in between until what is left is small,
 //! and what was found must hold again: a single good run of a noisy service says little.
 
-use super::config::BenchmarkConfig;
-use super::engine;
-use super::load::Stage;
-use super::report::Report;
-use super::summary::measured;
+use super::plan::{BenchmarkConfig, Stage};
+use super::report::{Report, measured};
+use super::run::measure;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -141,7 +139,7 @@ pub fn search(
         run.requests = None;
         // Once is enough: the client does not change.
         run.calibrate = config.calibrate && calibrated.is_none();
-        let report = engine::measure(&run)?;
+        let report = measure(&run)?;
         calibrated = calibrated.or(report.client.ceiling_per_s);
         if report.interrupted {
             interrupted = true;

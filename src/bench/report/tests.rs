@@ -1,8 +1,7 @@
 //! Reports: figures, validity, the way to JSON and back.
 
 use super::*;
-use crate::bench::sample::{FailureKind, Sample};
-use crate::bench::slo::Slo;
+use crate::bench::measure::{FailureKind, Sample, Slo};
 use proptest::prelude::*;
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +27,7 @@ pub(in crate::bench) fn facts(planned: u64) -> RunFacts {
 }
 
 /// A run of 10 s of streamed requests, whose latencies `latency` gives in milliseconds.
-pub(in crate::bench) fn run(count: u32, terms: &[&str], latency: impl Fn(u32) -> f64) -> Report {
+pub(super) fn run(count: u32, terms: &[&str], latency: impl Fn(u32) -> f64) -> Report {
     let slos = terms.iter().map(|term| Slo::parse(term).unwrap()).collect();
     let mut recording = Recording::new(slos);
     for index in 0..count {

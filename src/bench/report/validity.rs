@@ -14,8 +14,7 @@
 //!   one that was asked for.
 
 use super::Report;
-use crate::bench::metric::Metric;
-use crate::bench::statistics::{number, sample_floor};
+use crate::bench::measure::{Metric, number, sample_floor};
 use std::time::Duration;
 
 const LAG_SHARE: f64 = 0.1;
