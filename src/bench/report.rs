@@ -29,6 +29,7 @@ mod compare;
 pub use compare::{ComparedFigure, Comparison, Outcome, compare};
 pub use facts::ClientCost;
 pub(super) use facts::RunFacts;
+pub(super) use figure::counted;
 pub use merge::merge;
 pub(super) use summary::measured;
 

@@ -21,7 +21,6 @@ mod stop;
 #[cfg(feature = "cli")]
 mod display;
 
-pub(super) use agenda::Sessions;
 #[cfg(feature = "cli")]
 pub use display::Display;
 pub(super) use engine::measure;

@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(in crate::bench) use load::{Arrivals, Closed, Load};
+pub(in crate::bench) use load::{Arrivals, Closed, Load, Sessions};
 
 /// What the engine runs.
 pub(in crate::bench) struct Blueprint {

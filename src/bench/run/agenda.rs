@@ -2,19 +2,10 @@
 //! that follow the answer to the one before in their session. Pure: it has no clock of its own.
 
 use super::launch::Start;
-use crate::bench::plan::{Arrivals as Plan, Schedule};
+use crate::bench::plan::{Arrivals as Plan, Schedule, Sessions};
 use crate::policy::schedule;
 use std::iter::{Peekable, Take};
 use std::time::Duration;
-
-/// Requests that one user makes one after the other, and then leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::bench) struct Sessions {
-    /// Requests of each, at least 1.
-    pub(in crate::bench) requests: u64,
-    /// From an answer to when the next request is due.
-    pub(in crate::bench) think: Duration,
-}
 
 /// Sessions that arrive by a schedule, and where each stands. In an open loop each arrival is a
 /// request on its own, which nothing follows.

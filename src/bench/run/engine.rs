@@ -103,7 +103,7 @@ fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Resul
     Ok(Report::new(recording, facts))
 }
 
-/// Requests a second that succeed; for calibration and search.
+/// A run that nobody watches, for calibration and search.
 pub(in crate::bench) fn measure(config: &BenchmarkConfig) -> Result<Report> {
     carry_out(config, &|| false)
 }

@@ -3,7 +3,7 @@
 use crate::bench::plan::config::{BenchmarkConfig, Open, Pace};
 use crate::bench::plan::load::{Levels, Schedule, Stage};
 use crate::bench::plan::run_mode::{LONGEST_RUN, RunMode};
-use crate::bench::run::Sessions;
+use crate::bench::report::counted;
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -40,6 +40,15 @@ pub(in crate::bench) struct Arrivals {
     pub(in crate::bench) most: u64,
     /// What arrives, where it is not a request on its own.
     pub(in crate::bench) sessions: Option<Sessions>,
+}
+
+/// Requests that one user makes one after the other, and then leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::bench) struct Sessions {
+    /// Requests of each, at least 1.
+    pub(in crate::bench) requests: u64,
+    /// From an answer to when the next request is due.
+    pub(in crate::bench) think: Duration,
 }
 
 impl Load {
@@ -94,10 +103,6 @@ impl Load {
         }
         text
     }
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The load that is asked for. `bodies` is how many requests differ.
