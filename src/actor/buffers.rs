@@ -39,12 +39,12 @@ const LARGE: u32 = 256;
 /// Of large answers, so many KiB are read at once; the others wait in the kernel. What is decoded
 /// soon after it came is still in the processor's cache.
 const AT_ONCE: u32 = 4 << 10;
-/// A turn lasts no longer, nor does what it reads wait for the next: where answers come slowly, one
-/// after another joins in. With `AT_ONCE`, that is 800 MB a second, more than most networks bring.
+/// A turn ends after this, and its answer is read on without one. So slow answers are read side by
+/// side: one more every 5 ms, or 800 MB a second with `AT_ONCE`, which is more than most networks bring.
 const LONGEST_TURN: Duration = Duration::from_millis(5);
 
 /// Turns at reading large answers. A window of them that are all half read would take as much
-/// memory again as the window's results.
+/// memory again as the window's results; it does where a server is slow.
 #[derive(Debug, Clone)]
 pub(super) struct Turns(Rc<Semaphore>);
 

@@ -23,7 +23,7 @@ mod display;
 
 #[cfg(feature = "cli")]
 pub use display::Display;
-pub(super) use engine::measure;
+pub(super) use engine::run_unwatched;
 pub use engine::{run, run_blocking};
 pub use progress::Progress;
 pub(super) use stop::Stop;

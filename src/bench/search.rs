@@ -5,7 +5,7 @@
 
 use super::plan::{BenchmarkConfig, Stage};
 use super::report::{Report, measured};
-use super::run::measure;
+use super::run::run_unwatched;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -139,7 +139,7 @@ pub fn search(
         run.requests = None;
         // Once is enough: the client does not change.
         run.calibrate = config.calibrate && calibrated.is_none();
-        let report = measure(&run)?;
+        let report = run_unwatched(&run)?;
         calibrated = calibrated.or(report.client.ceiling_per_s);
         if report.interrupted {
             interrupted = true;

@@ -16,16 +16,19 @@ const KEEPS_UP: f64 = 0.95;
 /// How long the time is that is looked at, at least. A second thread helps only where it has a core
 /// to itself, and costs more in any case: a burst is over before it would gain anything.
 const WINDOW: Duration = Duration::from_millis(50);
-/// The parts of a thread in which `spread` counts.
+/// The parts of a thread that `spread` counts.
 const WHOLE: u32 = 16;
 
 /// What each Worker has to do.
 #[derive(Debug)]
 pub(crate) struct Route {
     loads: Vec<Load>,
-    /// Over how many threads light attempts are spread, the last of which may get less than the
-    /// others. After each window it is an eighth more, or less.
+    /// Over how many threads light attempts are spread, in sixteenths: the last of them may get less
+    /// than the others. A window may add an eighth to it, or take one off.
     spread: u32,
+    /// When the last window ended, and whether a light attempt was assigned since.
+    stepped: Option<Instant>,
+    light: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +50,26 @@ const NOTHING: Load = Load {
     seen: None,
 };
 
+impl Load {
+    /// How busy the thread was of late. One that has nothing to do tells nothing.
+    fn busy_since(&self, since: Instant) -> f64 {
+        let has_told = self.seen.is_some_and(|(seen, _)| seen > since);
+        if self.attempts > 0 || has_told {
+            self.busy
+        } else {
+            0.0
+        }
+    }
+}
+
 impl Route {
     /// For so many Workers, one at least.
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             loads: vec![NOTHING; workers],
             spread: WHOLE,
+            stepped: None,
+            light: false,
         }
     }
 
@@ -65,18 +82,14 @@ impl Route {
         load.attempts += 1;
         load.inputs += inputs;
         load.heavy += u32::from(heavy);
+        self.light |= !heavy;
         worker
     }
 
-    /// Of the first Workers that read no heavy answer, the one with the fewest attempts for its part.
+    /// Of the first Workers that have no heavy attempt, the one with the fewest light ones for its part.
     fn first_free(&self) -> Option<usize> {
         let mut spread = self.spread;
-        let free = self
-            .loads
-            .iter()
-            .enumerate()
-            .filter(|(_, load)| load.heavy == 0);
-        let sharing = free.map_while(|(worker, load)| {
+        let sharing = self.free().map_while(|(worker, load)| {
             let part = spread.min(WHOLE);
             spread -= part;
             let after = (load.attempts + 1) * WHOLE;
@@ -99,32 +112,50 @@ impl Route {
         load.heavy -= u32::from(inputs > LIGHT);
     }
 
+    /// The Workers that have no heavy attempt.
+    fn free(&self) -> impl Iterator<Item = (usize, &Load)> {
+        let all = self.loads.iter().enumerate();
+        all.filter(|(_, load)| load.heavy == 0)
+    }
+
     /// A Worker's thread has been busy for so long since it began.
     pub(crate) fn busy(&mut self, worker: usize, busy: Duration, now: Instant) {
         let load = &mut self.loads[worker];
         let (since, before) = *load.seen.get_or_insert((now, busy));
         let time = now.saturating_duration_since(since);
-        if time < WINDOW {
-            return;
+        if time >= WINDOW {
+            load.busy = busy.saturating_sub(before).as_secs_f64() / time.as_secs_f64();
+            load.seen = Some((now, busy));
         }
-        load.busy = busy.saturating_sub(before).as_secs_f64() / time.as_secs_f64();
-        load.seen = Some((now, busy));
-        // One of them tells the time for all.
-        if worker == 0 {
-            self.spread = self.next_spread();
+        let stepped = *self.stepped.get_or_insert(now);
+        if now.saturating_duration_since(stepped) >= WINDOW {
+            self.spread = self.next_spread(stepped);
+            self.stepped = Some(now);
+            self.light = false;
         }
     }
 
-    fn next_spread(&self) -> u32 {
-        let all = self.loads.iter().map(|_| WHOLE).sum();
+    /// How light attempts are spread after the window that began at `since`.
+    fn next_spread(&self, since: Instant) -> u32 {
         let step = self.spread / 8;
         let fewer = (self.spread - step).max(WHOLE);
-        let mut whole = self.loads.iter().zip(1..=self.spread / WHOLE);
-        if whole.all(|(load, _)| load.busy > KEEPS_UP) {
+        if !self.light {
+            return fewer;
+        }
+        let busy: Vec<f64> = self
+            .free()
+            .map(|(_, load)| load.busy_since(since))
+            .collect();
+        if busy.is_empty() {
+            return self.spread;
+        }
+        let mut whole = busy.iter().zip(0..self.spread / WHOLE);
+        if whole.all(|(&busy, _)| busy > KEEPS_UP) {
+            let all = self.loads.iter().map(|_| WHOLE).sum();
             return (self.spread + step).min(all);
         }
-        let used = self.loads.iter().zip(0..self.spread.div_ceil(WHOLE));
-        let busy: f64 = used.map(|(load, _)| load.busy).sum();
+        let used = busy.iter().zip(0..self.spread.div_ceil(WHOLE));
+        let busy: f64 = used.map(|(busy, _)| busy).sum();
         let would_do = f64::from(fewer) / f64::from(WHOLE) * KEEPS_UP;
         if busy < would_do { fewer } else { self.spread }
     }
@@ -140,31 +171,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// So many windows, in each of which the threads were busy for these shares of the time.
+    /// So many windows, in which the threads were busy for these shares of the time.
     fn windows(route: &mut Route, count: u32, busy: &[f64]) {
-        let (since, before) = route.loads[0]
-            .seen
-            .unwrap_or((Instant::now(), Duration::ZERO));
-        for passed in 0..=count {
-            for (worker, share) in busy.iter().enumerate() {
-                let before = route.loads[worker]
-                    .seen
-                    .map_or(before, |(_, before)| before);
-                let busy = before + WINDOW.mul_f64(if passed == 0 { 0.0 } else { *share });
-                route.busy(worker, busy, since + WINDOW * passed);
+        let start = Instant::now();
+        for _ in 0..count {
+            for (load, busy) in route.loads.iter_mut().zip(busy) {
+                load.busy = *busy;
+                load.seen = Some((start + WINDOW, Duration::ZERO));
             }
+            route.spread = route.next_spread(start);
         }
     }
 
     /// How many of 160 light attempts each Worker gets.
     fn parts(route: &mut Route) -> Vec<u32> {
-        for _ in 0..160 {
-            route.assign(1);
-        }
-        let parts = route.loads.iter().map(|load| load.attempts).collect();
-        for load in &mut route.loads {
-            load.attempts = 0;
-            load.inputs = 0;
+        let assigned: Vec<usize> = (0..160).map(|_| route.assign(1)).collect();
+        let mut parts = vec![0; route.loads.len()];
+        for worker in assigned {
+            parts[worker] += 1;
+            route.ended(worker, 1);
         }
         parts
     }
@@ -183,6 +208,44 @@ mod tests {
         assert_eq!(parts(&mut route), [54, 53, 53]);
         windows(&mut route, 20, &[0.3, 0.3, 0.3]);
         assert_eq!(parts(&mut route), [160, 0, 0]);
+    }
+
+    #[test]
+    fn what_reads_heavy_answers_does_not_decide_for_light_ones() {
+        let mut route = Route::new(4);
+        route.assign(128);
+        assert_eq!(parts(&mut route), [0, 160, 0, 0]);
+        // Busy with them, which the light ones need not mind.
+        windows(&mut route, 20, &[1.0, 0.5, 0.0, 0.0]);
+        assert_eq!(parts(&mut route), [0, 160, 0, 0]);
+        // Idle, while the light ones are too much for one.
+        windows(&mut route, 7, &[0.0, 1.0, 0.9, 0.0]);
+        assert_eq!(parts(&mut route), [0, 78, 78, 4]);
+        // Without light ones there is nothing to spread.
+        route.light = false;
+        windows(&mut route, 20, &[1.0; 4]);
+        assert_eq!(route.spread, WHOLE);
+    }
+
+    #[test]
+    fn a_window_is_over_when_any_thread_tells() {
+        let start = Instant::now();
+        let mut route = Route::new(2);
+        for worker in [0, 1] {
+            route.busy(worker, Duration::ZERO, start);
+        }
+        assert_eq!([1, 1].map(|inputs| route.assign(inputs)), [0, 0]);
+        route.busy(0, WINDOW / 2, start + WINDOW / 2);
+        assert_eq!(route.spread, WHOLE);
+        route.busy(0, WINDOW, start + WINDOW);
+        assert_eq!(route.spread, WHOLE * 9 / 8);
+        // It has nothing left to tell of, and what it told does not count for ever.
+        route.ended(0, 1);
+        route.ended(0, 1);
+        let worker = route.assign(1);
+        route.ended(worker, 1);
+        route.busy(1, Duration::ZERO, start + WINDOW * 2);
+        assert_eq!(route.spread, WHOLE);
     }
 
     #[test]
@@ -220,10 +283,10 @@ mod tests {
         ) {
             let mut route = Route::new(workers);
             for busy in shares {
+                prop_assert_eq!(parts(&mut route).iter().sum::<u32>(), 160);
                 windows(&mut route, 1, &busy[..workers]);
                 let whole = u32::try_from(workers).unwrap() * WHOLE;
                 prop_assert!((WHOLE..=whole).contains(&route.spread));
-                prop_assert_eq!(parts(&mut route).iter().sum::<u32>(), 160);
             }
         }
     }

@@ -104,7 +104,7 @@ async fn exchange(
     request: &Request,
 ) -> Result<Response, Failed> {
     let mut head = prepared.http2()?;
-    fill(head.headers_mut(), prepared, request, stream.is_first());
+    fill(head.headers_mut(), prepared, request, stream.is_first);
     let sent = stream.sender.send_request(head, request.body.is_none());
     let (answer, mut sending) = sent.map_err(|cause| Failed::of(&stream, &cause))?;
     if let Some(body) = &request.body {
@@ -150,10 +150,12 @@ fn fill(headers: &mut HeaderMap, prepared: &Prepared, request: &Request, is_firs
             continue;
         };
         written.write(*own, &mut values);
-        if let Ok(mut value) = HeaderValue::from_maybe_shared(values.split().freeze()) {
-            value.set_sensitive(!is_first);
-            headers.insert(name, value);
-        }
+        let Ok(mut value) = HeaderValue::from_maybe_shared(values.split().freeze()) else {
+            headers.remove(name);
+            continue;
+        };
+        value.set_sensitive(!is_first);
+        headers.insert(name, value);
     }
     match &request.body {
         Some(body) => headers.insert(CONTENT_LENGTH, body.len().into()),

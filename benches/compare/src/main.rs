@@ -6,6 +6,8 @@
 //! makes a table of the lines (`report`, and `flat` for runs of more and more requests). What is
 //! asked and answered is in `work`, who asks in `contender`.
 
+#![forbid(unsafe_code)]
+
 mod cli;
 
 mod work;

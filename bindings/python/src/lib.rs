@@ -9,6 +9,7 @@
 //!                                   └───▶ bridge (asyncio) ──┴──▶ response, failure
 //! ```
 
+#![forbid(unsafe_code)]
 #![allow(
     clippy::doc_markdown,
     reason = "what documents a class of Python's is a docstring"

@@ -5,7 +5,7 @@
 
 use super::null_server::NullServer;
 use crate::bench::plan::{BenchmarkConfig, RunMode};
-use crate::bench::run::measure;
+use crate::bench::run::run_unwatched;
 use crate::error::Result;
 use crate::transport::{HttpSettings, Proxy};
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(in crate::bench) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>>
         proxy: Proxy::Direct,
         ..HttpSettings::default()
     };
-    let report = measure(&calibration)?;
+    let report = run_unwatched(&calibration)?;
     let rate = report.rates.requests_per_s;
     Ok(Some(rate).filter(|rate| *rate > 0.0))
 }

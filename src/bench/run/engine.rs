@@ -104,7 +104,7 @@ fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Resul
 }
 
 /// A run that nobody watches, for calibration and search.
-pub(in crate::bench) fn measure(config: &BenchmarkConfig) -> Result<Report> {
+pub(in crate::bench) fn run_unwatched(config: &BenchmarkConfig) -> Result<Report> {
     carry_out(config, &|| false)
 }
 

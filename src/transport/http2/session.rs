@@ -245,6 +245,8 @@ async fn until_lost(pings: Option<PingPong>, streams: &Cell<usize>) {
 pub(super) struct Stream {
     session: Rc<Session>,
     pub(super) sender: SendRequest<Bytes>,
+    /// Whether it is the first on its connection.
+    pub(super) is_first: bool,
 }
 
 impl Stream {
@@ -261,13 +263,11 @@ impl Stream {
             session.silent.set(session.answered.get());
         }
         session.streams.set(streams + 1);
-        let session = Rc::clone(session);
-        Some(Self { session, sender })
-    }
-
-    /// Whether what is asked over it is the first on its connection. Asked once.
-    pub(super) fn is_first(&self) -> bool {
-        self.session.new.replace(false)
+        Some(Self {
+            session: Rc::clone(session),
+            sender,
+            is_first: session.new.replace(false),
+        })
     }
 
     /// The head of an answer has come.
