@@ -3,7 +3,7 @@
 .PHONY: compare compare-python compare-node compare-harness
 
 demo:
-	cargo run --quiet --release --features mock --example demo
+	cargo run --release --features mock --example demo
 
 # Documentation examples and the demo are tests as well: each is run.
 test: lint test-python test-node
