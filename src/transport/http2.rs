@@ -143,19 +143,19 @@ async fn exchange(
 /// out those that all have (RFC 7541, section 6.2.3). Only those of a connection's first request go
 /// there, for their names, which the others then need not spell.
 fn fill(headers: &mut HeaderMap, prepared: &Prepared, request: &Request, is_first: bool) {
-    let mut values = BytesMut::with_capacity(OWN_VALUES);
-    for (own, name) in &prepared.own {
-        let Some(written) = &request.own else {
+    let own = request.own.as_ref();
+    let mut values = own.map(|own| (own, BytesMut::with_capacity(OWN_VALUES)));
+    for (header, name) in &prepared.own {
+        let value = values.as_mut().and_then(|(values, text)| {
+            values.write(*header, text);
+            HeaderValue::from_maybe_shared(text.split().freeze()).ok()
+        });
+        if let Some(mut value) = value {
+            value.set_sensitive(!is_first);
+            headers.insert(name, value);
+        } else {
             headers.remove(name);
-            continue;
-        };
-        written.write(*own, &mut values);
-        let Ok(mut value) = HeaderValue::from_maybe_shared(values.split().freeze()) else {
-            headers.remove(name);
-            continue;
-        };
-        value.set_sensitive(!is_first);
-        headers.insert(name, value);
+        }
     }
     match &request.body {
         Some(body) => headers.insert(CONTENT_LENGTH, body.len().into()),
