@@ -1,23 +1,19 @@
 //! The blocking facade: the calling thread waits for the answer to its message.
 
-use crate::actor::{Cancel, MetricsSnapshot, Progress, Reason, ReplyPort, Submitted, System};
+use crate::actor::{MetricsSnapshot, Submitted, System};
+use crate::caller::{Cancel, Progress, Reason, ReplyPort, refuse_inside_runtime, wait};
 use crate::client::{Client, ClientBuilder};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
 use crate::operation::{
     BatchPost, Call, Classifications, Classify, Embed, Embeddings, PostAnswers, Ranking, Rerank,
 };
-use crate::pending::listen;
 use crate::stream::{Batch, EmbedStream};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use futures_util::StreamExt;
 use futures_util::stream::Iter;
 use std::fmt;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// [`Client`] for threads: every call waits for its answer. Any number of threads can share one.
@@ -153,7 +149,7 @@ impl BlockingClient {
     fn begin<C: Call>(&self, call: C) -> Result<Waiting<C::Answer>> {
         let (port, answer) = bounded(1);
         let mut job = call.into_job(self.client.endpoint(), ReplyPort::Blocking(port))?;
-        let listener = listen(&mut job);
+        let listener = job.listen();
         let system = self.client.system().clone();
         let submitted = Some(system.submit(job)?);
         Ok(Waiting {
@@ -329,30 +325,4 @@ impl<T> fmt::Debug for Waiting<T> {
             .field("waiting", &self.submitted.is_some())
             .finish_non_exhaustive()
     }
-}
-
-/// A port that is dropped unanswered belonged to a system that is no more.
-pub(crate) fn wait<T>(answer: &Receiver<T>) -> Result<T> {
-    answer.recv().map_err(|_| Error::new(Kind::Closed))
-}
-
-/// Errs on a thread that is running an async task. A thread that a runtime keeps for blocking
-/// work (`spawn_blocking`, `web::block`) is fine.
-pub(crate) fn refuse_inside_runtime() -> Result<()> {
-    if Handle::try_current().is_ok() && is_running_a_task() {
-        return Err(Error::new(Kind::InsideRuntime));
-    }
-    Ok(())
-}
-
-/// Tokio limits how much a task may do before it yields, and does not limit blocking threads. A
-/// task's allowance is spent here to see whether there is one: 128 polls at the time of writing.
-/// The task, which is about to get an error, merely yields earlier.
-fn is_running_a_task() -> bool {
-    const MORE_THAN_ANY_ALLOWANCE: usize = 1024;
-    let mut context = Context::from_waker(Waker::noop());
-    (0..MORE_THAN_ANY_ALLOWANCE).any(|_| {
-        let yielding = pin!(tokio::task::consume_budget());
-        yielding.poll(&mut context).is_pending()
-    })
 }

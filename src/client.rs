@@ -1,6 +1,7 @@
 //! The async facade: turns a call into messages, on any runtime.
 
-use crate::actor::{MetricsSnapshot, ReplyPort, System};
+use crate::actor::{MetricsSnapshot, System};
+use crate::caller::ReplyPort;
 use crate::config::{ApiKey, BaseUrl};
 use crate::error::{Error, Result};
 use crate::operation::{
@@ -123,7 +124,12 @@ impl Client {
     where
         S: Stream<Item: Into<String>>,
     {
-        EmbedStream::new(self.clone(), call, inputs)
+        EmbedStream::new(
+            self.system.clone(),
+            Arc::clone(&self.endpoint),
+            call,
+            inputs,
+        )
     }
 
     /// The actor system that carries out this client's operations.

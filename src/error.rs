@@ -2,8 +2,7 @@
 //!
 //! `Display` prints one level; the cause is reached by `source()`. No text holds an API key.
 
-use crate::operation::Headers;
-use crate::transport::TransportError;
+use crate::headers::Headers;
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
@@ -48,6 +47,8 @@ pub(crate) enum Kind {
     Cancelled,
     /// The actor system has been shut down.
     Closed,
+    /// As many operations are under way as the system takes in.
+    Overloaded { most: usize },
     /// `BlockingClient` was called where it would stop an async runtime.
     InsideRuntime,
     /// A fault of this crate's own.
@@ -167,6 +168,12 @@ impl Error {
         matches!(self.0.kind, Kind::Closed)
     }
 
+    /// The actor system has as many operations under way as it takes in: a million. Nothing was sent.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        matches!(self.0.kind, Kind::Overloaded { .. })
+    }
+
     /// A blocking call was made on a thread that an async runtime needs.
     #[must_use]
     pub fn is_inside_runtime(&self) -> bool {
@@ -237,6 +244,11 @@ impl fmt::Display for Error {
             Kind::Answer(cause) => write!(f, "the answer is not what was asked for: {cause}")?,
             Kind::Cancelled => f.write_str("the operation was cancelled")?,
             Kind::Closed => f.write_str("the actor system has been shut down")?,
+            Kind::Overloaded { most } => write!(
+                f,
+                "{most} operations are under way, and the actor system takes in no more: wait for \
+                 some to end, or put more inputs into each"
+            )?,
             Kind::InsideRuntime => f.write_str(
                 "BlockingClient was called on a thread of an async runtime, which it would stop; \
                  use Client there, or move the call to a thread of its own (spawn_blocking)",
@@ -261,18 +273,6 @@ impl fmt::Debug for Error {
             debug.field("source", source);
         }
         debug.finish()
-    }
-}
-
-impl From<TransportError> for Error {
-    fn from(cause: TransportError) -> Self {
-        let text = cause.to_string().into();
-        Self::new(match cause {
-            TransportError::Connect(_) => Kind::Connect(text),
-            TransportError::TooLarge { .. } => Kind::Answer(text),
-            TransportError::BadRequest(_) => Kind::Config(text),
-            _ => Kind::Network(text),
-        })
     }
 }
 

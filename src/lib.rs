@@ -42,23 +42,27 @@
 
 mod client;
 
-mod pending;
+mod blocking;
 
 mod stream;
 
-mod blocking;
+mod pending;
 
 mod operation;
 
+mod actor;
+
+mod job;
+
 mod config;
+
+mod policy;
+
+mod caller;
 
 mod error;
 
-mod cancel;
-
-mod actor;
-
-mod policy;
+mod headers;
 
 pub mod transport;
 
@@ -74,17 +78,19 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
+pub use actor::{MetricsSnapshot, Placement, System, SystemBuilder};
 pub use blocking::{BlockingClient, EmbedIter, Waiting};
-pub use cancel::CancellationToken;
+pub use caller::{CancellationToken, Progress};
 pub use client::{Client, ClientBuilder};
 pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
 pub use decode::{Class, Usage};
 pub use error::{Error, Result};
+pub use headers::Headers;
+pub use job::{PostAnswer, RequestError, RequestRecord};
 pub use operation::{
-    Answer, BatchPost, Classifications, Classify, Embed, Embeddings, EncodingFormat, Headers,
-    Inputs, Matrix, Method, Parts, Payload, PostAnswer, PostAnswers, Rank, Ranked, Ranking,
-    RequestError, RequestRecord, Rerank, TruncationDirection,
+    Answer, BatchPost, Classifications, Classify, Embed, Embeddings, EncodingFormat, Inputs,
+    Matrix, Method, Parts, Payload, PostAnswers, Rank, Ranked, Ranking, Rerank,
+    TruncationDirection,
 };
 pub use pending::Pending;
 pub use policy::hedge::HedgeDelay;

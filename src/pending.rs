@@ -1,12 +1,13 @@
 //! A call that is under way, as its caller holds it.
 
-use crate::actor::{Cancel, Inspect, Job, Progress, Reason, ReplyPort, Submitted, System};
+use crate::actor::{Inspect, Submitted, System};
+use crate::caller::{Cancel, Progress, Reason, ReplyPort};
 use crate::config::OnProgress;
 use crate::error::{Error, Kind, Result};
+use crate::job::Job;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::{oneshot, watch};
 
@@ -34,7 +35,7 @@ impl<T> Pending<T> {
     ) -> Self {
         let mut listener = None;
         let submitted = job.and_then(|mut job| {
-            if let Some((callback, progress)) = listen(&mut job) {
+            if let Some((callback, progress)) = job.listen() {
                 listener = Some(tell(callback, progress));
             }
             system.submit(job)
@@ -70,15 +71,6 @@ impl<T> Pending<T> {
             self.system.cancel(Cancel { id, reason });
         }
     }
-}
-
-/// Connects a job to the function that its caller wants to be told of progress by.
-pub(crate) fn listen(job: &mut Job) -> Option<(OnProgress, watch::Receiver<Progress>)> {
-    let settings = Arc::make_mut(&mut job.settings);
-    let callback = settings.on_progress.take()?;
-    let (sender, receiver) = watch::channel(Progress::default());
-    settings.progress = Some(sender);
-    Some((callback, receiver))
 }
 
 /// Calls the function whenever there is news, until the operation has ended.

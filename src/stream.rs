@@ -3,13 +3,13 @@
 //! Only a window of batches is held in memory, however many inputs there are: no further input is
 //! taken while as many batches as may be in flight are under way or wait to be taken.
 
-use crate::actor::ReplyPort;
-use crate::client::Client;
+use crate::actor::System;
+use crate::caller::ReplyPort;
 use crate::error::{Error, Result};
-use crate::operation::{Call, Embed, Embeddings};
+use crate::operation::{Call, Embed, Embeddings, Endpoint};
 use crate::pending::Pending;
-use crate::policy::schedule::later;
 use crate::policy::split::Cutter;
+use crate::policy::timers::later;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream, StreamExt};
 use std::fmt;
@@ -34,7 +34,8 @@ pub struct Batch {
 ///
 /// It ends after the last batch, or after the first error. Dropping it aborts what is in flight.
 pub struct EmbedStream<S> {
-    client: Client,
+    system: System,
+    endpoint: Arc<Endpoint>,
     call: Embed,
     inputs: Option<Pin<Box<S>>>,
     /// The batch that is being filled.
@@ -49,39 +50,39 @@ pub struct EmbedStream<S> {
     refused: Option<Error>,
 }
 
-type Flight = BoxFuture<'static, Result<Batch>>;
+type PendingBatch = BoxFuture<'static, Result<Batch>>;
 
 /// Batches in flight, and those that have finished and were not taken.
 enum Flying {
-    AsFinished(FuturesUnordered<Flight>),
-    InOrder(FuturesOrdered<Flight>),
+    AsFinished(FuturesUnordered<PendingBatch>),
+    InOrder(FuturesOrdered<PendingBatch>),
 }
 
 impl Flying {
     fn len(&self) -> usize {
         match self {
-            Self::AsFinished(flights) => flights.len(),
-            Self::InOrder(flights) => flights.len(),
+            Self::AsFinished(batches) => batches.len(),
+            Self::InOrder(batches) => batches.len(),
         }
     }
 
-    fn push(&mut self, flight: Flight) {
+    fn push(&mut self, batch: PendingBatch) {
         match self {
-            Self::AsFinished(flights) => flights.push(flight),
-            Self::InOrder(flights) => flights.push_back(flight),
+            Self::AsFinished(batches) => batches.push(batch),
+            Self::InOrder(batches) => batches.push_back(batch),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch>>> {
         match self {
-            Self::AsFinished(flights) => flights.poll_next_unpin(cx),
-            Self::InOrder(flights) => flights.poll_next_unpin(cx),
+            Self::AsFinished(batches) => batches.poll_next_unpin(cx),
+            Self::InOrder(batches) => batches.poll_next_unpin(cx),
         }
     }
 }
 
 impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
-    pub(crate) fn new(client: Client, mut call: Embed, inputs: S) -> Self {
+    pub(crate) fn new(system: System, endpoint: Arc<Endpoint>, mut call: Embed, inputs: S) -> Self {
         let preference = call.preference_mut();
         let refused = preference.check().err();
         let cutter = Cutter::new(preference.limits());
@@ -91,7 +92,8 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
         preference.max_concurrent_requests = 1;
         preference.max_chars_per_request = None;
         Self {
-            client,
+            system,
+            endpoint,
             call,
             inputs: Some(Box::pin(inputs)),
             filling: Vec::new(),
@@ -146,12 +148,12 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
         self.next = inputs.end;
         let (port, answer) = oneshot::channel();
         let call = self.call.clone().inputs(texts);
-        let job = call.into_job(self.client.endpoint(), ReplyPort::Async(port));
+        let job = call.into_job(&self.endpoint, ReplyPort::Async(port));
         let job = job.map(|mut job| {
-            Arc::make_mut(&mut job.settings).deadline = self.deadline;
+            job.deadline = self.deadline;
             job
         });
-        let pending = Pending::new(self.client.system(), job, answer);
+        let pending = Pending::new(&self.system, job, answer);
         let batch = pending.map(|answer| answer.map(|embeddings| Batch { inputs, embeddings }));
         self.flying.push(batch.boxed());
     }

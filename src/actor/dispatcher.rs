@@ -1,20 +1,22 @@
 //! Dispatcher: owns every operation that is under way.
 
-use super::ReplyPort;
+mod steps;
+
 use super::alarm::Alarm;
-use super::failure::Failure;
+use super::entrance::Place;
 use super::flight::Flight;
-use super::messages::{
-    Abort, Assign, Cancel, Due, Ended, Finished, Flush, Inspect, Observed, OperationId, Outcome,
-    Plan, Planned, RequestKey, Settled, Shutdown, Stop, Submit, Tick, Watch,
-};
-use super::turn::{RefusedProbe, Shared, Surroundings};
+use super::hedger::{Settled, Watch};
+use super::messages::{Abort, Assign, Flush, Outcome, RequestKey, Stop, Tick};
+use super::metrics::Observed;
+use super::planner::MakePlan;
+use super::turn::Shared;
+use crate::caller::{Cancel, OperationId, Progress, ReplyPort};
 use crate::error::{Error, Kind};
-use crate::operation::End;
-use crate::policy::schedule::{Key, Schedule};
+use crate::job::{End, Job};
 use crate::policy::split;
+use crate::policy::timers::{Key, Timers};
 use crate::transport::Trace;
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use tokio::time::Instant;
 
 /// Whom the Dispatcher sends to.
 pub(super) struct Peers {
-    pub(super) planner: Recipient<Plan>,
+    pub(super) planner: Recipient<MakePlan>,
     pub(super) assign: Recipient<Assign>,
     pub(super) abort: Recipient<Abort>,
     pub(super) watch: Recipient<Watch>,
@@ -44,7 +46,7 @@ enum Wake {
 pub(super) struct Dispatcher {
     peers: Peers,
     flights: FxHashMap<OperationId, (Flight, Option<Key<Instant>>)>,
-    schedule: Schedule<Instant, Wake>,
+    schedule: Timers<Instant, Wake>,
     alarm: Option<Alarm>,
     shared: Shared,
     /// Endpoints whose operations wait for the end of a pause.
@@ -65,7 +67,7 @@ impl Dispatcher {
         Self {
             peers,
             flights: FxHashMap::default(),
-            schedule: Schedule::new(),
+            schedule: Timers::new(),
             alarm: None,
             shared: Shared::default(),
             pauses: FxHashMap::default(),
@@ -73,150 +75,6 @@ impl Dispatcher {
             request_id_prefix: request_id_prefix.into(),
             stop_system,
             stopping: None,
-        }
-    }
-
-    /// What this turn collects is sent when the mailbox has been worked off.
-    fn end_turn(&mut self, context: &mut Context<Self>) {
-        if !self.flushing {
-            self.flushing = true;
-            context.address().do_send(Flush);
-        }
-    }
-
-    /// Shows an operation its surroundings, and lets it act. Where that changed what the endpoint
-    /// admits, all operations that go there may act on it.
-    fn with<T>(
-        &mut self,
-        id: OperationId,
-        now: Instant,
-        act: impl FnOnce(&mut Flight, &mut Surroundings<'_>) -> T,
-    ) -> Option<T> {
-        let (flight, _) = self.flights.get_mut(&id)?;
-        let mut around = self.shared.around(flight.origin(), now);
-        let gate = around.endpoint.gate;
-        let result = act(flight, &mut around);
-        if around.endpoint.gate != gate {
-            let origin = Arc::clone(flight.origin());
-            self.fill_all(&origin, now);
-        }
-        Some(result)
-    }
-
-    /// Lets every operation that goes to `origin` start what it may.
-    fn fill_all(&mut self, origin: &Arc<str>, now: Instant) {
-        for (flight, _) in self.flights.values_mut() {
-            if flight.origin() == origin {
-                flight.fill(&mut self.shared.around(origin, now));
-            }
-        }
-    }
-
-    /// What a probe was told holds for all who asked for the same and waited for how it ends.
-    fn refuse_with(&mut self, probe: &RefusedProbe, now: Instant) {
-        let mut ended = Vec::new();
-        for (id, (flight, _)) in &mut self.flights {
-            if flight.job().operation.head().url == probe.head.url {
-                let mut around = self.shared.around(&probe.head.origin, now);
-                let end = flight.refused_with(probe, &mut around);
-                ended.extend(end.map(|end| (*id, end)));
-            }
-        }
-        for (id, end) in ended {
-            self.end(id, end, now);
-        }
-    }
-
-    fn plan_or_begin(&mut self, id: OperationId, flight: &mut Flight, now: Instant) {
-        let job = flight.job();
-        let limits = job.settings.limits;
-        let inputs = job.operation.inputs();
-        let one_request = inputs <= limits.batch_size && limits.max_chars.is_none();
-        if one_request || inputs == 1 {
-            flight.planned(split::Plan::Even {
-                inputs,
-                batch_size: inputs,
-            });
-            let origin = Arc::clone(flight.origin());
-            flight.fill(&mut self.shared.around(&origin, now));
-        } else {
-            self.peers.planner.do_send(Plan {
-                id,
-                operation: Arc::clone(&job.operation),
-                limits,
-            });
-        }
-    }
-
-    fn end(&mut self, id: OperationId, end: End, now: Instant) {
-        let Some((flight, deadline)) = self.flights.remove(&id) else {
-            return;
-        };
-        if let Some(deadline) = deadline {
-            self.schedule.remove(deadline);
-        }
-        let origin = Arc::clone(flight.origin());
-        let mut around = self.shared.around(&origin, now);
-        let gate = around.endpoint.gate;
-        flight.end(end, &mut around);
-        if around.endpoint.gate != gate {
-            // Its probe is lost; another operation's request may go in its place.
-            self.fill_all(&origin, now);
-        }
-    }
-
-    fn observe(&mut self, outcome: &Outcome) {
-        let observed = &mut self.shared.turn.observed;
-        if outcome.resent {
-            observed.attempts += 1;
-            observed.attempts_failed += 1;
-            observed.retries += 1;
-        }
-        match &outcome.result {
-            Ok(_) => observed.service_times.push(outcome.service_time),
-            Err(Failure::Aborted) => observed.attempts_aborted += 1,
-            Err(_) => observed.attempts_failed += 1,
-        }
-    }
-
-    /// Sends what the turn collected. Counts go first: a caller who has its answer finds them.
-    fn flush(&mut self) {
-        let turn = &mut self.shared.turn;
-        if turn.observed != Observed::default() {
-            let observed = std::mem::take(&mut turn.observed);
-            self.peers.observed.do_send(observed);
-        }
-        if !turn.assign.is_empty() {
-            let assign = std::mem::take(&mut turn.assign);
-            self.peers.assign.do_send(Assign(assign));
-        }
-        if !turn.abort.is_empty() {
-            let abort = std::mem::take(&mut turn.abort);
-            self.peers.abort.do_send(Abort(abort));
-        }
-        if !turn.watch.is_empty() {
-            let watch = std::mem::take(&mut turn.watch);
-            self.peers.watch.do_send(Watch(watch));
-        }
-        if !turn.settled.is_empty() {
-            let settled = std::mem::take(&mut turn.settled);
-            self.peers.settled.do_send(Settled(settled));
-        }
-        for (at, key) in turn.pauses.drain(..) {
-            self.schedule.add(at, Wake::Resume(key));
-        }
-        for (until, origin) in turn.paused.drain(..) {
-            let known = self.pauses.insert(Arc::clone(&origin), until);
-            if known != Some(until) {
-                self.schedule.add(until, Wake::Endpoint(origin));
-            }
-        }
-        for answer in turn.answers.drain(..) {
-            answer.deliver();
-        }
-        let earliest = self.schedule.earliest();
-        if let Some(alarm) = &mut self.alarm {
-            alarm.set(earliest);
         }
     }
 }
@@ -229,16 +87,27 @@ impl Actor for Dispatcher {
     }
 }
 
+/// Carry out an operation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Submit {
+    pub id: OperationId,
+    pub job: Job,
+    pub place: Place,
+}
+
 impl Handler<Submit> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, Submit { id, job }: Submit, context: &mut Self::Context) {
+    fn handle(&mut self, submit: Submit, context: &mut Self::Context) {
+        let Submit { id, job, .. } = &submit;
+        let id = *id;
         if job.gather.is_abandoned() {
             return;
         }
         if self.stopping.is_some() {
             let closed = End::Failed(Error::new(Kind::Closed));
-            job.gather.finish(closed, None, Duration::ZERO);
+            submit.job.gather.finish(closed, None, Duration::ZERO);
             return;
         }
         let now = Instant::now();
@@ -246,7 +115,7 @@ impl Handler<Submit> for Dispatcher {
             prefix: Arc::clone(&self.request_id_prefix),
             number: rand::random(),
         };
-        let mut flight = Flight::new(id, job, trace, now);
+        let mut flight = Flight::new(submit, trace, now);
         self.plan_or_begin(id, &mut flight, now);
         let deadline = flight
             .deadline
@@ -254,6 +123,14 @@ impl Handler<Submit> for Dispatcher {
         self.flights.insert(id, (flight, deadline));
         self.end_turn(context);
     }
+}
+
+/// The requests of an operation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Planned {
+    pub id: OperationId,
+    pub plan: split::Plan,
 }
 
 impl Handler<Planned> for Dispatcher {
@@ -267,6 +144,11 @@ impl Handler<Planned> for Dispatcher {
         self.end_turn(context);
     }
 }
+
+/// Attempts that ended, all of one turn. Each assigned attempt is told of exactly once.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Finished(pub Vec<Outcome>);
 
 impl Handler<Finished> for Dispatcher {
     type Result = ();
@@ -294,6 +176,11 @@ impl Handler<Finished> for Dispatcher {
         self.end_turn(context);
     }
 }
+
+/// Requests whose twin is due.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Due(pub Vec<RequestKey>);
 
 impl Handler<Due> for Dispatcher {
     type Result = ();
@@ -349,6 +236,14 @@ impl Handler<Cancel> for Dispatcher {
     }
 }
 
+/// How far an operation is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Inspect {
+    pub id: OperationId,
+    pub reply: ReplyPort<Progress>,
+}
+
 impl Handler<Inspect> for Dispatcher {
     type Result = ();
 
@@ -368,6 +263,11 @@ impl Handler<Flush> for Dispatcher {
     }
 }
 
+/// Stop the system; the port is answered when no Worker is left.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Shutdown(pub Option<ReplyPort<()>>);
+
 impl Handler<Shutdown> for Dispatcher {
     type Result = ();
 
@@ -385,6 +285,11 @@ impl Handler<Shutdown> for Dispatcher {
         }
     }
 }
+
+/// No Worker is left.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ended;
 
 impl Handler<Ended> for Dispatcher {
     type Result = ();

@@ -3,23 +3,16 @@
 use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
-use crate::operation::Arrivals;
-use crate::operation::Headers;
+use crate::job::Observer;
 use crate::transport::{
-    self, OwnHeaders, Request, Response, Stale, Transport, TransportError, decompress,
+    self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress,
 };
 use bytes::Bytes;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::time::Instant;
-
-/// Of an answer that is a failure, so much of the body is kept for the error.
-const ERROR_BODY: usize = 64 << 10;
-/// A compressed one may be so large when it is unpacked, of which again the beginning is kept.
-const ERROR_UNPACKED: usize = 16 << 20;
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
@@ -45,8 +38,7 @@ impl Tools {
 pub(super) struct Exchange {
     attempt: Attempt,
     tools: Tools,
-    /// How a kept connection ended under it, after which it was sent again.
-    stale: Cell<Option<Stale>>,
+    sending: Sending,
 }
 
 impl Exchange {
@@ -54,7 +46,7 @@ impl Exchange {
         Self {
             attempt,
             tools: tools.clone(),
-            stale: Cell::default(),
+            sending: Sending::default(),
         }
     }
 
@@ -67,45 +59,35 @@ impl Exchange {
 
     /// Whether it was sent twice, and a server may have read both. Asked once, when it has ended.
     pub(super) fn was_resent(&self) -> bool {
-        let stale = self.stale.take();
-        stale.is_some_and(|stale| stale.may_have_been_read())
+        self.sending.may_have_been_read_twice()
     }
 
     async fn send_and_read(&self) -> Result<Success, Failure> {
-        let wants_arrivals = self.attempt.operation.wants_arrivals();
-        let sent = wants_arrivals.then(Instant::now);
-        let response = self.send().await.map_err(Failure::Transport)?;
-        let arrivals = sent.map(|sent| Arrivals {
-            sent,
-            head: Instant::now(),
-            pieces: Vec::new(),
-        });
+        let Attempt { operation, .. } = &self.attempt;
+        let mut observer = operation.observer();
+        let transport = &*self.tools.transport;
+        let sent = self.sending.send(
+            transport,
+            |fresh| self.request(fresh),
+            || self.attempt.id.request_id(&self.attempt.trace),
+        );
+        let response = sent.await.map_err(Failure::Transport)?;
+        if let Some(observer) = &mut observer {
+            observer.head_came();
+        }
         if !(200..300).contains(&response.status) {
-            return Err(refusal(response).await);
+            return Err(Failure::Refused(
+                Refusal::read(response, operation.head()).await,
+            ));
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
         let read = pin!(async {
             let mut buffer = self.tools.buffers.borrow_mut().take();
-            let result = self.read(response, &mut buffer, arrivals).await;
+            let result = self.read(response, &mut buffer, observer).await;
             self.tools.buffers.borrow_mut().give(buffer);
             result
         });
         self.tools.turns.take(length, read).await
-    }
-
-    /// Sends it, and again where a kept connection ended under it: once, over a fresh connection,
-    /// as the same attempt. Whatever its method: an attempt that fails on the network is made
-    /// again anyway, by the retry policy, and a client of this kind is for requests that may be.
-    async fn send(&self) -> Result<Response, TransportError> {
-        let transport = &self.tools.transport;
-        let answer = transport.send(self.request(false)).await;
-        let Err(TransportError::Stale(stale)) = answer else {
-            return answer;
-        };
-        let request_id = self.attempt.id.request_id(&self.attempt.trace);
-        log::debug!("{request_id}: {stale}; sent again over a fresh connection");
-        self.stale.set(Some(stale));
-        transport.send(self.request(true)).await
     }
 
     fn request(&self, fresh: bool) -> Request {
@@ -142,7 +124,7 @@ impl Exchange {
         &self,
         response: Response,
         buffer: &mut Vec<u8>,
-        mut arrivals: Option<Arrivals>,
+        mut observer: Option<Box<dyn Observer>>,
     ) -> Result<Success, Failure> {
         let Response {
             headers,
@@ -151,57 +133,22 @@ impl Exchange {
             ..
         } = response;
         let limit = self.tools.max_response_bytes;
-        let stamps = arrivals.as_mut().map(|arrivals| &mut arrivals.pieces);
-        transport::read_body(body, content_length, limit, buffer, stamps)
+        let came = |length| {
+            if let Some(observer) = &mut observer {
+                observer.piece_came(length);
+            }
+        };
+        transport::read_body(body, content_length, limit, buffer, came)
             .await
             .map_err(Failure::Transport)?;
-        unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
-        let inputs = self.attempt.inputs.clone();
-        let operation = &self.attempt.operation;
-        let part = match arrivals {
-            Some(arrivals) => operation.decode_timed(inputs, &headers, buffer, arrivals),
-            None => operation.decode(inputs, &headers, buffer),
+        decompress::unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
+        let part = if let Some(observer) = observer {
+            observer.decode(&headers, buffer)
+        } else {
+            let inputs = self.attempt.inputs.clone();
+            self.attempt.operation.decode(inputs, &headers, buffer)
         };
         let part = part.map_err(Failure::Decode)?;
         Ok(Success { part, headers })
-    }
-}
-
-fn unpack(headers: &Headers, buffer: &mut Vec<u8>, limit: usize) -> Result<(), TransportError> {
-    let codings: Vec<&str> = headers.get_all("content-encoding").collect();
-    // An answer to HEAD, or a 204, names a coding and has no body.
-    if !codings.is_empty()
-        && !buffer.is_empty()
-        && let Some(plain) = decompress::decompress(&codings.join(","), buffer, limit)?
-    {
-        *buffer = plain;
-    }
-    Ok(())
-}
-
-/// Reads what the server says to its refusal. A body that cannot be read is no second failure.
-async fn refusal(response: Response) -> Failure {
-    let Response {
-        status,
-        headers,
-        body,
-        secret,
-        ..
-    } = response;
-    let mut text = transport::read_beginning(body, ERROR_BODY).await;
-    if let Err(cause) = unpack(&headers, &mut text, ERROR_UNPACKED) {
-        log::debug!("the body of a refusal ({status}) cannot be decompressed: {cause}");
-        text.clear();
-    }
-    text.truncate(ERROR_BODY);
-    let mut text = String::from_utf8_lossy(&text).into_owned();
-    if let Some(secret) = secret.as_ref().and_then(|secret| secret.to_str().ok()) {
-        transport::redact_value(&mut text, secret);
-    }
-    Failure::Status {
-        code: status,
-        retry_after: headers.retry_after(SystemTime::now()),
-        body: text.into(),
-        headers,
     }
 }

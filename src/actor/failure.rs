@@ -1,22 +1,29 @@
-//! Why an attempt failed: as the retry policy, the caller and the log see it.
+//! Why an attempt failed, and what becomes of it: one failure, told in four ways.
+//!
+//! | what happened | told by | here | to the retry policy | to the caller |
+//! |---|---|---|---|---|
+//! | an exchange broke | [`TransportError`] | `Transport` | `Connect`, `Network`, `Permanent` | connect, network, answer, config |
+//! | the server refused | [`Refusal`] | `Refused` | `TooMuch`, `Status` | status |
+//! | an answer cannot be read | [`DecodeError`] | `Decode` | `Network` where it may be cut, `Permanent` or `Mismatch` | network, answer |
+//! | a part does not fit the others | [`Gather::accept`](crate::job::Gather::accept) | `Misfit` | `Mismatch` | answer |
+//! | its time was over | the Worker | `Timeout` | `Timeout` | timeout |
+//! | nobody waits, or a Worker died | the Worker, the WorkerPool | `Aborted`, `Lost` | `Lost` | internal |
+//!
+//! Each carries what its place knows: bytes, rows, or what may be done about it. The table is
+//! [`fault`](Failure::fault) and [`into_error`](Failure::into_error), which do not compile when a kind
+//! is missing.
 
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
-use crate::operation::Headers;
 use crate::policy::retry::Fault;
-use crate::transport::{Head, TransportError};
+use crate::transport::{Head, Refusal, TransportError};
 use std::fmt;
 use std::time::Duration;
 
 /// Why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    Status {
-        code: u16,
-        headers: Headers,
-        body: Box<str>,
-        retry_after: Option<Duration>,
-    },
+    Refused(Refusal),
     Transport(TransportError),
     Decode(DecodeError),
     /// Its part does not fit those of the operation's other requests.
@@ -32,20 +39,27 @@ impl Failure {
     /// The failure as the retry policy sees it.
     pub(super) fn fault(&self) -> Fault {
         match self {
-            Self::Status {
-                code, retry_after, ..
-            } => Fault::Status {
-                code: *code,
-                retry_after: *retry_after,
+            Self::Refused(refusal) => Fault::of_status(refusal.code, refusal.retry_after),
+            Self::Transport(cause) => match cause {
+                TransportError::Connect(_) => Fault::Connect,
+                TransportError::TooLarge { .. } | TransportError::BadRequest(_) => Fault::Permanent,
+                TransportError::Broken(_)
+                | TransportError::Stale(_)
+                | TransportError::Truncated { .. }
+                | TransportError::Malformed(_) => Fault::Network,
             },
-            Self::Transport(TransportError::Connect(_)) => Fault::Connect,
-            Self::Transport(TransportError::TooLarge { .. } | TransportError::BadRequest(_)) => {
-                Fault::Permanent
-            }
-            // JSON that does not parse was, most often, cut short on its way.
-            Self::Transport(_) | Self::Decode(DecodeError::Malformed(_)) => Fault::Network,
-            Self::Decode(DecodeError::Shape { .. }) => Fault::Permanent,
-            Self::Decode(_) | Self::Misfit(_) => Fault::Mismatch,
+            Self::Decode(cause) => match cause {
+                // JSON that does not parse was, most often, cut short on its way.
+                DecodeError::Malformed(_) => Fault::Network,
+                DecodeError::Shape { .. } => Fault::Permanent,
+                DecodeError::Count { .. }
+                | DecodeError::Index { .. }
+                | DecodeError::Empty { .. }
+                | DecodeError::Dimensions { .. }
+                | DecodeError::NonFinite { .. }
+                | DecodeError::Base64 { .. } => Fault::Mismatch,
+            },
+            Self::Misfit(_) => Fault::Mismatch,
             Self::Timeout => Fault::Timeout,
             Self::Aborted | Self::Lost => Fault::Lost,
         }
@@ -54,35 +68,52 @@ impl Failure {
     /// The failure as the caller is told. `head` says which keys a server may have sent back;
     /// `timeout` is the attempt's.
     pub(super) fn into_error(self, head: &Head, timeout: Duration) -> Error {
-        match self {
-            Self::Status {
-                code,
-                headers,
-                body,
-                ..
-            } => Error::new(Kind::Status {
-                code,
-                headers,
-                body: head.without_key(&body),
-            }),
-            Self::Transport(cause) => Error::from(cause),
+        Error::new(match self {
+            Self::Refused(refusal) => refused(refusal),
+            Self::Transport(cause) => {
+                let text = cause.to_string().into();
+                match cause {
+                    TransportError::Connect(_) => Kind::Connect(text),
+                    TransportError::TooLarge { .. } => Kind::Answer(text),
+                    TransportError::BadRequest(_) => Kind::Config(text),
+                    TransportError::Broken(_)
+                    | TransportError::Stale(_)
+                    | TransportError::Truncated { .. }
+                    | TransportError::Malformed(_) => Kind::Network(text),
+                }
+            }
             Self::Decode(cause) => {
                 let text = head.without_key(&cause.to_string());
-                Error::new(if cause.is_malformed() {
+                if cause.is_malformed() {
                     Kind::Network(text)
                 } else {
                     Kind::Answer(text)
-                })
+                }
             }
-            Self::Misfit(cause) => Error::new(Kind::Answer(cause.into())),
-            Self::Timeout => Error::new(Kind::Timeout {
+            Self::Misfit(cause) => Kind::Answer(cause.into()),
+            Self::Timeout => Kind::Timeout {
                 scope: Scope::Request,
                 after: timeout,
-            }),
-            Self::Aborted | Self::Lost => Error::new(Kind::Internal(
-                "a worker died each time that it had this request".into(),
-            )),
-        }
+            },
+            Self::Aborted | Self::Lost => {
+                Kind::Internal("a worker died each time that it had this request".into())
+            }
+        })
+    }
+}
+
+/// A refusal as the caller is told.
+pub(super) fn refused(refusal: Refusal) -> Kind {
+    let Refusal {
+        code,
+        headers,
+        body,
+        retry_after: _,
+    } = refusal;
+    Kind::Status {
+        code,
+        headers,
+        body,
     }
 }
 
@@ -90,7 +121,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status { code, .. } => write!(f, "answered {code}"),
+            Self::Refused(refusal) => write!(f, "answered {}", refusal.code),
             Self::Transport(cause) => cause.fmt(f),
             Self::Decode(DecodeError::Shape { .. }) => f.write_str("an answer of another shape"),
             Self::Decode(cause) => cause.fmt(f),

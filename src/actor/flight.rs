@@ -5,15 +5,18 @@
 
 mod outcome;
 
-use super::active::{Active, Base64};
-use super::messages::{
-    Attempt, AttemptId, Job, OperationId, Progress, RequestKey, Settlement, Watched,
-};
+use super::dispatcher::Submit;
+use super::entrance::Place;
+use super::hedger::{Settlement, Watched};
+use super::messages::{Attempt, AttemptId, RequestKey};
+use super::request::{ActiveRequest, Base64};
 use super::turn::Surroundings;
+use crate::caller::{OperationId, Progress};
+use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
-use crate::policy::schedule::later;
 use crate::policy::split::Plan;
+use crate::policy::timers::later;
 use crate::transport::Trace;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -28,6 +31,10 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Flight {
     id: OperationId,
     job: Job,
+    /// It is held until the operation has ended.
+    _place: Place,
+    /// Whether it waits at its endpoint's gate.
+    is_gated: bool,
     trace: Trace,
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
@@ -36,7 +43,7 @@ pub(super) struct Flight {
     /// The first request that was never started.
     next: u32,
     /// Requests that were started and have not ended.
-    active: FxHashMap<u32, Active>,
+    active: FxHashMap<u32, ActiveRequest>,
     /// Requests whose pause is over, waiting for a place in the window.
     again: VecDeque<u32>,
     /// Requests that hold a place in the window: those with an attempt in flight.
@@ -48,12 +55,15 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(id: OperationId, job: Job, trace: Trace, now: Instant) -> Self {
+    pub(super) fn new(submit: Submit, trace: Trace, now: Instant) -> Self {
+        let Submit { id, job, place } = submit;
         let whole = || job.settings.total_timeout.map(|total| later(now, total));
-        let deadline = job.settings.deadline.or_else(whole);
+        let deadline = job.deadline.or_else(whole);
         Self {
             id,
+            is_gated: job.settings.retry.at_the_gate().is_some(),
             job,
+            _place: place,
             trace,
             submitted: now,
             deadline,
@@ -83,7 +93,7 @@ impl Flight {
 
     /// Tells whoever listens; one who is gone does not mind.
     fn tell_progress(&self) {
-        if let Some(listener) = &self.job.settings.progress {
+        if let Some(listener) = &self.job.progress {
             listener.send_replace(self.progress());
         }
     }
@@ -123,10 +133,10 @@ impl Flight {
     /// waited for another try first.
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
         while self.in_window < self.job.settings.window && self.has_waiting() {
-            let admission = if self.job.settings.retry.alone {
-                Admission::Go
-            } else {
+            let admission = if self.is_gated {
                 around.endpoint.gate.admit(around.now)
+            } else {
+                Admission::Go
             };
             let probing = match admission {
                 Admission::Go => false,
@@ -164,7 +174,7 @@ impl Flight {
         let open = operation.leaves_encoding_open();
         let try_base64 = open && around.encodings.asks_base64(&operation.head().url);
         self.active
-            .insert(request, Active::new(around.now, try_base64));
+            .insert(request, ActiveRequest::new(around.now, try_base64));
         request
     }
 

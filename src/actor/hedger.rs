@@ -1,20 +1,21 @@
 //! Hedger: says when a slow request is to get a twin.
 
 use super::alarm::Alarm;
-use super::messages::{
-    Due, OperationId, RequestKey, Settled, Settlement, Stop, Tick, Watch, Watched,
-};
+use super::dispatcher::Due;
+use super::messages::{RequestKey, Stop, Tick};
+use crate::caller::OperationId;
 use crate::policy::budget::Budget;
-use crate::policy::hedge::Delays;
-use crate::policy::schedule::{Key, Schedule, later};
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient};
+use crate::policy::hedge::{Delays, HedgePlan};
+use crate::policy::timers::{Key, Timers, later};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// One queue of due times for all operations, and the hedge budget of each.
 pub(super) struct Hedger {
     due: Recipient<Due>,
-    queue: Schedule<Instant, RequestKey>,
+    queue: Timers<Instant, RequestKey>,
     operations: HashMap<OperationId, Hedged>,
     alarm: Option<Alarm>,
 }
@@ -39,7 +40,7 @@ impl Hedger {
     pub(super) fn new(due: Recipient<Due>) -> Self {
         Self {
             due,
-            queue: Schedule::new(),
+            queue: Timers::new(),
             operations: HashMap::new(),
             alarm: None,
         }
@@ -127,7 +128,7 @@ impl Hedger {
 
 impl Hedged {
     /// The delay has become known: the requests that waited for it are put into the queue.
-    fn schedule_all(&mut self, id: OperationId, queue: &mut Schedule<Instant, RequestKey>) {
+    fn schedule_all(&mut self, id: OperationId, queue: &mut Timers<Instant, RequestKey>) {
         let Some(delay) = self.delays.delay() else {
             return;
         };
@@ -151,6 +152,21 @@ impl Actor for Hedger {
     }
 }
 
+/// Requests that want a twin if they have not ended by then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Watch(pub Vec<Watched>);
+
+/// One request to watch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watched {
+    pub key: RequestKey,
+    pub started: Instant,
+    pub plan: HedgePlan,
+    /// The requests of the operation, from which its budget follows.
+    pub requests: usize,
+}
+
 impl Handler<Watch> for Hedger {
     type Result = ();
 
@@ -160,6 +176,25 @@ impl Handler<Watch> for Hedger {
         }
         self.rearm();
     }
+}
+
+/// Requests, or whole operations, that need no watching any more, and twins that were not sent.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settled(pub Vec<Settlement>);
+
+/// What ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Settlement {
+    /// A request; `time` says how long the attempt took that succeeded.
+    Request {
+        key: RequestKey,
+        time: Option<Duration>,
+    },
+    /// A twin that was called for, and not sent: what was spent on it is refunded.
+    Unsent(RequestKey),
+    /// An operation with all its requests.
+    Operation(OperationId),
 }
 
 impl Handler<Settled> for Hedger {
@@ -197,8 +232,7 @@ impl Handler<Stop> for Hedger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::hedge::{HedgeDelay, HedgePlan};
-    use std::time::Duration;
+    use crate::policy::hedge::HedgeDelay;
 
     /// Listens to nothing.
     struct Nobody;

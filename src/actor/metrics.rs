@@ -1,7 +1,7 @@
 //! MetricsCollector: what happened, as counters and one histogram.
 
-use super::ReplyPort;
-use super::messages::{Observed, Stop};
+use super::messages::Stop;
+use crate::caller::ReplyPort;
 use actix::{Actor, ActorContext, Context, Handler, Message};
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -93,6 +93,23 @@ pub struct MetricsSnapshot {
 
 impl Actor for MetricsCollector {
     type Context = Context<Self>;
+}
+
+/// What happened in one turn of the Dispatcher.
+#[derive(Message, Debug, Default, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub(crate) struct Observed {
+    pub operations: u64,
+    pub succeeded: u64,
+    pub failed: u64,
+    pub attempts: u64,
+    pub retries: u64,
+    pub hedges: u64,
+    pub hedges_won: u64,
+    pub attempts_failed: u64,
+    pub attempts_aborted: u64,
+    /// The service time of each attempt that succeeded.
+    pub service_times: Vec<Duration>,
 }
 
 impl Handler<Observed> for MetricsCollector {

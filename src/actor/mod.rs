@@ -2,13 +2,13 @@
 
 pub(crate) mod messages;
 
-mod reply;
+mod entrance;
 
 mod dispatcher;
 
 mod flight;
 
-mod active;
+mod request;
 
 mod turn;
 
@@ -35,11 +35,9 @@ pub(crate) mod system;
 #[cfg(test)]
 mod tests;
 
-pub use messages::Progress;
+pub(crate) use dispatcher::Inspect;
 #[cfg(feature = "bench")]
-pub(crate) use messages::Submit;
-pub(crate) use messages::{Cancel, Inspect, Job, OperationId, Reason};
+pub(crate) use entrance::Entrance;
 pub use metrics::MetricsSnapshot;
-pub(crate) use reply::ReplyPort;
 pub(crate) use system::Submitted;
 pub use system::{Placement, System, SystemBuilder};

@@ -1,8 +1,12 @@
 //! BatchPlanner: cuts an operation into requests.
 
-use super::messages::{Plan, Planned, Stop};
-use crate::policy::split::split;
-use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use super::dispatcher::Planned;
+use super::messages::Stop;
+use crate::caller::OperationId;
+use crate::job::Operation;
+use crate::policy::split::{Limits, split};
+use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
+use std::sync::Arc;
 
 /// Turns an operation into a plan. Owns nothing lasting.
 pub(super) struct BatchPlanner {
@@ -13,11 +17,20 @@ impl Actor for BatchPlanner {
     type Context = Context<Self>;
 }
 
-impl Handler<Plan> for BatchPlanner {
+/// Cut an operation into requests.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MakePlan {
+    pub id: OperationId,
+    pub operation: Arc<dyn Operation>,
+    pub limits: Limits,
+}
+
+impl Handler<MakePlan> for BatchPlanner {
     type Result = ();
 
-    fn handle(&mut self, message: Plan, _: &mut Self::Context) {
-        let Plan {
+    fn handle(&mut self, message: MakePlan, _: &mut Self::Context) {
+        let MakePlan {
             id,
             operation,
             limits,

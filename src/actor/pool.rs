@@ -1,12 +1,11 @@
 //! WorkerPool: gives attempts to Workers, knows which has what, and replaces one that dies.
 
+use super::dispatcher::{Ended, Finished};
 use super::failure::Failure;
-use super::messages::{
-    Abort, Assign, Attempt, AttemptId, Ended, Finished, Outcome, Report, Stop, WorkerGone,
-};
+use super::messages::{Abort, Assign, Attempt, AttemptId, Outcome, Stop};
 use super::worker::Crash;
 use crate::policy::route::Route;
-use actix::{Actor, ActorContext, Context, Handler, Recipient};
+use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
 
@@ -83,7 +82,7 @@ impl WorkerPool {
         message: impl Fn(Vec<T>) -> M,
         port: impl Fn(&WorkerPort) -> &Recipient<M>,
     ) where
-        M: actix::Message + Send,
+        M: Message + Send,
         M::Result: Send,
     {
         for (slot, share) in self.workers.iter().zip(shares) {
@@ -129,6 +128,17 @@ impl Handler<Abort> for WorkerPool {
     }
 }
 
+/// What a Worker did in one turn.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Report {
+    pub(super) worker: usize,
+    /// The attempts that ended.
+    pub(super) outcomes: Vec<Outcome>,
+    /// How long the Worker's thread has been busy since it began.
+    pub(super) busy: Duration,
+}
+
 impl Handler<Report> for WorkerPool {
     type Result = ();
 
@@ -141,6 +151,15 @@ impl Handler<Report> for WorkerPool {
         }
         self.finished.do_send(Finished(report.outcomes));
     }
+}
+
+/// A Worker has stopped, or died.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct WorkerGone {
+    pub worker: usize,
+    /// Tells a Worker from the one that took its place.
+    pub generation: u64,
 }
 
 impl Handler<WorkerGone> for WorkerPool {

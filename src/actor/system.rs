@@ -2,19 +2,18 @@
 //!
 //! [`wire`] is the only function that knows every actor.
 
-use super::ReplyPort;
-use super::dispatcher::{Dispatcher, Peers};
+use super::dispatcher::{Dispatcher, Inspect, Peers, Shutdown};
+use super::entrance::Entrance;
 use super::exchange::Tools;
 use super::hedger::Hedger;
-use super::messages::{Cancel, Inspect, Job, OperationId, Shutdown, Submit};
 use super::metrics::{MetricsCollector, MetricsSnapshot, Snapshot};
 use super::planner::BatchPlanner;
 use super::pool::{WorkerPool, WorkerPort};
 use super::worker::{Crash, Obituary, Worker};
-use crate::blocking;
+use crate::caller::{self, Cancel, OperationId, ReplyPort};
 use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
-use crate::operation::Operation;
+use crate::job::{Job, Operation};
 use crate::transport::{
     HttpSettings, Request, Response, Transport, TransportError, TransportFactory,
 };
@@ -165,7 +164,7 @@ struct Handle {
 
 /// Where the outside reaches the actors.
 struct Ports {
-    submit: Recipient<Submit>,
+    entrance: Entrance,
     cancel: Recipient<Cancel>,
     inspect: Recipient<Inspect>,
     shutdown: Recipient<Shutdown>,
@@ -203,7 +202,7 @@ impl System {
     ///
     /// On a thread that an async runtime needs ([`Error::is_inside_runtime`]).
     pub fn shutdown_blocking(&self) -> Result<()> {
-        blocking::refuse_inside_runtime()?;
+        caller::refuse_inside_runtime()?;
         let (port, stopped) = crossbeam_channel::bounded(1);
         self.ask_to_stop(ReplyPort::Blocking(port));
         // No answer: it had stopped before.
@@ -231,12 +230,17 @@ impl System {
     pub(crate) fn submit(&self, job: Job) -> Result<Submitted> {
         let id = OperationId::next();
         let operation = Arc::clone(&job.operation);
-        if let Some(token) = &job.settings.cancel_token
+        if let Some(token) = &job.cancel_token
             && !token.watch(id, &self.0.ports.cancel)
         {
             return Err(Error::new(Kind::Cancelled));
         }
-        self.0.ports.submit.do_send(Submit { id, job });
+        if let Err(refused) = self.0.ports.entrance.submit(id, job) {
+            if let Some(token) = &refused.cancel_token {
+                token.forget(id);
+            }
+            return Err(Entrance::overloaded());
+        }
         Ok(Submitted { id, operation })
     }
 
@@ -262,10 +266,17 @@ impl System {
     #[cfg(feature = "bench")]
     pub(crate) fn beside_the_dispatcher(
         &self,
-        start: impl FnOnce(Recipient<Submit>, Recipient<Cancel>) + Send + 'static,
+        start: impl FnOnce(Entrance, Recipient<Cancel>) + Send + 'static,
     ) -> Result<()> {
-        let (submit, cancel) = (self.0.ports.submit.clone(), self.0.ports.cancel.clone());
-        let sent = self.0.ports.control.spawn_fn(move || start(submit, cancel));
+        let Ports {
+            entrance, cancel, ..
+        } = &self.0.ports;
+        let (entrance, cancel) = (entrance.clone(), cancel.clone());
+        let sent = self
+            .0
+            .ports
+            .control
+            .spawn_fn(move || start(entrance, cancel));
         sent.then_some(()).ok_or_else(|| Error::new(Kind::Closed))
     }
 
@@ -283,7 +294,7 @@ impl Drop for Handle {
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System")
-            .field("running", &self.0.ports.submit.connected())
+            .field("running", &self.0.ports.entrance.is_open())
             .finish_non_exhaustive()
     }
 }
@@ -323,7 +334,7 @@ fn on_threads(blueprint: Blueprint) -> Result<(Ports, Option<JoinHandle<()>>)> {
         .map_err(|cause| {
             Error::new(Kind::Internal("no thread can be started".into())).with_source(cause)
         })?;
-    Ok((blocking::wait(&ports)?, Some(thread)))
+    Ok((caller::wait(&ports)?, Some(thread)))
 }
 
 /// Makes all actors and tells each whom it sends to. Runs on the control arbiter; `arbiters` are
@@ -358,7 +369,7 @@ fn wire(
         ],
     };
     let ports = Ports {
-        submit: to_dispatcher.clone().recipient(),
+        entrance: Entrance::new(to_dispatcher.clone().recipient()),
         cancel: to_dispatcher.clone().recipient(),
         inspect: to_dispatcher.clone().recipient(),
         shutdown: to_dispatcher.clone().recipient(),

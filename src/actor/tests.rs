@@ -1,14 +1,15 @@
 //! Supervision, with real Workers that are made to panic.
 
+use super::dispatcher::{Ended, Finished};
 use super::exchange::Tools;
 use super::failure::Failure;
-use super::messages::{
-    Abort, Assign, Attempt, AttemptId, Ended, Finished, OperationId, RequestKey,
-};
+use super::messages::{Abort, Assign, Attempt, AttemptId, RequestKey};
 use super::pool::{WorkerPool, WorkerPort};
 use super::worker::{Crash, Obituary, Worker};
+use crate::caller::OperationId;
 use crate::decode::DecodeError;
-use crate::operation::{Headers, Operation, Part};
+use crate::headers::Headers;
+use crate::job::{Operation, Part};
 use crate::transport::{Head, Request, Response, Trace, Transport, TransportError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use bytes::Bytes;

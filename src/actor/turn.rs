@@ -1,9 +1,11 @@
 //! What the Dispatcher knows beside its operations, and what one of its turns gives others to do,
 //! collected until it ends.
 
-use super::messages::{Attempt, AttemptId, Observed, RequestKey, Settlement, Watched};
+use super::hedger::{Settlement, Watched};
+use super::messages::{Attempt, AttemptId, RequestKey};
+use super::metrics::Observed;
 use crate::error::Error;
-use crate::operation::{End, Gather};
+use crate::job::{End, Gather};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
 use crate::policy::split::Plan;
@@ -28,7 +30,7 @@ pub(super) struct Turn {
     /// A probe that was refused, while others wait for how it ends.
     pub(super) refused_probe: Option<RefusedProbe>,
     /// Operations that ended, whose callers are still to be answered.
-    pub(super) answers: Vec<Answer>,
+    pub(super) endings: Vec<Ending>,
 }
 
 /// The request that went first after a pause, in vain.
@@ -40,14 +42,14 @@ pub(super) struct RefusedProbe {
 }
 
 /// The end of an operation.
-pub(super) struct Answer {
+pub(super) struct Ending {
     pub(super) gather: Box<dyn Gather>,
     pub(super) end: End,
     pub(super) plan: Option<Plan>,
     pub(super) total_time: Duration,
 }
 
-impl Answer {
+impl Ending {
     pub(super) fn deliver(self) {
         self.gather
             .finish(self.end, self.plan.as_ref(), self.total_time);

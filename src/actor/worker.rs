@@ -6,9 +6,8 @@
 
 use super::exchange::{Exchange, Tools};
 use super::failure::Failure;
-use super::messages::{
-    Abort, Assign, AttemptId, Flush, Outcome, Report, Stop, Success, WorkerGone,
-};
+use super::messages::{Abort, Assign, AttemptId, Flush, Outcome, Stop, Success};
+use super::pool::{Report, WorkerGone};
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;

@@ -4,6 +4,8 @@ mod operation;
 
 mod measured;
 
+mod timing;
+
 mod sse;
 
 mod wire;

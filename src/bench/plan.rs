@@ -5,6 +5,8 @@ mod config;
 
 mod blueprint;
 
+mod own_retries;
+
 mod run_mode;
 
 mod load;

@@ -6,6 +6,7 @@
 use super::plan::{BenchmarkConfig, Stage};
 use super::report::{Report, measured};
 use super::run::run_unwatched;
+use crate::caller::refuse_inside_runtime;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -121,7 +122,7 @@ pub fn search(
     settings: SearchSettings,
     mut told: impl FnMut(&Trial),
 ) -> Result<SearchReport> {
-    crate::blocking::refuse_inside_runtime()?;
+    refuse_inside_runtime()?;
     settings.check()?;
     if config.slos.is_empty() {
         return Err(Error::config("a search needs a threshold (--slo)"));

@@ -1,18 +1,19 @@
 //! Settings arrive raw, are checked once here, and only checked ones go inward.
 
-mod endpoint;
+mod api_key;
+mod base_url;
+mod environment;
+mod hedge_delay;
 mod preference;
 mod span;
 mod values;
 
-pub use endpoint::ApiKey;
-pub(crate) use endpoint::{BaseUrl, request_id_prefix};
+pub use api_key::ApiKey;
+pub(crate) use base_url::BaseUrl;
+pub(crate) use environment::request_id_prefix;
+pub(crate) use preference::Checked;
 pub use preference::Preference;
-pub(crate) use preference::{Checked, HEDGE_MARGIN};
-#[cfg_attr(
-    not(feature = "bench"),
-    expect(unreachable_pub, reason = "the harness shows it to its users")
-)]
+#[cfg(feature = "bench")]
 pub use span::parse_span;
 pub use values::{ExtraHeaders, OnError, OnProgress};
 

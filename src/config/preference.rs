@@ -1,15 +1,14 @@
 //! How an operation's requests are to be sent: raw as the caller gives it, then checked.
 
-use crate::actor::Progress;
-use crate::cancel::CancellationToken;
-use crate::config::{ApiKey, ExtraHeaders, OnError, OnProgress};
+use super::hedge_delay::HEDGE_MARGIN;
+use super::{ApiKey, ExtraHeaders, OnError, OnProgress};
+use crate::caller::CancellationToken;
 use crate::error::{Error, Result};
 use crate::policy::hedge::{HedgeDelay, HedgePlan};
-use crate::policy::retry::RetryPolicy;
+use crate::policy::retry::{RetryPolicy, RetryRules};
 use crate::policy::split::Limits;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 /// How an operation's requests are to be sent. Every field has a default, and is checked when the
 /// operation starts.
@@ -76,8 +75,6 @@ pub struct Preference {
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
-/// A hedge closer than this to a limit would be of no use.
-pub(crate) const HEDGE_MARGIN: Duration = Duration::from_millis(45);
 
 impl Default for Preference {
     fn default() -> Self {
@@ -109,16 +106,10 @@ pub(crate) struct Checked {
     pub limits: Limits,
     pub timeout: Duration,
     pub total_timeout: Option<Duration>,
-    /// When the total timeout is over, where it does not begin with the operation.
-    pub deadline: Option<Instant>,
     pub hedge: Option<HedgePlan>,
-    pub retry: RetryPolicy,
+    pub retry: Arc<dyn RetryRules>,
     pub retry_budget_share: f64,
-    pub cancel_token: Option<CancellationToken>,
     pub on_error: OnError,
-    pub on_progress: Option<OnProgress>,
-    /// Where the operation's progress is told; set by the facade that listens.
-    pub progress: Option<watch::Sender<Progress>>,
 }
 
 impl Preference {
@@ -170,19 +161,14 @@ impl Preference {
             limits: self.limits(),
             timeout,
             total_timeout: self.total_timeout,
-            deadline: None,
             hedge: self.check_hedge()?,
-            retry: RetryPolicy {
+            retry: Arc::new(RetryPolicy {
                 max_retries: self.max_retries,
                 initial_backoff: self.initial_backoff,
                 non_retryable: self.non_retryable_status_codes.as_slice().into(),
-                alone: false,
-            },
+            }),
             retry_budget_share: self.retry_budget_pct,
-            cancel_token: self.cancel_token.clone(),
             on_error: self.on_error,
-            on_progress: self.on_progress.clone(),
-            progress: None,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Values of a preference that are more than a number.
 
-use crate::actor::Progress;
+use crate::caller::Progress;
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! What an answer is written in, and what every answer that is not embeddings in JSON is read with.
 
 use super::{DecodeError, message_pack};
+use crate::headers::Headers;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// What an answer is written in, as its content type says.
@@ -15,6 +16,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// What the body of an answer with these headers is written in.
+    pub(crate) fn of_answer(headers: &Headers) -> Self {
+        Self::of(headers.get("content-type"))
+    }
+
     /// Reads the value of `content-type`; its parameters and its case do not matter.
     #[must_use]
     pub fn of(content_type: Option<&str>) -> Self {

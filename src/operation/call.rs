@@ -1,8 +1,9 @@
 //! What the facades need of a call, whichever operation it asks for; and what calls share.
 
 use super::Endpoint;
-use crate::actor::{Job, ReplyPort};
+use crate::caller::ReplyPort;
 use crate::error::{Error, Result};
+use crate::job::Job;
 use actix::Message;
 
 /// A call that the facades can carry out: it is checked, and becomes what the actors work on.

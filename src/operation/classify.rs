@@ -3,11 +3,12 @@
 use super::answer::{Answer, Join};
 use super::scoring::Scoring;
 use super::texts::{self, TextCall};
-use super::{Call, Endpoint, Inputs, Part, TruncationDirection};
-use crate::actor::{Job, ReplyPort};
+use super::{Call, Endpoint, Inputs, TruncationDirection};
+use crate::caller::ReplyPort;
 use crate::config::Preference;
 use crate::decode::{self, Class, DecodeError, Format};
 use crate::error::Result;
+use crate::job::{Job, Part};
 use std::ops::Range;
 
 /// The answer to [`Classify`]: for each input its classes as the server gave them, in input order;

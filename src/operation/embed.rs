@@ -2,11 +2,12 @@
 
 use super::call::write_json_string;
 use super::texts::{self, TextCall};
-use super::{Call, Embeddings, Endpoint, Inputs, Matrix, Part};
-use crate::actor::{Job, ReplyPort};
+use super::{Call, Embeddings, Endpoint, Inputs, Matrix};
+use crate::caller::ReplyPort;
 use crate::config::Preference;
 use crate::decode::{self, DecodeError, Format};
 use crate::error::{Error, Result};
+use crate::job::{Job, Part};
 
 /// How embeddings travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Embeddings joined: the rows of all requests, in one matrix.
 
-use super::Part;
 use super::answer::{Answer, Join};
 use super::memory;
 use crate::decode::Usage;
+use crate::job::Part;
 use std::fmt;
 use std::ops::Range;
 

@@ -2,11 +2,13 @@
 
 use super::answer::{Answer, Join};
 use super::call::check_count;
-use super::{Call, Collect, Endpoint, Headers, Operation, Part, Payload, PostAnswer};
-use crate::actor::{Job, ReplyPort};
+use super::{Call, Collect, Endpoint, Payload};
+use crate::caller::ReplyPort;
 use crate::config::{ExtraHeaders, Preference};
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, Format};
 use crate::error::{Error, Result};
+use crate::headers::Headers;
+use crate::job::{Job, Operation, Part, PostAnswer};
 use crate::policy::split::Limits;
 use crate::transport::Head;
 use bytes::Bytes;
@@ -205,11 +207,12 @@ impl Call for BatchPost {
             payloads: self.payloads,
         };
         let answers = vec![None; operation.payloads.len()];
-        Ok(Job {
-            gather: Box::new(Collect::new(answers, reply)),
-            operation: Arc::new(operation),
-            settings: Arc::new(settings),
-        })
+        Ok(Job::new(
+            Arc::new(operation),
+            Box::new(Collect::new(answers, reply)),
+            Arc::new(settings),
+            &self.preference,
+        ))
     }
 }
 
@@ -253,7 +256,7 @@ impl Operation for PostOperation {
         if self.method.is_answered_in_its_head() {
             body.clear();
         }
-        PostAnswer::read(headers.format(), body, &self.head).map(Part::Post)
+        PostAnswer::read(Format::of_answer(headers), body, &self.head).map(Part::Post)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scores joined: those of all requests, by the index of their text in the call.
 
-use super::Part;
 use super::answer::{Answer, Join};
+use crate::job::Part;
 use std::ops::{Deref, Range};
 
 /// The answer to [`Rerank`](crate::Rerank).

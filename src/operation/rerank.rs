@@ -3,11 +3,12 @@
 use super::call::write_json_string;
 use super::scoring::Scoring;
 use super::texts::{self, TextCall};
-use super::{Call, Endpoint, Inputs, Part, Ranked, Ranking, TruncationDirection};
-use crate::actor::{Job, ReplyPort};
+use super::{Call, Endpoint, Inputs, Ranked, Ranking, TruncationDirection};
+use crate::caller::ReplyPort;
 use crate::config::Preference;
 use crate::decode::{self, DecodeError, Format};
 use crate::error::Result;
+use crate::job::{Job, Part};
 
 /// A call that scores texts by how well they answer a query; also the message that asks a
 /// [`Client`](crate::Client) actor to.

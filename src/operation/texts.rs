@@ -3,11 +3,13 @@
 
 use super::answer::{Collect, Join};
 use super::call::{check_count, write_json_string};
-use super::{Answer, Endpoint, Headers, Inputs, Operation, Part};
-use crate::actor::{Job, ReplyPort};
+use super::{Answer, Endpoint, Inputs};
+use crate::caller::ReplyPort;
 use crate::config::Preference;
 use crate::decode::{DecodeError, Format};
 use crate::error::Result;
+use crate::headers::Headers;
+use crate::job::{Job, Operation, Part};
 use crate::transport::Head;
 use bytes::Bytes;
 use http::Method;
@@ -65,11 +67,13 @@ pub(super) fn job<C: TextCall, T: Join>(
         texts,
         call,
     };
-    Ok(Job {
-        gather: Box::new(Collect::new(empty(operation.texts.len()), reply)),
-        operation: Arc::new(operation),
-        settings: Arc::new(settings),
-    })
+    let gather = Collect::new(empty(operation.texts.len()), reply);
+    Ok(Job::new(
+        Arc::new(operation),
+        Box::new(gather),
+        Arc::new(settings),
+        preference,
+    ))
 }
 
 struct TextOperation<C> {
@@ -108,7 +112,8 @@ impl<C: TextCall> Operation for TextOperation<C> {
         headers: &Headers,
         body: &mut Vec<u8>,
     ) -> std::result::Result<Part, DecodeError> {
-        self.call.decode(headers.format(), body, inputs.len())
+        self.call
+            .decode(Format::of_answer(headers), body, inputs.len())
     }
 }
 

@@ -189,7 +189,7 @@ impl Gate {
         if paused.is_none() {
             self.pauses += 1;
         }
-        let until = super::schedule::later(now, pause);
+        let until = super::timers::later(now, pause);
         self.state = State::Paused(paused.map_or(until, |before| before.max(until)));
     }
 

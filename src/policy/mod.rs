@@ -16,4 +16,4 @@ pub(crate) mod route;
 
 pub(crate) mod encoding;
 
-pub(crate) mod schedule;
+pub(crate) mod timers;

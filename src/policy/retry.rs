@@ -5,6 +5,7 @@
 //! Architecture Blog, 2015]. The factor and the cap are those of the client that this one
 //! replaces.
 
+use std::fmt;
 use std::time::Duration;
 
 /// No pause is longer.
@@ -20,7 +21,12 @@ const MOST_LOSSES: u32 = 2;
 /// What went wrong with an attempt, as far as the decision needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The server answered with a status that is not a success.
+    /// The server asks for less: its endpoint is left alone by everyone for a while.
+    TooMuch {
+        code: u16,
+        retry_after: Option<Duration>,
+    },
+    /// The server answered with another status that is not a success.
     Status {
         code: u16,
         retry_after: Option<Duration>,
@@ -37,6 +43,16 @@ pub(crate) enum Fault {
     Lost,
     /// An answer that will be the same the next time (too large, not the expected shape).
     Permanent,
+}
+
+impl Fault {
+    /// What a status that is no success says. No other place knows which ask for less.
+    pub(crate) fn of_status(code: u16, retry_after: Option<Duration>) -> Self {
+        match code {
+            429 | 503 => Self::TooMuch { code, retry_after },
+            _ => Self::Status { code, retry_after },
+        }
+    }
 }
 
 /// What a request has been through.
@@ -73,12 +89,33 @@ pub(crate) enum Charge {
     Endpoint,
 }
 
-/// Whether a status means "too much": the endpoint is then left alone by everyone for a while.
-pub(crate) fn asks_for_a_pause(code: u16) -> bool {
-    matches!(code, 429 | 503)
+/// The rules by which an operation's requests are made again.
+pub(crate) trait RetryRules: fmt::Debug + Send + Sync {
+    /// Decides on a failure. `history` is brought up to date by it; `elapsed` is the time since
+    /// the request's first attempt; `jitter` is uniform in 0 to 1.
+    fn decide(
+        &self,
+        fault: Fault,
+        history: &mut History,
+        elapsed: Duration,
+        jitter: f64,
+    ) -> Verdict;
+
+    /// How the operation waits at its endpoint's gate, with all others that go there; `None` for one
+    /// that passes it by.
+    fn at_the_gate(&self) -> Option<GateTerms>;
 }
 
-/// The rules of one operation.
+/// On which terms an operation waits at its endpoint's gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GateTerms {
+    /// So many probes may be refused before its requests are given up.
+    pub max_retries: u32,
+    /// The longest first pause, where the server names none.
+    pub initial_backoff: Duration,
+}
+
+/// What a caller says of one request's retries.
 #[derive(Debug, Clone)]
 pub(crate) struct RetryPolicy {
     /// Retries that one request may make.
@@ -87,71 +124,38 @@ pub(crate) struct RetryPolicy {
     pub initial_backoff: Duration,
     /// Statuses that are final although they would be retried otherwise.
     pub non_retryable: Box<[u16]>,
-    /// The request is on its own, as each user's of a benchmark is: no budget and no endpoint's
-    /// gate stands between it and its `max_retries`, and no retry is made beyond them.
-    pub alone: bool,
 }
 
-impl RetryPolicy {
-    /// Decides on a failure. `history` is brought up to date by it; `elapsed` is the time since
-    /// the request's first attempt; `jitter` is uniform in 0 to 1.
-    pub(crate) fn decide(
+/// The rules of a client's operations, which share what an endpoint can bear.
+impl RetryRules for RetryPolicy {
+    fn decide(
         &self,
         fault: Fault,
         history: &mut History,
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
-        const AT_ONCE: Duration = Duration::ZERO;
-        match fault {
-            Fault::Permanent => return Verdict::GiveUp,
-            Fault::Status { code, .. } if !self.retries_status(code) => return Verdict::GiveUp,
-            Fault::Connect if elapsed > LONGEST_CONNECT_TROUBLE => return Verdict::GiveUp,
-            Fault::Lost => {
-                history.losses += 1;
-                return if history.losses <= MOST_LOSSES {
-                    free(AT_ONCE)
-                } else {
-                    Verdict::GiveUp
-                };
-            }
-            Fault::Mismatch => {
-                history.mismatches += 1;
-                if history.mismatches > 1 {
-                    return Verdict::GiveUp;
-                }
-            }
-            Fault::Network if history.network_failures == 0 && !self.alone => {
-                history.network_failures += 1;
-                return free(AT_ONCE);
-            }
-            _ => {}
+        if let Some(verdict) = self.settles(fault, history, elapsed) {
+            return verdict;
         }
-        if history.retries >= self.max_retries {
+        if fault == Fault::Network && history.network_failures == 0 {
+            history.network_failures += 1;
+            return free(AT_ONCE);
+        }
+        let Some(pause) = self.next_pause(history, jitter) else {
             return Verdict::GiveUp;
-        }
-        let pause = self.backoff(history.retries, jitter);
-        history.retries += 1;
+        };
         match fault {
-            _ if self.alone => free(match fault {
-                Fault::Status {
-                    retry_after: Some(asked),
-                    ..
-                } => asked,
-                Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
-                _ => pause,
-            }),
             // The endpoint's gate makes it wait, with all others.
-            Fault::Status { code, .. } if asks_for_a_pause(code) => free(AT_ONCE),
+            Fault::TooMuch { .. } => free(AT_ONCE),
             Fault::Status { retry_after, .. } => Verdict::Retry {
                 after: retry_after.unwrap_or(pause),
                 charge: Charge::Endpoint,
             },
             Fault::Connect => {
                 history.network_failures += 1;
-                // The pauses between connects are short, or a few of them would outlast the span.
                 Verdict::Retry {
-                    after: pause.min(LONGEST_CONNECT_TROUBLE / 3),
+                    after: before_connecting(pause),
                     charge: if history.network_failures == 1 {
                         Charge::Free
                     } else {
@@ -163,8 +167,58 @@ impl RetryPolicy {
                 after: pause,
                 charge: Charge::Operation,
             },
-            _ => free(pause),
+            Fault::Mismatch | Fault::Lost | Fault::Permanent => free(pause),
         }
+    }
+
+    fn at_the_gate(&self) -> Option<GateTerms> {
+        Some(GateTerms {
+            max_retries: self.max_retries,
+            initial_backoff: self.initial_backoff,
+        })
+    }
+}
+
+const AT_ONCE: Duration = Duration::ZERO;
+
+impl RetryPolicy {
+    /// Decides on what does not depend on how many retries are left.
+    pub(crate) fn settles(
+        &self,
+        fault: Fault,
+        history: &mut History,
+        elapsed: Duration,
+    ) -> Option<Verdict> {
+        match fault {
+            Fault::Permanent => Some(Verdict::GiveUp),
+            Fault::TooMuch { code, .. } | Fault::Status { code, .. } => {
+                (!self.retries_status(code)).then_some(Verdict::GiveUp)
+            }
+            Fault::Connect => (elapsed > LONGEST_CONNECT_TROUBLE).then_some(Verdict::GiveUp),
+            Fault::Lost => {
+                history.losses += 1;
+                Some(if history.losses <= MOST_LOSSES {
+                    free(AT_ONCE)
+                } else {
+                    Verdict::GiveUp
+                })
+            }
+            Fault::Mismatch => {
+                history.mismatches += 1;
+                (history.mismatches > 1).then_some(Verdict::GiveUp)
+            }
+            Fault::Network | Fault::Timeout => None,
+        }
+    }
+
+    /// Counts a retry and gives the pause before it; `None` where none is left.
+    pub(crate) fn next_pause(&self, history: &mut History, jitter: f64) -> Option<Duration> {
+        if history.retries >= self.max_retries {
+            return None;
+        }
+        let pause = self.backoff(history.retries, jitter);
+        history.retries += 1;
+        Some(pause)
     }
 
     fn retries_status(&self, code: u16) -> bool {
@@ -179,7 +233,13 @@ impl RetryPolicy {
     }
 }
 
-fn free(after: Duration) -> Verdict {
+/// The pauses between connects are short, or a few of them would outlast the span of their trouble.
+pub(crate) fn before_connecting(pause: Duration) -> Duration {
+    pause.min(LONGEST_CONNECT_TROUBLE / 3)
+}
+
+/// A retry that nothing but the request's own limit pays for.
+pub(crate) fn free(after: Duration) -> Verdict {
     let charge = Charge::Free;
     Verdict::Retry { after, charge }
 }
@@ -194,15 +254,11 @@ mod tests {
             max_retries: 3,
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::new([501]),
-            alone: false,
         }
     }
 
     fn status(code: u16) -> Fault {
-        Fault::Status {
-            code,
-            retry_after: None,
-        }
+        Fault::of_status(code, None)
     }
 
     fn verdict(fault: Fault) -> Verdict {
@@ -277,44 +333,8 @@ mod tests {
     #[test]
     fn the_server_s_own_pause_is_kept() {
         let asked = Duration::from_secs(7);
-        let fault = Fault::Status {
-            code: 500,
-            retry_after: Some(asked),
-        };
+        let fault = Fault::of_status(500, Some(asked));
         assert!(matches!(verdict(fault), Verdict::Retry { after, .. } if after == asked));
-    }
-
-    #[test]
-    fn a_request_on_its_own_makes_its_retries_and_no_more_and_owes_nobody() {
-        let alone = RetryPolicy {
-            alone: true,
-            ..policy()
-        };
-        for fault in [
-            Fault::Network,
-            Fault::Timeout,
-            status(503),
-            status(500),
-            Fault::Connect,
-        ] {
-            let mut history = History::default();
-            for _ in 0..3 {
-                let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
-                let Verdict::Retry { after, charge } = verdict else {
-                    panic!("{fault:?} is not retried");
-                };
-                assert!(after >= Duration::from_millis(125), "{fault:?}: {after:?}");
-                assert_eq!(charge, Charge::Free);
-            }
-            let verdict = alone.decide(fault, &mut history, Duration::ZERO, 1.0);
-            assert_eq!(verdict, Verdict::GiveUp, "{fault:?}");
-        }
-        let asked = Fault::Status {
-            code: 429,
-            retry_after: Some(Duration::from_secs(7)),
-        };
-        let verdict = alone.decide(asked, &mut History::default(), Duration::ZERO, 1.0);
-        assert_eq!(verdict, free(Duration::from_secs(7)));
     }
 
     proptest! {
@@ -327,7 +347,6 @@ mod tests {
                 max_retries,
                 initial_backoff: Duration::from_millis(initial),
                 non_retryable: Box::new([]),
-                alone: false,
             };
             let mut history = History::default();
             for retry in 0..max_retries {

@@ -4,7 +4,6 @@ use super::TransportError;
 use bytes::Bytes;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use tokio::time::Instant;
 
 /// A length that a server only announces is believed up to here, when memory is reserved for it.
 const BELIEVED: usize = 64 << 20;
@@ -45,8 +44,8 @@ impl ReadBody for Bytes {
 }
 
 /// Reads the whole of `body` into `into` (which is cleared first). `announced` is the
-/// `content-length`, if there was one: memory is reserved for it once. `stamps`, where given, gets
-/// for each piece the length of the body with it, and when it came off the socket.
+/// `content-length`, if there was one: memory is reserved for it once. `came` is told of each piece, as
+/// it comes off the socket, how long the body is with it.
 ///
 /// # Errors
 ///
@@ -56,7 +55,7 @@ pub(crate) async fn read_body(
     announced: Option<u64>,
     limit: usize,
     into: &mut Vec<u8>,
-    mut stamps: Option<&mut Vec<(usize, Instant)>>,
+    mut came: impl FnMut(usize),
 ) -> Result<(), TransportError> {
     into.clear();
     let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -65,9 +64,7 @@ pub(crate) async fn read_body(
     }
     into.reserve_exact(announced.min(BELIEVED));
     while poll_fn(|cx| body.poll_read(cx, into)).await? > 0 {
-        if let Some(stamps) = &mut stamps {
-            stamps.push((into.len(), Instant::now()));
-        }
+        came(into.len());
         if into.len() > limit {
             return Err(TransportError::TooLarge { limit });
         }
@@ -76,7 +73,7 @@ pub(crate) async fn read_body(
 }
 
 /// Reads the beginning of `body`, at most `most` bytes. A body that breaks off gives what came.
-pub(crate) async fn read_beginning(mut body: Body, most: usize) -> Vec<u8> {
+pub(super) async fn read_beginning(mut body: Body, most: usize) -> Vec<u8> {
     let mut beginning = Vec::new();
     while beginning.len() < most
         && let Ok(1..) = poll_fn(|cx| body.poll_read(cx, &mut beginning)).await

@@ -1,6 +1,7 @@
 //! Undoing `content-encoding`: zstd, gzip, br and deflate, alone or stacked.
 
 use super::TransportError;
+use crate::headers::Headers;
 use std::io::Read;
 
 /// The codings that are asked for in `accept-encoding`.
@@ -8,6 +9,27 @@ pub(crate) const ACCEPTED: &str = "zstd, gzip, br, deflate";
 
 /// The longest name of a registered coding: `pack200-gzip`.
 const LONGEST_NAME: usize = 12;
+
+/// Decompresses a body in place, as the answer's headers say.
+///
+/// # Errors
+///
+/// As [`decompress`].
+pub(crate) fn unpack(
+    headers: &Headers,
+    body: &mut Vec<u8>,
+    limit: usize,
+) -> Result<(), TransportError> {
+    let codings: Vec<&str> = headers.get_all("content-encoding").collect();
+    // An answer to HEAD, or a 204, names a coding and has no body.
+    if !codings.is_empty()
+        && !body.is_empty()
+        && let Some(plain) = decompress(&codings.join(","), body, limit)?
+    {
+        *body = plain;
+    }
+    Ok(())
+}
 
 /// Decompresses `body` as `coding` (the value of `content-encoding`) says. `None` means that it
 /// is not compressed.
@@ -17,11 +39,7 @@ const LONGEST_NAME: usize = 12;
 /// [`TransportError::Malformed`] for an unknown coding, [`TransportError::Broken`] for a body that
 /// is damaged or ends early, and [`TransportError::TooLarge`] as soon as `limit` is passed, so
 /// that a small body cannot unfold into all memory.
-pub(crate) fn decompress(
-    coding: &str,
-    body: &[u8],
-    limit: usize,
-) -> Result<Option<Vec<u8>>, TransportError> {
+fn decompress(coding: &str, body: &[u8], limit: usize) -> Result<Option<Vec<u8>>, TransportError> {
     let mut plain: Option<Vec<u8>> = None;
     // Codings are listed in the order in which they were applied.
     for name in coding.split(',').rev().map(str::trim) {

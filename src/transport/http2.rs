@@ -10,10 +10,10 @@ mod body;
 pub(super) use session::Sessions;
 
 use super::connect::Connector;
-use super::own::OwnHeader;
 use super::site::Prepared;
+use super::trace::OwnHeader;
 use super::{Head, Request, Response, Stale, TransportError};
-use crate::operation::Headers;
+use crate::headers::Headers;
 use body::Http2Body;
 use bytes::BytesMut;
 use h2::Reason;

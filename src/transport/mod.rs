@@ -6,7 +6,7 @@ mod body;
 
 mod client;
 
-mod own;
+mod trace;
 
 mod site;
 
@@ -22,20 +22,27 @@ mod socket;
 
 mod stale;
 
+mod refusal;
+
+mod secret;
+
 mod tls;
 
 pub(crate) mod decompress;
 
+pub(crate) use body::read_body;
 pub use body::{Body, ReadBody};
-pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
-pub use own::OwnHeaders;
-pub(crate) use own::Trace;
 pub use proxy::Proxy;
+pub(crate) use refusal::Refusal;
+pub(crate) use secret::{is_secret, sensitive};
+pub(crate) use stale::Sending;
 pub use stale::Stale;
 pub use tls::TlsSettings;
+pub use trace::OwnHeaders;
+pub(crate) use trace::Trace;
 
-use crate::operation::Headers;
+use crate::headers::Headers;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
@@ -77,65 +84,6 @@ impl Head {
             let for_proxy = tunnelled && *name == PROXY_AUTHORIZATION;
             !for_proxy && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING
         })
-    }
-
-    /// `text` without the keys that these headers carry: a server may send them back in an error.
-    pub(crate) fn without_key(&self, text: &str) -> Box<str> {
-        let keys = self
-            .headers
-            .iter()
-            .filter(|(_, value)| value.is_sensitive())
-            .filter_map(|(_, value)| value.to_str().ok());
-        let mut text = text.to_owned();
-        for value in keys {
-            redact_value(&mut text, value);
-        }
-        text.into_boxed_str()
-    }
-}
-
-/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer", and the
-/// parts that it has, such as those of a cookie.
-pub(crate) fn redact_value(text: &mut String, value: &str) {
-    /// Shorter parts are found all over a text.
-    const SHORTEST_PART: usize = 8;
-    const SEPARATORS: [char; 3] = [' ', ';', ','];
-    redact(text, value);
-    let mut secret = value;
-    if let Some((first, rest)) = value.split_once(' ') {
-        redact(text, rest);
-        if !first.contains(['=', ';', ',']) {
-            secret = rest;
-        }
-    }
-    for part in secret.split(SEPARATORS) {
-        if part.len() < SHORTEST_PART && part != value {
-            continue;
-        }
-        redact(text, part);
-        if let Some((_, named)) = part.split_once('=') {
-            redact(text, named.trim_matches(['"', '=']));
-        }
-    }
-}
-
-/// Takes `key` out of `text`, also where the text was cut within it.
-fn redact(text: &mut String, key: &str) {
-    /// Shorter ones are no secret, and would be found all over a text.
-    const SHORTEST: usize = 4;
-    const INSTEAD: &str = "***";
-    if key.len() < SHORTEST {
-        return;
-    }
-    if text.contains(key) {
-        *text = text.replace(key, INSTEAD);
-    }
-    let end = text.trim_end_matches('…').len();
-    let cut = (SHORTEST..key.len())
-        .rev()
-        .find(|most| text[..end].ends_with(&key[..*most]));
-    if let Some(length) = cut {
-        text.replace_range(end - length..end, INSTEAD);
     }
 }
 
@@ -239,47 +187,3 @@ impl fmt::Display for TransportError {
 }
 
 impl std::error::Error for TransportError {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_taken_out_of_a_text_whole_or_cut() {
-        let header = |name, value| {
-            let mut value = HeaderValue::from_static(value);
-            value.set_sensitive(true);
-            (HeaderName::from_static(name), value)
-        };
-        let head = Head {
-            method: Method::POST,
-            url: "http://h".into(),
-            origin: "http://h".into(),
-            headers: vec![
-                header("authorization", "bearer sk-12345678"),
-                header("x-other", "abcdefgh"),
-                header("x-short", "1"),
-                header("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
-                header("x-one", "sid=qrstuvw"),
-                header("x-dense", "a=13579bdf;b=2468ace0,c=1"),
-                (
-                    HeaderName::from_static("x-mode"),
-                    HeaderValue::from_static("fast"),
-                ),
-            ],
-        };
-        for (text, expected) in [
-            ("no key 1", "no key 1"),
-            ("bad sk-12345678, bearer sk-12345678", "bad ***, ***"),
-            ("abcdefgh: 1 abcdefgh", "***: 1 ***"),
-            ("cut in sk-1234…", "cut in ***…"),
-            ("cut in bearer sk", "cut in ***"),
-            ("cut in abcdefg", "cut in ***"),
-            ("0123456789, zyxwvut, qrstuvw", "***, ***, ***"),
-            ("13579bdf and 2468ace0", "*** and ***"),
-            ("not so fast", "not so fast"),
-        ] {
-            assert_eq!(&*head.without_key(text), expected);
-        }
-    }
-}

@@ -3,7 +3,8 @@
 //! Plain requests are given to a proxy as they are, with the whole URL (absolute form); for https,
 //! and for HTTP/2 in clear text, it opens a tunnel (CONNECT).
 
-use super::site::{Target, sensitive};
+use super::secret::sensitive;
+use super::site::Target;
 use crate::error::{Error, Result};
 use base64_simd::STANDARD;
 use http::HeaderValue;

@@ -2,11 +2,11 @@
 
 use super::http1::{self, LastHead, Pool};
 use super::http2::{self, Sessions};
-use super::own::OwnHeader;
 use super::proxy::ProxyServer;
+use super::trace::OwnHeader;
 use super::{Head, TransportError};
+use http::HeaderName;
 use http::header::PROXY_AUTHORIZATION;
-use http::{HeaderName, HeaderValue};
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -129,10 +129,3 @@ pub(super) const IDLE: Duration = Duration::from_secs(55);
 
 /// A connection gets no more requests after so long, so that a change of address is noticed.
 pub(super) const LIFETIME: Duration = Duration::from_mins(10);
-
-/// The value of an `authorization` header that no log shows.
-pub(super) fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(value).ok()?;
-    value.set_sensitive(true);
-    Some(value)
-}

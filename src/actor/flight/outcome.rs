@@ -1,16 +1,17 @@
 //! How attempts end, and what follows for their request and their operation.
 
 use super::{Flight, PROGRESS_EVERY};
-use crate::actor::active::Base64;
-use crate::actor::failure::Failure;
-use crate::actor::messages::{AttemptId, Outcome, Settlement, Success};
-use crate::actor::turn::{Answer, RefusedProbe, Surroundings, jitter};
+use crate::actor::failure::{Failure, refused};
+use crate::actor::hedger::Settlement;
+use crate::actor::messages::{AttemptId, Outcome, Success};
+use crate::actor::request::Base64;
+use crate::actor::turn::{Ending, RefusedProbe, Surroundings, jitter};
 use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
-use crate::operation::{End, RequestError, RequestRecord};
+use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
-use crate::policy::retry::{Charge, Verdict, asks_for_a_pause};
-use crate::policy::schedule::later;
+use crate::policy::retry::{Charge, Fault, Verdict};
+use crate::policy::timers::later;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,42 +56,30 @@ impl Flight {
         failure: Option<&Failure>,
         around: &mut Surroundings<'_>,
     ) {
-        if self.job.settings.retry.alone {
+        let Some(terms) = self.job.settings.retry.at_the_gate() else {
             return;
-        }
+        };
         let Some(active) = self.active.get_mut(&id.key.request) else {
             return;
         };
         let probing = std::mem::take(&mut active.probing);
         let gate = &mut around.endpoint.gate;
-        match failure {
-            Some(Failure::Status {
-                code,
-                retry_after,
-                headers,
-                body,
-            }) if asks_for_a_pause(*code) => {
-                let initial = self.job.settings.retry.initial_backoff;
-                gate.refused(around.now, *retry_after, initial, jitter());
-                if probing {
-                    let head = self.job.operation.head();
+        match failure.map(Failure::fault) {
+            Some(Fault::TooMuch { retry_after, .. }) => {
+                gate.refused(around.now, retry_after, terms.initial_backoff, jitter());
+                if probing && let Some(Failure::Refused(refusal)) = failure {
                     around.turn.refused_probe = Some(RefusedProbe {
                         key: id.key,
-                        head: Arc::clone(head),
-                        error: Error::new(Kind::Status {
-                            code: *code,
-                            headers: headers.clone(),
-                            body: head.without_key(body),
-                        }),
+                        head: Arc::clone(self.job.operation.head()),
+                        error: Error::new(refused(refusal.clone())),
                     });
                 }
             }
+            _ if !probing => {}
             // Whatever the server answered, it was not "too much".
-            None | Some(Failure::Status { .. } | Failure::Decode(_)) if probing => {
-                gate.probe_passed();
-            }
-            Some(_) if probing => gate.probe_lost(around.now),
-            _ => {}
+            None | Some(Fault::Status { .. }) => gate.probe_passed(),
+            Some(_) if matches!(failure, Some(Failure::Decode(_))) => gate.probe_passed(),
+            Some(_) => gate.probe_lost(around.now),
         }
     }
 
@@ -180,11 +169,11 @@ impl Flight {
         let request = id.key.request;
         let request_id = id.request_id(&self.trace);
         let active = self.active.get_mut(&request)?;
-        if let Failure::Status { code, .. } = failure
+        if let Failure::Refused(refusal) = &failure
             && active.base64 == Base64::Tried
-            && may_refuse_base64(code)
+            && may_refuse_base64(refusal.code)
         {
-            log::debug!("{request_id}: answered {code}; asked again without base64");
+            log::debug!("{request_id}: {failure}; asked again without base64");
             active.base64 = Base64::Refused;
             self.start(request, around);
             return None;
@@ -223,10 +212,7 @@ impl Flight {
         probe: &RefusedProbe,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
-        if self.job.settings.retry.alone {
-            return None;
-        }
-        let most = self.job.settings.retry.max_retries;
+        let most = self.job.settings.retry.at_the_gate()?.max_retries;
         for request in std::mem::take(&mut self.again) {
             let key = self.key(request);
             let Some(active) = self.active.get_mut(&request) else {
@@ -315,12 +301,12 @@ impl Flight {
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Operation(self.id));
         }
-        if let Some(token) = &self.job.settings.cancel_token {
+        if let Some(token) = &self.job.cancel_token {
             token.forget(self.id);
         }
         self.tell_progress();
         around.turn.observed.operations += 1;
-        around.turn.answers.push(Answer {
+        around.turn.endings.push(Ending {
             gather: self.job.gather,
             end,
             plan: self.plan,

@@ -3,9 +3,9 @@
 //! Reading begins after the last byte has come, so that it moves no time that is measured.
 
 use super::sse::{Stamps, events};
+use super::timing::Timing;
 use super::wire::{Chunk, Whole};
 use crate::decode::DecodeError;
-use crate::operation::Arrivals;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,15 +49,15 @@ pub(crate) struct Tokens {
 
 impl Measured {
     /// Reads an answer of status 2xx.
-    pub(crate) fn read(
+    pub(super) fn read(
         expected: Expected,
         body: &[u8],
-        arrivals: &Arrivals,
+        timing: &Timing,
     ) -> Result<Self, DecodeError> {
-        let ended = arrivals.pieces.last().map_or(arrivals.head, |last| last.1);
+        let ended = timing.pieces.last().map_or(timing.head, |last| last.1);
         let mut measured = Self {
-            sent: arrivals.sent,
-            first_byte: arrivals.head,
+            sent: timing.sent,
+            first_byte: timing.head,
             ended,
             first_token: None,
             first_reasoning: None,
@@ -74,18 +74,18 @@ impl Measured {
                 Err(cause) if cause.is_malformed() => return Err(cause),
                 Err(_) => {}
             },
-            Expected::Stream => measured.read_stream(body, arrivals)?,
+            Expected::Stream => measured.read_stream(body, timing)?,
         }
         Ok(measured)
     }
 
-    fn read_stream(&mut self, body: &[u8], arrivals: &Arrivals) -> Result<(), DecodeError> {
+    fn read_stream(&mut self, body: &[u8], timing: &Timing) -> Result<(), DecodeError> {
         // A compressed body came in pieces that say nothing of its text.
-        let timed = arrivals
+        let timed = timing
             .pieces
             .last()
             .is_some_and(|last| last.0 == body.len());
-        let mut stamps = Stamps::new(if timed { &arrivals.pieces } else { &[] });
+        let mut stamps = Stamps::new(if timed { &timing.pieces } else { &[] });
         let mut reader = StreamReader::default();
         for event in events(body) {
             let data = event.data();

@@ -1,12 +1,15 @@
 //! One request of a benchmark, as Workers see it.
 
 use super::measured::{Expected, Measured};
+use super::timing::Timing;
 use crate::decode::{DecodeError, Format, check};
-use crate::operation::{Arrivals, Headers, Operation, Part};
+use crate::headers::Headers;
+use crate::job::{Observer, Operation, Part};
 use crate::transport::Head;
 use bytes::Bytes;
 use std::ops::Range;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// A request that is written already. Sending it copies nothing.
 #[derive(Debug)]
@@ -38,22 +41,40 @@ impl Operation for Prepared {
     }
 
     fn decode(&self, _: Range<usize>, _: &Headers, _: &mut Vec<u8>) -> Result<Part, DecodeError> {
-        // Workers ask an operation that wants arrivals by the other function.
+        // Its observer reads every answer.
         Err(DecodeError::Malformed("nothing was stamped".to_owned()))
     }
 
-    fn wants_arrivals(&self) -> bool {
-        true
+    fn observer(&self) -> Option<Box<dyn Observer>> {
+        Some(Box::new(Stopwatch {
+            timing: Timing::begin(),
+            expected: self.expected,
+        }))
     }
 
-    fn decode_timed(
-        &self,
-        _: Range<usize>,
-        headers: &Headers,
-        body: &mut Vec<u8>,
-        arrivals: Arrivals,
-    ) -> Result<Part, DecodeError> {
-        let format = headers.format();
+    /// What is sent follows from the configuration alone: no ids, no clock.
+    fn has_own_headers(&self) -> bool {
+        false
+    }
+}
+
+/// Stamps when what of one attempt's answer comes, and then reads it.
+struct Stopwatch {
+    timing: Timing,
+    expected: Expected,
+}
+
+impl Observer for Stopwatch {
+    fn head_came(&mut self) {
+        self.timing.head = Instant::now();
+    }
+
+    fn piece_came(&mut self, length: usize) {
+        self.timing.pieces.push((length, Instant::now()));
+    }
+
+    fn decode(self: Box<Self>, headers: &Headers, body: &mut Vec<u8>) -> Result<Part, DecodeError> {
+        let format = Format::of_answer(headers);
         let expected = match self.expected {
             // Not every service that can stream does.
             Expected::Stream if format == Format::Json => Expected::Json,
@@ -64,12 +85,7 @@ impl Operation for Prepared {
             Expected::Anything if format == Format::Json && !body.is_empty() => Expected::AnyJson,
             other => other,
         };
-        let measured = Measured::read(expected, body, &arrivals)?;
-        Ok(Part::Measured(Box::new(measured)))
-    }
-
-    /// What is sent follows from the configuration alone: no ids, no clock.
-    fn has_own_headers(&self) -> bool {
-        false
+        let measured = Measured::read(expected, body, &self.timing)?;
+        Ok(Part::Other(Box::new(measured)))
     }
 }

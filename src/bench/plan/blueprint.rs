@@ -5,6 +5,7 @@ mod describe;
 mod load;
 
 use super::config::{BenchmarkConfig, Content};
+use super::own_retries::OwnRetries;
 use crate::actor::Placement;
 use crate::bench::answer::Expected;
 use crate::bench::capacity;
@@ -14,6 +15,7 @@ use crate::bench::request::{
 use crate::config::{BaseUrl, Checked, ExtraHeaders, Preference};
 use crate::error::{Error, Result};
 use crate::operation::Endpoint;
+use crate::policy::retry::RetryPolicy;
 use crate::policy::split::Limits;
 use crate::transport::Head;
 use http::Method;
@@ -214,8 +216,10 @@ fn settings(config: &BenchmarkConfig) -> Result<Checked> {
         batch_size: 1,
         max_chars: None,
     };
-    settings.retry.max_retries = retries;
-    settings.retry.initial_backoff = delay;
-    settings.retry.alone = true;
+    settings.retry = Arc::new(OwnRetries(RetryPolicy {
+        max_retries: retries,
+        initial_backoff: delay,
+        non_retryable: Box::default(),
+    }));
     Ok(settings)
 }

@@ -5,7 +5,7 @@ use super::prompts::uniform_around;
 use super::rng::{Purpose, Rng};
 use crate::bench::answer::{Expected, Prepared};
 use crate::error::{Error, Result};
-use crate::operation::Operation;
+use crate::job::Operation;
 use crate::transport::Head;
 use bytes::Bytes;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 
 use super::launch::Start;
 use crate::bench::plan::{Arrivals as Plan, Schedule, Sessions};
-use crate::policy::schedule;
+use crate::policy::timers::Timers;
 use std::iter::{Peekable, Take};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(super) struct Agenda {
     /// Requests at most: the last session may be shorter.
     most: u64,
     /// The numbers of requests whose predecessors were answered, by when they are due.
-    following: schedule::Schedule<Duration, u64>,
+    following: Timers<Duration, u64>,
 }
 
 impl Agenda {
@@ -32,7 +32,7 @@ impl Agenda {
             sessions: plan.sessions,
             arrived: 0,
             most: plan.most,
-            following: schedule::Schedule::new(),
+            following: Timers::new(),
         }
     }
 

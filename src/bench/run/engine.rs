@@ -12,11 +12,12 @@ use super::launch::{Conduct, Done, Launcher};
 use super::progress::Progress;
 use super::recorder::{Peek, Record, Recorder, Take};
 use super::users::{Share, Users};
-use crate::actor::{Cancel, Placement, ReplyPort, Submit, System};
+use crate::actor::{Entrance, Placement, System};
 use crate::bench::capacity;
 use crate::bench::measure::Recording;
 use crate::bench::plan::{BenchmarkConfig, Blueprint, Load};
 use crate::bench::report::{Report, RunFacts};
+use crate::caller::{Cancel, ReplyPort, refuse_inside_runtime};
 use crate::error::{Error, Kind, Result};
 use actix::{Actor, Recipient};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
@@ -59,7 +60,7 @@ pub async fn run(config: BenchmarkConfig) -> Result<Report> {
 ///
 /// As [`run`].
 pub fn run_blocking(config: &BenchmarkConfig) -> Result<Report> {
-    crate::blocking::refuse_inside_runtime()?;
+    refuse_inside_runtime()?;
     carry_out(config, &|| false)
 }
 
@@ -147,8 +148,9 @@ impl Run {
             let (load, workload) = (blueprint.load.clone(), Arc::clone(&blueprint.workload));
             let (settings, warmup) = (blueprint.settings.clone(), blueprint.warmup);
             let done = done.clone();
-            makers.push(beside(system, move |submit, cancel| {
-                let launcher = Launcher::new((submit, cancel), record, workload, settings, warmup);
+            makers.push(beside(system, move |entrance, cancel| {
+                let launcher =
+                    Launcher::new((entrance, cancel), record, workload, settings, warmup);
                 maker(load, share, launcher, done)
             })?);
         }
@@ -284,12 +286,12 @@ fn systems(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Vec<System
 /// Starts an actor beside the Dispatcher of a system, and gives what `start` does.
 fn beside<T: Send + 'static>(
     system: &System,
-    start: impl FnOnce(Recipient<Submit>, Recipient<Cancel>) -> T + Send + 'static,
+    start: impl FnOnce(Entrance, Recipient<Cancel>) -> T + Send + 'static,
 ) -> Result<T> {
     let (port, started) = bounded(1);
-    system.beside_the_dispatcher(move |submit, cancel| {
+    system.beside_the_dispatcher(move |entrance, cancel| {
         // It is waited for.
-        let _ = port.send(start(submit, cancel));
+        let _ = port.send(start(entrance, cancel));
     })?;
     started.recv().map_err(|_| Error::new(Kind::Closed))
 }

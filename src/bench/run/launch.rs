@@ -2,13 +2,14 @@
 //! comes back as a message and becomes a sample.
 
 use super::recorder::Record;
-use crate::actor::{Cancel, Job, OperationId, Reason, Submit};
+use crate::actor::Entrance;
 use crate::bench::answer::Measured;
 use crate::bench::measure::{FailureKind, Sample};
 use crate::bench::request::Workload;
+use crate::caller::{Cancel, OperationId, Reason};
 use crate::config::Checked;
 use crate::error::Error;
-use crate::operation::{End, Gather, Part, RequestError, RequestRecord};
+use crate::job::{End, Gather, Job, Part, RequestError, RequestRecord};
 use crate::policy::hedge::{Delays, HedgeDelay, HedgePlan};
 use crate::policy::split::Plan;
 use actix::{Message, Recipient};
@@ -71,7 +72,7 @@ impl Answered {
 
 /// Sends requests for an actor, and makes samples of their ends.
 pub(super) struct Launcher {
-    pub(super) submit: Recipient<Submit>,
+    pub(super) entrance: Entrance,
     pub(super) cancel: Recipient<Cancel>,
     pub(super) record: Recipient<Record>,
     pub(super) workload: Arc<Workload>,
@@ -105,7 +106,7 @@ impl Hedging {
 
 impl Launcher {
     pub(super) fn new(
-        (submit, cancel): (Recipient<Submit>, Recipient<Cancel>),
+        (entrance, cancel): (Entrance, Recipient<Cancel>),
         record: Recipient<Record>,
         workload: Arc<Workload>,
         mut settings: Checked,
@@ -117,7 +118,7 @@ impl Launcher {
             delays: Delays::new(plan.delay),
         });
         Self {
-            submit,
+            entrance,
             cancel,
             record,
             workload,
@@ -159,12 +160,12 @@ impl Launcher {
             outcome: None,
             reply: Arc::clone(reply),
         };
-        let job = Job {
-            operation: self.workload.request(start.number),
-            gather: Box::new(port),
-            settings: Arc::clone(&self.settings),
-        };
-        self.submit.do_send(Submit { id, job });
+        let operation = self.workload.request(start.number);
+        let job = Job::without_ports(operation, Box::new(port), Arc::clone(&self.settings));
+        if let Err(refused) = self.entrance.submit(id, job) {
+            let end = End::Failed(Entrance::overloaded());
+            refused.gather.finish(end, None, Duration::ZERO);
+        }
     }
 
     /// The client turned to a request so late.
@@ -187,8 +188,11 @@ impl Launcher {
             && answered.outcome.is_ok()
             && let Some(plan) = hedging.learn(answered.time)
         {
-            // Requests under way share the settings, so this copies them.
-            Arc::make_mut(&mut self.settings).hedge = Some(plan);
+            // Requests under way keep the settings that they began with.
+            self.settings = Arc::new(Checked {
+                hedge: Some(plan),
+                ..(*self.settings).clone()
+            });
         }
         let sample = self.sample(answered);
         self.turn.samples.push(sample);
@@ -289,7 +293,9 @@ impl Gather for Port {
 
     fn accept(&mut self, _: usize, part: Part, record: RequestRecord) -> Result<(), String> {
         match part {
-            Part::Measured(measured) => {
+            Part::Other(measured) => {
+                let measured = measured.downcast::<Measured>();
+                let measured = measured.map_err(|_| "a part that is no measurement".to_owned())?;
                 self.attempts = record.attempts;
                 self.time = record.time;
                 self.outcome = Some(Ok(measured));

@@ -1,7 +1,7 @@
 //! Recorder: owns what is kept of a run.
 
-use crate::actor::ReplyPort;
 use crate::bench::measure::{Live, Recording, Sample};
+use crate::caller::ReplyPort;
 use actix::{Actor, Context, Handler, Message};
 use std::time::Duration;
 

@@ -10,7 +10,7 @@
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
 use super::pacer::{Pacer, Wake};
 use crate::bench::plan::Closed;
-use crate::policy::schedule::Schedule;
+use crate::policy::timers::Timers;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Users {
     /// How many requests each of the share has started, and whether one is under way.
     states: Vec<State>,
     /// Users who think, by when they will have thought. They are busy meanwhile.
-    thinking: Schedule<Duration, u32>,
+    thinking: Timers<Duration, u32>,
     pacer: Option<Pacer>,
     reply: Option<Reply>,
     /// Told once, when all have done all.
@@ -52,7 +52,7 @@ impl Users {
             states: share.users(plan.users).map(|_| State::default()).collect(),
             share,
             plan,
-            thinking: Schedule::new(),
+            thinking: Timers::new(),
             pacer: None,
             reply: None,
             done: Some(done),

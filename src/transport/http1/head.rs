@@ -1,6 +1,6 @@
 //! Heads of HTTP/1.1: a request's written, an answer's read.
 
-use crate::operation::Headers;
+use crate::headers::Headers;
 use crate::transport::{Head, TransportError};
 use http::{HeaderName, HeaderValue, Method};
 use std::mem::MaybeUninit;

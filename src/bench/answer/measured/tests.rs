@@ -3,8 +3,10 @@
 use super::*;
 use crate::actor::{Placement, System};
 use crate::bench::answer::operation::Prepared;
+use crate::headers::Headers;
+use crate::job::{End, Gather, Job, Observer, Operation, Part, RequestError, RequestRecord};
 use crate::mock::{MockConfig, MockServer};
-use crate::operation::{Arrivals, Headers, Operation, Part};
+use crate::policy::split::Plan;
 use crate::transport::Head;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -30,7 +32,7 @@ fn usage(tokens: u64) -> String {
 }
 
 /// The pieces as they came, one a millisecond; with the body that they make.
-fn arrived(pieces: &[&str]) -> (Arrivals, String) {
+fn arrived(pieces: &[&str]) -> (Timing, String) {
     let sent = Instant::now();
     let mut body = String::new();
     let mut stamps = Vec::new();
@@ -38,17 +40,17 @@ fn arrived(pieces: &[&str]) -> (Arrivals, String) {
         body.push_str(piece);
         stamps.push((body.len(), sent + number * MS));
     }
-    let arrivals = Arrivals {
+    let timing = Timing {
         sent,
         head: sent + 5 * MS,
         pieces: stamps,
     };
-    (arrivals, body)
+    (timing, body)
 }
 
 fn stream(pieces: &[&str]) -> Result<Measured, DecodeError> {
-    let (arrivals, body) = arrived(pieces);
-    Measured::read(Expected::Stream, body.as_bytes(), &arrivals)
+    let (timing, body) = arrived(pieces);
+    Measured::read(Expected::Stream, body.as_bytes(), &timing)
 }
 
 fn since(measured: &Measured, at: Option<Instant>) -> Option<u128> {
@@ -129,9 +131,9 @@ fn a_stream_without_its_end_is_cut_short() {
 
 #[test]
 fn a_body_that_came_compressed_has_no_times_between_tokens() {
-    let (mut arrivals, body) = arrived(&[&content("a"), &content("b"), DONE]);
-    arrivals.pieces.truncate(1);
-    let measured = Measured::read(Expected::Stream, body.as_bytes(), &arrivals).unwrap();
+    let (mut timing, body) = arrived(&[&content("a"), &content("b"), DONE]);
+    timing.pieces.truncate(1);
+    let measured = Measured::read(Expected::Stream, body.as_bytes(), &timing).unwrap();
     assert_eq!(measured.first_token, None);
     assert!(measured.token_gaps.is_empty());
     assert_eq!(measured.tokens.completion, Some(2));
@@ -160,8 +162,8 @@ proptest! {
             sent + u32::try_from(piece).unwrap() * MS
         };
         let pieces = ends.iter().map(|end| (*end, at(*end))).collect();
-        let arrivals = Arrivals { sent, head: sent, pieces };
-        let measured = Measured::read(Expected::Stream, body.as_bytes(), &arrivals).unwrap();
+        let timing = Timing { sent, head: sent, pieces };
+        let measured = Measured::read(Expected::Stream, body.as_bytes(), &timing).unwrap();
         let token = |count: usize| at(parts[..=count].iter().map(String::len).sum());
         prop_assert_eq!(measured.first_token, Some(token(1)));
         let gaps: Vec<Duration> = (1..words.len()).map(|word| token(word + 1) - token(word)).collect();
@@ -172,9 +174,9 @@ proptest! {
     #[test]
     fn any_body_is_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let sent = Instant::now();
-        let arrivals = Arrivals { sent, head: sent, pieces: vec![(body.len(), sent)] };
+        let timing = Timing { sent, head: sent, pieces: vec![(body.len(), sent)] };
         for expected in [Expected::Stream, Expected::Json, Expected::Anything] {
-            let _ = Measured::read(expected, &body, &arrivals);
+            let _ = Measured::read(expected, &body, &timing);
         }
     }
 }
@@ -204,22 +206,29 @@ impl Operation for Slow {
     }
 
     fn decode(&self, _: Range<usize>, _: &Headers, _: &mut Vec<u8>) -> Result<Part, DecodeError> {
-        unreachable!("it wants arrivals")
+        unreachable!("its observer reads")
     }
 
-    fn wants_arrivals(&self) -> bool {
-        true
+    fn observer(&self) -> Option<Box<dyn Observer>> {
+        let stopwatch = self.0.observer().expect("every attempt is timed");
+        Some(Box::new(SlowReader(stopwatch, self.1)))
+    }
+}
+
+struct SlowReader(Box<dyn Observer>, Duration);
+
+impl Observer for SlowReader {
+    fn head_came(&mut self) {
+        self.0.head_came();
     }
 
-    fn decode_timed(
-        &self,
-        inputs: Range<usize>,
-        headers: &Headers,
-        body: &mut Vec<u8>,
-        arrivals: Arrivals,
-    ) -> Result<Part, DecodeError> {
+    fn piece_came(&mut self, length: usize) {
+        self.0.piece_came(length);
+    }
+
+    fn decode(self: Box<Self>, headers: &Headers, body: &mut Vec<u8>) -> Result<Part, DecodeError> {
         std::thread::sleep(self.1);
-        self.0.decode_timed(inputs, headers, body, arrivals)
+        self.0.decode(headers, body)
     }
 }
 
@@ -247,11 +256,11 @@ fn times_to_first_token(server: &MockServer, slowness: Duration) -> Duration {
             body: request.body(0..1, false).unwrap(),
             expected: Expected::Stream,
         };
-        let job = crate::actor::Job {
-            operation: Arc::new(Slow(prepared, slowness)),
-            gather: Box::new(Deliver(sender)),
-            settings: Arc::new(blueprint.settings.clone()),
-        };
+        let job = Job::without_ports(
+            Arc::new(Slow(prepared, slowness)),
+            Box::new(Deliver(sender)),
+            Arc::new(blueprint.settings.clone()),
+        );
         system.submit(job).unwrap();
         let measured = receiver.recv().unwrap();
         measured.first_token.unwrap() - measured.sent
@@ -264,30 +273,19 @@ fn times_to_first_token(server: &MockServer, slowness: Duration) -> Duration {
 /// Hands over what was measured.
 struct Deliver(crossbeam_channel::Sender<Box<Measured>>);
 
-impl crate::operation::Gather for Deliver {
+impl Gather for Deliver {
     fn planned(&mut self, _: usize) {}
 
-    fn accept(
-        &mut self,
-        _: usize,
-        part: Part,
-        _: crate::operation::RequestRecord,
-    ) -> Result<(), String> {
-        if let Part::Measured(measured) = part {
-            self.0.send(measured).unwrap();
+    fn accept(&mut self, _: usize, part: Part, _: RequestRecord) -> Result<(), String> {
+        if let Part::Other(measured) = part {
+            self.0.send(measured.downcast().unwrap()).unwrap();
         }
         Ok(())
     }
 
-    fn failed(&mut self, _: crate::operation::RequestError, _: u32) {}
+    fn failed(&mut self, _: RequestError, _: u32) {}
 
-    fn finish(
-        self: Box<Self>,
-        _: crate::operation::End,
-        _: Option<&crate::policy::split::Plan>,
-        _: Duration,
-    ) {
-    }
+    fn finish(self: Box<Self>, _: End, _: Option<&Plan>, _: Duration) {}
 
     fn is_abandoned(&self) -> bool {
         false

@@ -1,10 +1,10 @@
-//! A request under way, as its flight keeps it.
+//! A request under way, as its operation's flight keeps it.
 
 use crate::policy::retry::History;
 use tokio::time::Instant;
 
 /// A request that was started and has not ended.
-pub(super) struct Active {
+pub(super) struct ActiveRequest {
     pub(super) started: Instant,
     pub(super) made: u32,
     /// So many of them were sent twice, and count as two.
@@ -18,7 +18,7 @@ pub(super) struct Active {
     pub(super) probing: bool,
 }
 
-impl Active {
+impl ActiveRequest {
     pub(super) fn new(now: Instant, try_base64: bool) -> Self {
         Self {
             started: now,

@@ -1,4 +1,5 @@
-//! The headers that differ from attempt to attempt.
+//! By what a server's logs know an attempt, and how long it may take: the headers that differ from
+//! attempt to attempt.
 
 use super::Head;
 use bytes::BufMut;

@@ -11,13 +11,13 @@ pub(crate) struct Key<T>(T, u64);
 
 /// Entries ordered by instant, and by age among equal instants.
 #[derive(Debug)]
-pub(crate) struct Schedule<T, E> {
+pub(crate) struct Timers<T, E> {
     entries: BTreeMap<Key<T>, E>,
     made: u64,
 }
 
-impl<T: Ord + Copy, E> Schedule<T, E> {
-    /// An empty schedule.
+impl<T: Ord + Copy, E> Timers<T, E> {
+    /// None.
     pub(crate) fn new() -> Self {
         Self {
             entries: BTreeMap::new(),
@@ -66,22 +66,22 @@ mod tests {
         fn entries_come_out_once_in_order_and_never_early(
             instants in prop::collection::vec((0u32..50, any::<bool>()), 0..80), now in 0u32..60
         ) {
-            let mut schedule = Schedule::new();
+            let mut timers = Timers::new();
             let mut kept = Vec::new();
             for (index, (at, removed)) in instants.iter().enumerate() {
-                let key = schedule.add(*at, index);
+                let key = timers.add(*at, index);
                 if *removed {
-                    prop_assert_eq!(schedule.remove(key), Some(index));
+                    prop_assert_eq!(timers.remove(key), Some(index));
                 } else {
                     kept.push((*at, index));
                 }
             }
             kept.sort_unstable();
-            let due: Vec<usize> = std::iter::from_fn(|| schedule.pop_due(now)).collect();
+            let due: Vec<usize> = std::iter::from_fn(|| timers.pop_due(now)).collect();
             let expected: Vec<usize> =
                 kept.iter().filter(|(at, _)| *at <= now).map(|(_, index)| *index).collect();
             prop_assert_eq!(due, expected);
-            prop_assert_eq!(schedule.earliest(), kept.iter().map(|(at, _)| *at).find(|at| *at > now));
+            prop_assert_eq!(timers.earliest(), kept.iter().map(|(at, _)| *at).find(|at| *at > now));
         }
     }
 }

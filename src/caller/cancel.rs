@@ -1,11 +1,41 @@
-//! Cancelling operations from anywhere.
+//! Ending operations before their time, from anywhere.
 
-use crate::actor::{Cancel, OperationId, Reason};
-use actix::Recipient;
+use actix::{Message, Recipient};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names an operation within its system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct OperationId(pub u64);
+
+impl OperationId {
+    /// One that no other operation of the process has, since a token may be shared by operations
+    /// of several systems.
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// End an operation before its time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Cancel {
+    pub id: OperationId,
+    pub reason: Reason,
+}
+
+/// Why an operation is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its token, or its caller, asked for it.
+    Cancelled,
+    /// Its caller no longer waits.
+    Abandoned,
+}
 
 /// Cancels every operation that has this token. Clones share one state, which `cancel` alone
 /// changes.

@@ -1,9 +1,7 @@
 //! The headers of an answer, in one allocation, which answers with the same ones share.
 
-use crate::decode::Format;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 /// The headers of an answer: names in lower case, values as text, in the order in which they came.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -60,28 +58,6 @@ impl Headers {
             line
         })
     }
-
-    /// What the body is written in.
-    pub(crate) fn format(&self) -> Format {
-        Format::of(self.get("content-type"))
-    }
-
-    /// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds
-    /// or as an HTTP date.
-    pub(crate) fn retry_after(&self, now: SystemTime) -> Option<Duration> {
-        if let Some(value) = self.get("retry-after-ms")
-            && let Ok(milliseconds) = value.trim().parse::<f64>()
-        {
-            return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
-        }
-        let value = self.get("retry-after")?.trim();
-        if let Ok(seconds) = value.parse::<f64>() {
-            Duration::try_from_secs_f64(seconds).ok()
-        } else {
-            let date = httpdate::parse_http_date(value).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
-        }
-    }
 }
 
 /// Names are put into lower case.
@@ -121,21 +97,5 @@ mod tests {
         assert_eq!(headers.get("a"), Some("1"));
         assert_eq!(headers.get("empty"), Some(""));
         assert_eq!(headers.get("b"), None);
-    }
-
-    #[test]
-    fn a_pause_is_read_as_milliseconds_seconds_or_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 30);
-        let after = |name, value| headers(&[(name, value)]).retry_after(now);
-        assert_eq!(
-            after("retry-after-ms", "1500"),
-            Some(Duration::from_millis(1500))
-        );
-        assert_eq!(after("retry-after", "2"), Some(Duration::from_secs(2)));
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(after("retry-after", date), Some(Duration::from_secs(30)));
-        assert_eq!(after("retry-after", "soon"), None);
-        assert_eq!(after("retry-after", "-1"), None);
-        assert_eq!(after("retry-after", "1e300"), None);
     }
 }

@@ -1,9 +1,9 @@
-//! The part of a request that all requests to a path share: URL, key, fixed headers.
+//! Where a client's requests go, and what all requests to a path there share: URL, key, fixed
+//! headers.
 
-use super::secret::is_secret;
 use crate::config::{ApiKey, BaseUrl, Preference};
 use crate::error::{Error, Result};
-use crate::transport::{Head, decompress};
+use crate::transport::{Head, decompress, is_secret, sensitive};
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use std::sync::{Arc, OnceLock};
@@ -121,10 +121,8 @@ fn set(headers: &mut Vec<(HeaderName, HeaderValue)>, header: (HeaderName, Header
 }
 
 fn bearer(key: &ApiKey) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", key.reveal()))
-        .map_err(|_| Error::config("api_key holds a character that a header cannot hold"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    sensitive(&format!("Bearer {}", key.reveal()))
+        .ok_or_else(|| Error::config("api_key holds a character that a header cannot hold"))
 }
 
 /// The value of an extra header may be a key: an error shows the name alone.
