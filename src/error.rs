@@ -168,7 +168,8 @@ impl Error {
         matches!(self.0.kind, Kind::Closed)
     }
 
-    /// The actor system has as many operations under way as it takes in: a million. Nothing was sent.
+    /// The actor system has as many operations under way as it takes in
+    /// ([`SystemBuilder::max_operations`](crate::SystemBuilder::max_operations)). Nothing was sent.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         matches!(self.0.kind, Kind::Overloaded { .. })

@@ -11,9 +11,6 @@ use actix::Recipient;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many operations may be under way at once in a system, with those that wait to be begun.
-const MOST_OPERATIONS: usize = 1_000_000;
-
 /// The Dispatcher's port for operations. Clones share their places.
 #[derive(Clone)]
 pub(crate) struct Entrance {
@@ -23,11 +20,11 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(submit: Recipient<Submit>) -> Self {
+    pub(super) fn new(submit: Recipient<Submit>, most: usize) -> Self {
         Self {
             submit,
             taken: Arc::default(),
-            most: MOST_OPERATIONS,
+            most,
         }
     }
 
@@ -47,8 +44,8 @@ impl Entrance {
     }
 
     /// What is said where all places are taken.
-    pub(crate) fn overloaded() -> Error {
-        let most = MOST_OPERATIONS;
+    pub(crate) fn overloaded(&self) -> Error {
+        let most = self.most;
         Error::new(Kind::Overloaded { most })
     }
 

@@ -31,8 +31,11 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Flight {
     id: OperationId,
     job: Job,
-    /// It is held until the operation has ended.
-    _place: Place,
+    #[expect(
+        dead_code,
+        reason = "it is there to be held until the operation has ended"
+    )]
+    place: Place,
     /// Whether it waits at its endpoint's gate.
     is_gated: bool,
     trace: Trace,
@@ -63,7 +66,7 @@ impl Flight {
             id,
             is_gated: job.settings.retry.at_the_gate().is_some(),
             job,
-            _place: place,
+            place,
             trace,
             submitted: now,
             deadline,

@@ -1,6 +1,6 @@
 //! The actors, one file each, in the order in which a request passes through them.
 
-pub(crate) mod messages;
+mod messages;
 
 mod entrance;
 
@@ -30,7 +30,9 @@ mod metrics;
 
 mod alarm;
 
-pub(crate) mod system;
+mod system;
+
+mod wiring;
 
 #[cfg(test)]
 mod tests;

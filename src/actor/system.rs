@@ -1,30 +1,21 @@
-//! Starting and stopping: which actor runs on which thread, and who knows whom.
-//!
-//! [`wire`] is the only function that knows every actor.
+//! A system: how one is started, reached and stopped.
 
-use super::dispatcher::{Dispatcher, Inspect, Peers, Shutdown};
+use super::dispatcher::{Inspect, Shutdown};
+#[cfg(feature = "bench")]
 use super::entrance::Entrance;
-use super::exchange::Tools;
-use super::hedger::Hedger;
-use super::metrics::{MetricsCollector, MetricsSnapshot, Snapshot};
-use super::planner::BatchPlanner;
-use super::pool::{WorkerPool, WorkerPort};
-use super::worker::{Crash, Obituary, Worker};
+use super::metrics::{MetricsSnapshot, Snapshot};
+use super::wiring::{self, Ports, Setup};
+use super::worker::Crash;
 use crate::caller::{self, Cancel, OperationId, ReplyPort};
-use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
 use crate::job::{Job, Operation};
-use crate::transport::{
-    HttpSettings, Request, Response, Transport, TransportError, TransportFactory,
-};
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Recipient};
-use futures_util::FutureExt;
-use futures_util::future::{self, LocalBoxFuture};
+use crate::transport::{HttpSettings, TransportFactory};
+use actix::Arbiter;
+#[cfg(feature = "bench")]
+use actix::Recipient;
 use parking_lot::Mutex;
 use std::fmt;
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
@@ -67,7 +58,11 @@ pub struct SystemBuilder {
     http: HttpSettings,
     transport: Option<TransportFactory>,
     max_response_bytes: usize,
+    max_operations: usize,
 }
+
+/// As many operations as a system takes in, where nothing else is said, and at most.
+const MOST_OPERATIONS: usize = 1_000_000;
 
 impl SystemBuilder {
     /// Where the actors run. Default: a thread a core.
@@ -99,6 +94,14 @@ impl SystemBuilder {
         self
     }
 
+    /// The most operations that are under way at once, those included that wait to be begun: 1 to
+    /// 1,000,000. Beyond them a call gives an error that
+    /// [`is_overloaded`](Error::is_overloaded). Default 1,000,000.
+    pub fn max_operations(mut self, most: usize) -> Self {
+        self.max_operations = most;
+        self
+    }
+
     /// Starts the actors.
     ///
     /// # Errors
@@ -106,24 +109,31 @@ impl SystemBuilder {
     /// When a setting is bad or no thread can be had.
     pub fn start(self) -> Result<System> {
         let workers = self.placement.workers()?;
+        if !(1..=MOST_OPERATIONS).contains(&self.max_operations) {
+            return Err(Error::config(format!(
+                "max_operations must be between 1 and {MOST_OPERATIONS} (got {})",
+                self.max_operations
+            )));
+        }
         let transport = match self.transport {
             Some(factory) => factory,
             None => self.http.factory()?,
         };
-        let blueprint = Blueprint {
+        let setup = Setup {
             workers,
             transport,
             max_response_bytes: self.max_response_bytes,
+            max_operations: self.max_operations,
         };
         let (ports, thread) = match self.placement {
-            Placement::Threads(_) => on_threads(blueprint)?,
+            Placement::Threads(_) => wiring::on_threads(setup)?,
             Placement::Current(_) => {
                 if Arbiter::try_current().is_none() {
                     return Err(Error::config(
                         "Placement::Current needs a thread that runs an actix arbiter",
                     ));
                 }
-                (wire(&blueprint, &[], None), None)
+                (wiring::wire(&setup, &[], None), None)
             }
         };
         Ok(System(Arc::new(Handle {
@@ -140,6 +150,7 @@ impl fmt::Debug for SystemBuilder {
             .field("http", &self.http)
             .field("own_transport", &self.transport.is_some())
             .field("max_response_bytes", &self.max_response_bytes)
+            .field("max_operations", &self.max_operations)
             .finish()
     }
 }
@@ -162,19 +173,6 @@ struct Handle {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Where the outside reaches the actors.
-struct Ports {
-    entrance: Entrance,
-    cancel: Recipient<Cancel>,
-    inspect: Recipient<Inspect>,
-    shutdown: Recipient<Shutdown>,
-    snapshot: Recipient<Snapshot>,
-    crash: Recipient<Crash>,
-    /// The arbiter that they run on.
-    #[cfg(feature = "bench")]
-    control: ArbiterHandle,
-}
-
 impl System {
     /// Begins a system.
     pub fn builder() -> SystemBuilder {
@@ -184,6 +182,7 @@ impl System {
             http: HttpSettings::default(),
             transport: None,
             max_response_bytes: GIB,
+            max_operations: MOST_OPERATIONS,
         }
     }
 
@@ -239,7 +238,7 @@ impl System {
             if let Some(token) = &refused.cancel_token {
                 token.forget(id);
             }
-            return Err(Entrance::overloaded());
+            return Err(self.0.ports.entrance.overloaded());
         }
         Ok(Submitted { id, operation })
     }
@@ -296,156 +295,5 @@ impl fmt::Debug for System {
         f.debug_struct("System")
             .field("running", &self.0.ports.entrance.is_open())
             .finish_non_exhaustive()
-    }
-}
-
-/// What a system is made from.
-struct Blueprint {
-    workers: usize,
-    transport: TransportFactory,
-    max_response_bytes: usize,
-}
-
-/// Starts the control thread, which starts a thread for each Worker but the first.
-fn on_threads(blueprint: Blueprint) -> Result<(Ports, Option<JoinHandle<()>>)> {
-    let (wired, ports) = crossbeam_channel::bounded(1);
-    let control = move || {
-        let runner = actix::System::new();
-        let arbiters: Vec<Arbiter> =
-            runner.block_on(async { (1..blueprint.workers).map(|_| Arbiter::new()).collect() });
-        let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
-        let system = actix::System::current();
-        let stop: Box<dyn FnOnce()> = Box::new(move || system.stop());
-        let ports = runner.block_on(async { wire(&blueprint, &handles, Some(stop)) });
-        let _ = wired.send(ports);
-        if let Err(cause) = runner.run() {
-            log::error!("the control thread of a hedgerow system ended: {cause}");
-        }
-        for arbiter in arbiters {
-            arbiter.stop();
-            if arbiter.join().is_err() {
-                log::error!("a worker thread of a hedgerow system panicked");
-            }
-        }
-    };
-    let thread = thread::Builder::new()
-        .name("hedgerow".into())
-        .spawn(control)
-        .map_err(|cause| {
-            Error::new(Kind::Internal("no thread can be started".into())).with_source(cause)
-        })?;
-    Ok((caller::wait(&ports)?, Some(thread)))
-}
-
-/// Makes all actors and tells each whom it sends to. Runs on the control arbiter; `arbiters` are
-/// those of the Workers but the first, which shares this one. Workers beyond them run here too.
-fn wire(
-    blueprint: &Blueprint,
-    arbiters: &[ArbiterHandle],
-    stop_system: Option<Box<dyn FnOnce()>>,
-) -> Ports {
-    // Contexts come first: they have addresses before their actors exist.
-    let dispatcher = Context::<Dispatcher>::new();
-    let planner = Context::<BatchPlanner>::new();
-    let pool = Context::<WorkerPool>::new();
-    let hedger = Context::<Hedger>::new();
-    let metrics = Context::<MetricsCollector>::new();
-
-    let to_dispatcher: Addr<Dispatcher> = dispatcher.address();
-    let to_pool: Addr<WorkerPool> = pool.address();
-    let to_metrics: Addr<MetricsCollector> = metrics.address();
-    let peers = Peers {
-        planner: planner.address().recipient(),
-        assign: to_pool.clone().recipient(),
-        abort: to_pool.clone().recipient(),
-        watch: hedger.address().recipient(),
-        settled: hedger.address().recipient(),
-        observed: to_metrics.clone().recipient(),
-        stop: vec![
-            to_pool.clone().recipient(),
-            planner.address().recipient(),
-            hedger.address().recipient(),
-            to_metrics.clone().recipient(),
-        ],
-    };
-    let ports = Ports {
-        entrance: Entrance::new(to_dispatcher.clone().recipient()),
-        cancel: to_dispatcher.clone().recipient(),
-        inspect: to_dispatcher.clone().recipient(),
-        shutdown: to_dispatcher.clone().recipient(),
-        snapshot: to_metrics.clone().recipient(),
-        crash: to_pool.clone().recipient(),
-        #[cfg(feature = "bench")]
-        control: Arbiter::current(),
-    };
-    let start_worker = worker_starter(blueprint, arbiters, to_pool);
-    metrics.run(MetricsCollector::new());
-    planner.run(BatchPlanner {
-        planned: to_dispatcher.clone().recipient(),
-    });
-    hedger.run(Hedger::new(to_dispatcher.clone().recipient()));
-    pool.run(WorkerPool::new(
-        blueprint.workers,
-        start_worker,
-        to_dispatcher.clone().recipient(),
-        to_dispatcher.recipient(),
-    ));
-    dispatcher.run(Dispatcher::new(peers, request_id_prefix(), stop_system));
-    ports
-}
-
-fn worker_starter(
-    blueprint: &Blueprint,
-    arbiters: &[ArbiterHandle],
-    pool: Addr<WorkerPool>,
-) -> Box<dyn Fn(usize, u64) -> WorkerPort> {
-    let arbiters = arbiters.to_vec();
-    let transport = Arc::clone(&blueprint.transport);
-    let max_response_bytes = blueprint.max_response_bytes;
-    Box::new(move |worker, generation| {
-        let transport = Arc::clone(&transport);
-        let pool = pool.clone();
-        let make = move |context: &mut Context<Worker>| {
-            let tools = Tools::new(made(&transport), max_response_bytes);
-            let obituary = Obituary {
-                worker,
-                generation,
-                pool: pool.clone().recipient(),
-            };
-            let own = context.address().recipient();
-            Worker::new(tools, own, pool.recipient(), obituary)
-        };
-        let address = match worker.checked_sub(1).and_then(|other| arbiters.get(other)) {
-            Some(arbiter) => Worker::start_in_arbiter(arbiter, make),
-            None => Worker::create(make),
-        };
-        WorkerPort {
-            assign: address.clone().recipient(),
-            abort: address.clone().recipient(),
-            stop: address.clone().recipient(),
-            crash: address.recipient(),
-        }
-    })
-}
-
-/// The transport of a Worker. One that cannot be made fails each request, where a panic here would
-/// leave the Worker's requests without an end.
-fn made(factory: &TransportFactory) -> Rc<dyn Transport> {
-    let make = AssertUnwindSafe(|| factory());
-    catch_unwind(make).unwrap_or_else(|_| {
-        log::error!("a transport factory panicked; its worker can send nothing");
-        Rc::new(NoTransport)
-    })
-}
-
-struct NoTransport;
-
-impl Transport for NoTransport {
-    fn send(
-        &self,
-        _: Request,
-    ) -> LocalBoxFuture<'static, std::result::Result<Response, TransportError>> {
-        let cause = "the transport could not be made: its factory panicked".to_owned();
-        future::ready(Err(TransportError::BadRequest(cause))).boxed_local()
     }
 }

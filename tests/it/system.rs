@@ -160,3 +160,36 @@ fn bad_settings_are_refused() {
     let nowhere = System::builder().placement(Placement::Current(1)).start();
     assert!(nowhere.unwrap_err().is_config());
 }
+
+#[test]
+fn a_system_takes_in_so_many_operations_and_refuses_more_until_some_have_ended() {
+    let server = hanging_mock();
+    let system = System::builder().workers(1).max_operations(2);
+    let client = client_on(&server.url(), system.start().unwrap());
+    let call = || Embed::new(texts(1), "m");
+    let first = client.begin_embed(call()).unwrap();
+    let second = client.begin_embed(call()).unwrap();
+    let refused = client.begin_embed(call()).unwrap_err();
+    assert!(refused.is_overloaded(), "{refused}");
+    assert!(refused.to_string().starts_with("2 operations"), "{refused}");
+
+    first.cancel();
+    assert!(first.wait().unwrap_err().is_cancelled());
+    let third = client.begin_embed(call()).unwrap();
+    eventually_in_flight(&server, 2);
+    drop((second, third));
+    // A caller that is gone leaves its place as well.
+    server.clear();
+    eventually_closed(&server);
+    assert_eq!(client.embed(call()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_bound_on_operations_that_is_out_of_range_is_refused() {
+    for most in [0, 1_000_001] {
+        let refused = System::builder().max_operations(most).start().unwrap_err();
+        assert!(refused.is_config());
+        let expected = format!("max_operations must be between 1 and 1000000 (got {most})");
+        assert_eq!(refused.to_string(), expected);
+    }
+}

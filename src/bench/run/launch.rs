@@ -163,7 +163,7 @@ impl Launcher {
         let operation = self.workload.request(start.number);
         let job = Job::without_ports(operation, Box::new(port), Arc::clone(&self.settings));
         if let Err(refused) = self.entrance.submit(id, job) {
-            let end = End::Failed(Entrance::overloaded());
+            let end = End::Failed(self.entrance.overloaded());
             refused.gather.finish(end, None, Duration::ZERO);
         }
     }
