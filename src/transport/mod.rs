@@ -24,11 +24,17 @@ mod stale;
 
 mod tls;
 
+// Requests beside the data path.
+#[cfg(feature = "bench")]
+mod control;
+
 pub(crate) mod decompress;
 
 pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
+#[cfg(feature = "bench")]
+pub(crate) use control::{Control, ControlAnswer};
 pub use own::OwnHeaders;
 pub(crate) use own::Trace;
 pub use proxy::Proxy;
