@@ -51,6 +51,9 @@ pub(crate) enum Kind {
     Overloaded { most: usize },
     /// `BlockingClient` was called where it would stop an async runtime.
     InsideRuntime,
+    /// A service was waited for, and was not ready in time.
+    #[cfg(feature = "bench")]
+    NotReady(Box<str>),
     /// A fault of this crate's own.
     Internal(Box<str>),
 }
@@ -132,10 +135,15 @@ impl Error {
         matches!(self.0.kind, Kind::Config(_))
     }
 
-    /// A request, or the whole operation, ran out of time.
+    /// A request, the whole operation, or the wait for a service, ran out of time.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.0.kind, Kind::Timeout { .. })
+        match self.0.kind {
+            Kind::Timeout { .. } => true,
+            #[cfg(feature = "bench")]
+            Kind::NotReady(_) => true,
+            _ => false,
+        }
     }
 
     /// No connection could be made: no such host, refused, or a failed TLS handshake.
@@ -254,6 +262,8 @@ impl fmt::Display for Error {
                 "BlockingClient was called on a thread of an async runtime, which it would stop; \
                  use Client there, or move the call to a thread of its own (spawn_blocking)",
             )?,
+            #[cfg(feature = "bench")]
+            Kind::NotReady(text) => f.write_str(text)?,
             Kind::Internal(cause) => write!(f, "internal error: {cause}")?,
         }
         match &self.0.request_id {

@@ -70,18 +70,7 @@ impl Failure {
     pub(super) fn into_error(self, head: &Head, timeout: Duration) -> Error {
         Error::new(match self {
             Self::Refused(refusal) => refused(refusal),
-            Self::Transport(cause) => {
-                let text = cause.to_string().into();
-                match cause {
-                    TransportError::Connect(_) => Kind::Connect(text),
-                    TransportError::TooLarge { .. } => Kind::Answer(text),
-                    TransportError::BadRequest(_) => Kind::Config(text),
-                    TransportError::Broken(_)
-                    | TransportError::Stale(_)
-                    | TransportError::Truncated { .. }
-                    | TransportError::Malformed(_) => Kind::Network(text),
-                }
-            }
+            Self::Transport(cause) => return Error::from(cause),
             Self::Decode(cause) => {
                 let text = head.without_key(&cause.to_string());
                 if cause.is_malformed() {

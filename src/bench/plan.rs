@@ -11,7 +11,7 @@ mod run_mode;
 
 mod load;
 
-pub(super) use blueprint::{Arrivals, Blueprint, Closed, Load, Sessions};
+pub(super) use blueprint::{Arrivals, Blueprint, Closed, Load, Readiness, Sessions};
 pub use config::BenchmarkConfig;
 #[cfg(test)]
 pub(super) use load::Levels;

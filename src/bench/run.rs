@@ -2,6 +2,8 @@
 
 mod engine;
 
+mod ready;
+
 mod launch;
 
 mod users;

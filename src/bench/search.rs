@@ -138,6 +138,9 @@ pub fn search(
             .clone()
             .with_arrivals(stages, arrival.unwrap_or_default());
         run.requests = None;
+        if !trials.is_empty() {
+            run.wait_ready = None;
+        }
         // Once is enough: the client does not change.
         run.calibrate = config.calibrate && calibrated.is_none();
         let report = run_unwatched(&run)?;

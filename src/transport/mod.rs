@@ -28,11 +28,17 @@ mod secret;
 
 mod tls;
 
+// Requests beside the data path.
+#[cfg(feature = "bench")]
+mod control;
+
 pub(crate) mod decompress;
 
 pub(crate) use body::read_body;
 pub use body::{Body, ReadBody};
 pub use client::{HttpSettings, HttpVersion};
+#[cfg(feature = "bench")]
+pub(crate) use control::{Control, ControlAnswer};
 pub use proxy::Proxy;
 pub(crate) use refusal::Refusal;
 pub(crate) use secret::{is_secret, sensitive};
@@ -42,6 +48,7 @@ pub use tls::TlsSettings;
 pub use trace::OwnHeaders;
 pub(crate) use trace::Trace;
 
+use crate::error::{Error, Kind};
 use crate::headers::Headers;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
@@ -187,3 +194,19 @@ impl fmt::Display for TransportError {
 }
 
 impl std::error::Error for TransportError {}
+
+/// As callers are told.
+impl From<TransportError> for Error {
+    fn from(cause: TransportError) -> Self {
+        let text = cause.to_string().into();
+        Self::new(match cause {
+            TransportError::Connect(_) => Kind::Connect(text),
+            TransportError::TooLarge { .. } => Kind::Answer(text),
+            TransportError::BadRequest(_) => Kind::Config(text),
+            TransportError::Broken(_)
+            | TransportError::Stale(_)
+            | TransportError::Truncated { .. }
+            | TransportError::Malformed(_) => Kind::Network(text),
+        })
+    }
+}

@@ -5,8 +5,8 @@ use super::http2::{self, Sessions};
 use super::proxy::ProxyServer;
 use super::trace::OwnHeader;
 use super::{Head, TransportError};
-use http::HeaderName;
 use http::header::PROXY_AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
 use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -72,6 +72,36 @@ impl Site {
             http2: Sessions::default(),
         }
     }
+
+    /// The proxy where it passes requests on, which it does with plain ones; for others it only
+    /// opens a tunnel.
+    fn passed_on_by(&self) -> Option<&ProxyServer> {
+        self.proxy.as_deref().filter(|_| !self.target.secure)
+    }
+
+    /// Whether a proxy sees nothing of a request.
+    pub(super) fn is_tunnelled(&self) -> bool {
+        self.proxy.is_some() && self.target.secure
+    }
+
+    /// What the first line of a request over HTTP/1.1 asks for: a path, or the whole URL where a
+    /// proxy passes the request on.
+    pub(super) fn asked_for<'a>(&self, url: &'a Url) -> &'a str {
+        match self.passed_on_by() {
+            Some(_) => url.as_str(),
+            None => &url[url::Position::BeforePath..],
+        }
+    }
+
+    /// What a request with `head` says to the proxy by our own doing. What the caller says to it
+    /// stands in place of what its URL says.
+    pub(super) fn proxy_authorization(&self, head: &Head) -> Option<&HeaderValue> {
+        let mut names = head.headers.iter().map(|(name, _)| name);
+        if names.any(|name| *name == PROXY_AUTHORIZATION) {
+            return None;
+        }
+        self.passed_on_by()?.authorization.as_ref()
+    }
 }
 
 /// What requests with one head have in common, in the form in which it is sent.
@@ -88,20 +118,9 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(head: &Arc<Head>, url: &Url, site: Rc<Site>) -> Self {
-        // A proxy passes plain requests on, and only opens a tunnel for others.
-        let passes_on = site.proxy.as_ref().filter(|_| !site.target.secure);
-        let target = match passes_on {
-            Some(_) => url.as_str(),
-            None => &url[url::Position::BeforePath..],
-        };
-        let has_own = head
-            .headers
-            .iter()
-            .any(|(name, _)| *name == PROXY_AUTHORIZATION);
-        let tunnelled = site.proxy.is_some() && passes_on.is_none();
-        let mut written = http1::write_shared(head, target, tunnelled);
-        // What the caller says to the proxy stands in place of what its URL says.
-        if !has_own && let Some(value) = passes_on.and_then(|proxy| proxy.authorization.as_ref()) {
+        let target = site.asked_for(url);
+        let mut written = http1::write_shared(head, target, site.is_tunnelled());
+        if let Some(value) = site.proxy_authorization(head) {
             http1::write_header(&mut written, &PROXY_AUTHORIZATION, value);
         }
         Self {

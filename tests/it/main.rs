@@ -24,6 +24,9 @@ mod tls;
 // Proxies, of which one is real: tinyproxy has to be installed.
 mod proxy;
 
+// Requests beside the data path, which awc makes.
+mod control;
+
 // Pauses, attempts, budgets; twins of slow requests. In simulated time.
 mod resilience;
 

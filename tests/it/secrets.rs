@@ -3,7 +3,9 @@
 use crate::support::hostile::{Act, Hostile, Next, Visit, header};
 use crate::support::texts;
 use crate::tls::in_a_process_of_its_own;
+use hedgerow::bench::{BenchmarkConfig, RunMode, run_blocking};
 use hedgerow::{ApiKey, BlockingClient, Client, Embed, Embeddings, Error, Preference, System};
+use http::{HeaderName, HeaderValue};
 use std::error::Error as StdError;
 use std::fmt::Debug;
 use std::net::TcpListener;
@@ -64,7 +66,7 @@ impl log::Log for Capturing {
 }
 
 /// Everything that can be printed, with where it came from.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Prints(Vec<(String, String)>);
 
 impl Prints {
@@ -221,6 +223,37 @@ fn every_misdeed(prints: &mut Prints) {
     prints.answer("a cut key", &answer);
 }
 
+/// The same, of requests that ask whether a service is ready.
+fn every_wait(prints: &mut Prints) {
+    // The right answer is one to embeddings.
+    let misdeeds = MISDEEDS.into_iter();
+    for (what, script) in misdeeds.filter(|(what, _)| *what != "a success") {
+        let server = Hostile::start(script);
+        let mode = RunMode::Finite {
+            requests_per_user: 1,
+        };
+        let body = serde_json::json!({});
+        let mut config = BenchmarkConfig::try_new(server.url(), Some(KEY.into()), 1, mode, body)
+            .expect("a configuration")
+            .with_calibration(false)
+            .with_wait_ready(Duration::from_secs(1), format!("/up?key={OTHER_KEY}"));
+        for (name, value) in [("x-secret", EXTRA), ("x-value", LONG)] {
+            let value = HeaderValue::from_static(value);
+            config = config.add_header(HeaderName::from_static(name), value);
+        }
+        prints.value("BenchmarkConfig", &config);
+        match run_blocking(&config) {
+            Ok(report) => prints.value(what, &report),
+            Err(error) => prints.error(what, &error),
+        }
+        let heads = server.heads().concat();
+        assert!(
+            heads.contains(KEY) && heads.contains(OTHER_KEY),
+            "{prints:?}"
+        );
+    }
+}
+
 fn every_broken_connection(prints: &mut Prints) {
     let never = Hostile::start(|visit| visit.stall_after(""));
     let closing = Hostile::start(|_| Next::Close);
@@ -275,6 +308,7 @@ fn no_secret_is_printed_or_logged() {
     log::set_max_level(log::LevelFilter::Trace);
     let mut prints = Prints::default();
     every_misdeed(&mut prints);
+    every_wait(&mut prints);
     every_broken_connection(&mut prints);
     every_value(&mut prints);
 

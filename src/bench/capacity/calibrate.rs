@@ -37,6 +37,7 @@ pub(in crate::bench) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>>
     calibration.session_requests = None;
     calibration.think_time = Duration::ZERO;
     calibration.user_stages = Vec::new();
+    calibration.wait_ready = None;
     calibration.warmup = SPAN / 4;
     calibration.drain = Some(SPAN);
     calibration.slos = Vec::new();

@@ -23,12 +23,14 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use load::check_span;
 pub(in crate::bench) use load::{Arrivals, Closed, Load, Sessions};
 
 /// What the engine runs.
 pub(in crate::bench) struct Blueprint {
     pub(in crate::bench) load: Load,
     pub(in crate::bench) workload: Arc<Workload>,
+    pub(in crate::bench) readiness: Option<Readiness>,
     pub(in crate::bench) settings: Checked,
     pub(in crate::bench) warmup: Duration,
     pub(in crate::bench) drain: Duration,
@@ -37,6 +39,13 @@ pub(in crate::bench) struct Blueprint {
     pub(in crate::bench) notes: Vec<String>,
     /// The whole configuration, without keys, as the report has it.
     pub(in crate::bench) config: Value,
+}
+
+/// What says that the service is ready, and how long it is waited for.
+#[derive(Debug, Clone)]
+pub(in crate::bench) struct Readiness {
+    pub(in crate::bench) head: Arc<Head>,
+    pub(in crate::bench) span: Duration,
 }
 
 impl Blueprint {
@@ -67,7 +76,7 @@ impl Blueprint {
         }
         let drain = config.drain.unwrap_or(config.request_timeout);
         for (name, span) in [("warmup", config.warmup), ("drain", drain)] {
-            load::check_span(name, span)?;
+            check_span(name, span)?;
         }
         if let Some(until) = load.until()
             && config.warmup >= until
@@ -84,6 +93,7 @@ impl Blueprint {
         let workers = placement.workers()?;
         let described = describe::describe(config, &load, &workload, workers);
         Ok(Self {
+            readiness: readiness(config)?,
             settings: settings(config)?,
             warmup: config.warmup,
             drain,
@@ -120,8 +130,25 @@ pub(super) fn split_url(endpoint: &str) -> Result<(BaseUrl, String)> {
     Ok((base, path))
 }
 
-fn head(config: &BenchmarkConfig) -> Result<Arc<Head>> {
-    let (base, path) = split_url(&config.endpoint)?;
+fn readiness(config: &BenchmarkConfig) -> Result<Option<Readiness>> {
+    let Some(wait) = &config.wait_ready else {
+        return Ok(None);
+    };
+    wait.check()?;
+    let (origin, _) = split_url(&config.endpoint)?;
+    Ok(Some(Readiness {
+        head: head(config, origin, Method::GET, &wait.path)?,
+        span: wait.span,
+    }))
+}
+
+/// The head of requests that go with the key and the headers of the run.
+fn head(
+    config: &BenchmarkConfig,
+    origin: BaseUrl,
+    method: Method,
+    path: &str,
+) -> Result<Arc<Head>> {
     // What came compressed cannot be timed piece by piece.
     let mut headers = vec![("accept-encoding".to_owned(), "identity".to_owned())];
     for (name, value) in &config.headers {
@@ -136,8 +163,8 @@ fn head(config: &BenchmarkConfig) -> Result<Arc<Head>> {
         extra_headers: headers.into_iter().collect::<ExtraHeaders>(),
         ..Preference::default()
     };
-    let endpoint = Endpoint::new(base, config.api_key.clone());
-    endpoint.head(Method::POST, &path, &preference)
+    let endpoint = Endpoint::new(origin, config.api_key.clone());
+    endpoint.head(method, path, &preference)
 }
 
 fn workload(config: &BenchmarkConfig) -> Result<Workload> {
@@ -187,7 +214,9 @@ fn workload(config: &BenchmarkConfig) -> Result<Workload> {
         tokens,
         vary: config.output_vary,
     });
-    Workload::new(&head(config)?, bodies, expected, output, config.seed)
+    let (origin, path) = split_url(&config.endpoint)?;
+    let head = head(config, origin, Method::POST, &path)?;
+    Workload::new(&head, bodies, expected, output, config.seed)
 }
 
 /// The preference of a request that is on its own: what it may retry is its own affair.

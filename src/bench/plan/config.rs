@@ -2,6 +2,8 @@
 
 mod load;
 
+mod ready;
+
 use super::load::Stage;
 use super::run_mode::RunMode;
 use crate::bench::measure::Slo;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use load::{Open, Pace};
+pub(in crate::bench) use ready::WaitReady;
 
 /// What a run is. Every value has a default but those of [`try_new`](Self::try_new); all are
 /// checked when the run begins.
@@ -63,6 +66,7 @@ pub struct BenchmarkConfig {
     pub(in crate::bench) session_requests: Option<u64>,
     pub(in crate::bench) think_time: Duration,
     pub(in crate::bench) user_stages: Vec<Stage>,
+    pub(in crate::bench) wait_ready: Option<WaitReady>,
     pub(in crate::bench) warmup: Duration,
     pub(in crate::bench) drain: Option<Duration>,
     pub(in crate::bench) seed: u64,
@@ -137,6 +141,7 @@ impl BenchmarkConfig {
             session_requests: None,
             think_time: Duration::ZERO,
             user_stages: Vec::new(),
+            wait_ready: None,
             warmup: Duration::ZERO,
             drain: None,
             seed: 0,

@@ -18,8 +18,34 @@ pub struct Display(Option<Arc<Shown>>);
 #[derive(Debug)]
 enum Shown {
     Terminal(ProgressBar),
-    /// When the last line was written.
-    Lines(Mutex<Duration>),
+    Lines(Mutex<LastLine>),
+}
+
+/// What the last line said.
+#[derive(Debug, Default)]
+struct LastLine {
+    elapsed: Duration,
+    waiting: bool,
+}
+
+impl LastLine {
+    /// Whether it is time for a line. Of a wait the first is due at once; what follows it begins
+    /// anew.
+    fn is_due(&mut self, progress: &Progress) -> bool {
+        let waiting = progress.waiting_for.is_some();
+        let changed = waiting != self.waiting;
+        if changed {
+            *self = Self {
+                elapsed: Duration::ZERO,
+                waiting,
+            };
+        }
+        let due = (changed && waiting) || progress.elapsed >= self.elapsed + LINE_EVERY;
+        if due {
+            self.elapsed = progress.elapsed;
+        }
+        due
+    }
 }
 
 impl Display {
@@ -56,8 +82,7 @@ impl Display {
             }
             Some(Shown::Lines(last)) => {
                 let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                if progress.elapsed >= *last + LINE_EVERY {
-                    *last = progress.elapsed;
+                if last.is_due(progress) {
                     eprintln!("{}", line(progress));
                 }
             }
@@ -74,6 +99,10 @@ impl Display {
 
 fn line(progress: &Progress) -> String {
     let mut line = format!("{:.0}s", progress.elapsed.as_secs_f64());
+    if let Some(what) = &progress.waiting_for {
+        add(&mut line, format_args!("  waiting for {what}"));
+        return line;
+    }
     if let Some(span) = progress.span {
         add(&mut line, format_args!(" of {:.0}s", span.as_secs_f64()));
     }
@@ -134,6 +163,27 @@ mod tests {
             line(&progress),
             "3s of 30s  12 done, 4/s, 2 failed  p50 1.5 ms  100 tokens/s"
         );
+    }
+
+    #[test]
+    fn a_line_is_due_at_the_begin_of_a_wait_and_every_five_seconds() {
+        let mut last = LastLine::default();
+        let mut due = |seconds, waiting: bool| {
+            last.is_due(&Progress {
+                elapsed: Duration::from_secs(seconds),
+                waiting_for: waiting.then(|| "it".to_owned()),
+                ..Progress::default()
+            })
+        };
+        let wait = [(1, true), (2, false), (6, true)];
+        for (seconds, expected) in wait {
+            assert_eq!(due(seconds, true), expected, "{seconds} s of the wait");
+        }
+        for (seconds, expected) in [(0, false), (4, false), (5, true), (9, false)] {
+            assert_eq!(due(seconds, false), expected, "{seconds} s of the run");
+        }
+        let waiting = Progress::waiting(Duration::from_secs(2), "x to be ready".to_owned());
+        assert_eq!(line(&waiting), "2s  waiting for x to be ready");
     }
 
     #[test]

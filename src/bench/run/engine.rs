@@ -10,6 +10,7 @@
 use super::arrivals::Arrivals;
 use super::launch::{Conduct, Done, Launcher};
 use super::progress::Progress;
+use super::ready;
 use super::recorder::{Peek, Record, Recorder, Take};
 use super::users::{Share, Users};
 use crate::actor::{Entrance, Placement, System};
@@ -71,21 +72,34 @@ fn no_thread(cause: std::io::Error) -> Error {
 /// `is_abandoned` says whether nobody waits for the report any more.
 fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Result<Report> {
     let blueprint = Blueprint::new(config)?;
-    let ceiling = if config.calibrate {
-        capacity::ceiling(config)?
-    } else {
-        None
+    let systems = systems(&blueprint, config)?;
+    // Before the calibration, of which a service that is starting would take its share.
+    let is_ready = match &blueprint.readiness {
+        Some(readiness) => ready::wait(&systems[0], readiness, config, is_abandoned)?,
+        None => true,
     };
+    let mut notes = blueprint.notes.clone();
+    let mut ceiling = None;
+    if is_ready && config.calibrate {
+        ceiling = capacity::ceiling(config)?;
+        if ceiling.is_none() {
+            notes.push("the client could not be calibrated".to_owned());
+        }
+    }
     let started_at = SystemTime::now();
     let cpu = capacity::process_time();
-    let run = Run::start(&blueprint, config)?;
-    let ended = run.conduct(config, is_abandoned);
+    let (recording, ended) = if is_ready {
+        let run = Run::start(systems, &blueprint, config)?;
+        let ended = run.conduct(config, is_abandoned);
+        run.finish(ended)?
+    } else {
+        notes.push("the run was stopped while it waited for the service to be ready".to_owned());
+        (
+            Recording::new(config.slos.clone()),
+            Ended::before_it_began(),
+        )
+    };
     let cpu = capacity::process_time().saturating_sub(cpu);
-    let (recording, ended) = run.finish(ended)?;
-    let mut notes = blueprint.notes.clone();
-    if config.calibrate && ceiling.is_none() {
-        notes.push("the client could not be calibrated".to_owned());
-    }
     let facts = RunFacts {
         config: blueprint.config,
         seed: config.seed,
@@ -134,9 +148,23 @@ struct Ended {
     interrupted: bool,
 }
 
+impl Ended {
+    /// Stopped before anything was sent.
+    fn before_it_began() -> Self {
+        Self {
+            duration: Duration::ZERO,
+            planned: 0,
+            interrupted: true,
+        }
+    }
+}
+
 impl Run {
-    fn start(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Self> {
-        let systems = systems(blueprint, config)?;
+    fn start(
+        systems: Vec<System>,
+        blueprint: &Blueprint,
+        config: &BenchmarkConfig,
+    ) -> Result<Self> {
         let recording = Recording::new(config.slos.clone());
         let recorder = beside(&systems[0], move |_, _| Recorder { recording }.start())?;
         let (done, dones) = bounded(systems.len());
@@ -284,7 +312,7 @@ fn systems(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Vec<System
 }
 
 /// Starts an actor beside the Dispatcher of a system, and gives what `start` does.
-fn beside<T: Send + 'static>(
+pub(super) fn beside<T: Send + 'static>(
     system: &System,
     start: impl FnOnce(Entrance, Recipient<Cancel>) -> T + Send + 'static,
 ) -> Result<T> {

@@ -31,6 +31,9 @@ pub struct Progress {
     pub latency_p99: Option<Duration>,
     /// Of the steady state so far, from the scheduled start.
     pub ttft_p50: Option<Duration>,
+    /// What the run waits for before it begins, and what is known of it. Until then `elapsed` is
+    /// since the wait began, and nothing else says anything.
+    pub waiting_for: Option<String>,
 }
 
 impl Progress {
@@ -48,6 +51,16 @@ impl Progress {
             latency_p50: live.latency_p50,
             latency_p99: live.latency_p99,
             ttft_p50: live.ttft_p50,
+            waiting_for: None,
+        }
+    }
+
+    /// Of a run that waits before it begins.
+    pub(super) fn waiting(elapsed: Duration, waiting_for: String) -> Self {
+        Self {
+            elapsed,
+            waiting_for: Some(waiting_for),
+            ..Self::default()
         }
     }
 }

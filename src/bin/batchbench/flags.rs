@@ -66,6 +66,19 @@ pub(crate) struct Service {
     /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// Waits for the service before anything is sent, for so long at most, such as 2m: until
+    /// --ready-path answers 2xx.
+    #[arg(long, allow_hyphen_values = true, value_name = "SPAN", value_parser = values::some_span)]
+    pub(crate) wait_ready: Option<Duration>,
+    /// What says that the service is ready: a path at the address where requests go. It is asked by
+    /// GET over HTTP/1.1, with the same key and headers.
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/health",
+        requires = "wait_ready"
+    )]
+    ready_path: String,
 }
 
 /// What is sent.
@@ -230,6 +243,9 @@ impl Run {
             .with_http(service.http()?);
         for (name, value) in &service.header {
             config = config.add_header(name.clone(), value.clone());
+        }
+        if let Some(span) = service.wait_ready {
+            config = config.with_wait_ready(span, &service.ready_path);
         }
         if let Some(delay) = service.hedge_delay {
             config = config.with_hedge_delay(delay);

@@ -18,8 +18,9 @@ pub(crate) fn run(flags: &Run) -> Result<ExitCode, Failure> {
         let shown = display.clone();
         config = config.with_progress(move |progress| shown.show(progress));
     }
-    let report = run_blocking(&config)?;
+    let report = run_blocking(&config);
     display.clear();
+    let report = report?;
     tell(&report, &flags.output.exports)?;
     Ok(code(&report, flags.output.strict))
 }

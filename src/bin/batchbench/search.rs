@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::flags::Run;
 use crate::values;
-use hedgerow::bench::{SearchSettings, search as run_search};
+use hedgerow::bench::{Display, SearchSettings, search as run_search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,8 +53,17 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
                     never holds";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let config = flags.run.load.of_search(flags.run.config()?);
+    let mut config = flags.run.load.of_search(flags.run.config()?);
     crate::run::stop_on_interrupt(config.stopper())?;
+    let display = Display::new(flags.run.output.quiet);
+    if display.is_on() && flags.run.service.wait_ready.is_some() {
+        let shown = display.clone();
+        // Of a trial, its end alone is told.
+        config = config.with_progress(move |progress| match progress.waiting_for {
+            Some(_) => shown.show(progress),
+            None => shown.clear(),
+        });
+    }
     let settings = SearchSettings {
         from: flags.from_rate,
         to: flags.to_rate,
@@ -72,7 +81,9 @@ pub(crate) fn search(flags: &Search) -> Result<ExitCode, Failure> {
                 Some(why) => eprintln!("{:.2} {what}/s: does not hold{again}: {why}", trial.rate),
             }
         }
-    })?;
+    });
+    display.clear();
+    let found = found?;
     if let Some(path) = &flags.run.output.exports.report_json {
         crate::exports::write_json(path, &found)?;
     }

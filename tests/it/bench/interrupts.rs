@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-fn signal(name: &str, process: u32) {
+pub(super) fn signal(name: &str, process: u32) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), &process.to_string()])
         .status();

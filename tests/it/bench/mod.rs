@@ -13,6 +13,9 @@ mod truth;
 // Pauses before retries, hedges.
 mod attempts;
 
+// Waiting for a service before its load.
+mod ready;
+
 // Rules 14, 15, 16: what the harness itself costs.
 mod cost;
 

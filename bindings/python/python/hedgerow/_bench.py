@@ -33,6 +33,9 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
             knowledge. Default False.
         proxy: "http://[user:password@]host:port", or "none" for none. Default: that of HTTP_PROXY,
             HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+        wait_ready: before anything is sent, waits so long at most for the service to be ready: until
+            `ready_path`, a path at the address where requests go (default "/health"), answers 2xx.
+            Then a `hedgerow.exceptions.Timeout`. Default: nothing is waited for.
 
     What is sent, of which one of the first three must be given:
         records: a list of dicts, each with `text`, `messages`, `body`, or `query` and `texts`.
@@ -75,7 +78,7 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
         progress: a function that is called about four times a second, on this thread, with a dict
             (`elapsed_s`, `span_s`, `ended`, `succeeded`, `failed`, `attempts`, `dropped`,
             `ended_per_s`, `completion_tokens_per_s`, `latency_p50_ms`, `latency_p99_ms`,
-            `ttft_p50_ms`).
+            `ttft_p50_ms`; and `waiting_for`, a text while the run waits for the service).
 
     Other threads run meanwhile: the run takes the interpreter for `progress` alone. From asyncio,
     call it with `asyncio.to_thread`.

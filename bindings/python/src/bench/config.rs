@@ -132,6 +132,10 @@ fn service(settings: &Settings<'_>, mut config: BenchmarkConfig) -> PyResult<Ben
     if let Some(delay) = settings.hedge_delay("hedge_delay")? {
         config = config.with_hedge_delay(delay);
     }
+    if let Some(span) = settings.some_span("wait_ready")? {
+        let path = settings.text("ready_path")?;
+        config = config.with_wait_ready(span, path.as_deref().unwrap_or("/health"));
+    }
     config = config.with_http(http(settings)?);
     let Some(headers) = settings.get("headers")? else {
         return Ok(config);

@@ -49,5 +49,6 @@ fn describe<'py>(py: Python<'py>, progress: &Progress) -> PyResult<Bound<'py, Py
     dict.set_item("latency_p50_ms", ms(progress.latency_p50))?;
     dict.set_item("latency_p99_ms", ms(progress.latency_p99))?;
     dict.set_item("ttft_p50_ms", ms(progress.ttft_p50))?;
+    dict.set_item("waiting_for", progress.waiting_for.as_deref())?;
     Ok(dict)
 }

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Every key there is.
-const KEYS: [&str; 42] = [
+const KEYS: [&str; 44] = [
     "api_key",
     "api_key_env",
     "arrival",
@@ -40,6 +40,7 @@ const KEYS: [&str; 42] = [
     "prompts",
     "proxy",
     "rate",
+    "ready_path",
     "records",
     "request_timeout_secs",
     "requests",
@@ -53,6 +54,7 @@ const KEYS: [&str; 42] = [
     "think_time",
     "user_stages",
     "users",
+    "wait_ready",
     "warmup",
     "workers",
 ];
@@ -76,12 +78,13 @@ const CONFLICTS: [(&str, &[&str]); 8] = [
 ];
 
 /// Keys that say nothing without another.
-const NEEDS: [(&str, &str); 5] = [
+const NEEDS: [(&str, &str); 6] = [
     ("input_vary", "input_tokens"),
     ("input_sigma", "input_tokens"),
     ("prefix_overlap", "input_tokens"),
     ("prompts", "input_tokens"),
     ("output_vary", "output_tokens"),
+    ("ready_path", "wait_ready"),
 ];
 
 /// Keys that say nothing where users make the load.

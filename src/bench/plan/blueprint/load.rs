@@ -142,7 +142,7 @@ pub(super) fn checked(config: &BenchmarkConfig, bodies: usize) -> Result<Load> {
     Ok(Load::Closed(closed))
 }
 
-pub(super) fn check_span(name: &str, span: Duration) -> Result<()> {
+pub(in crate::bench::plan) fn check_span(name: &str, span: Duration) -> Result<()> {
     if span > LONGEST_RUN {
         return Err(Error::config(format!(
             "{name} must be at most 30 days (got {} s)",
