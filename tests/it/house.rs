@@ -1,0 +1,158 @@
+//! The house: imports point down, each file opens with its role, and none grows too long.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A longer file holds two things.
+const LONGEST: usize = 450;
+
+/// Imports that point up all the same, as `file -> room`, each with its reason. Better empty.
+const ALLOWED: [(&str, &str); 0] = [];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
+}
+
+/// All Rust files below a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if path.is_dir() && name != "target" && name != "node_modules" {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// Rooms and their floors; a higher number is further up.
+type Floors = HashMap<String, usize>;
+
+/// The floors of `src/`: the rows `| floor | room | ...` of ARCHITECTURE.md.
+fn floors_of_the_crate() -> Floors {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let rows = text.lines().filter_map(|line| {
+        let mut cells = line.split('|').map(str::trim).skip(1);
+        let floor = cells.next()?.parse().ok()?;
+        Some((cells.next()?.trim_matches('`').to_owned(), floor))
+    });
+    rows.collect()
+}
+
+/// The floors of the harness: the rows of the table in `src/bench.rs`, from the top down.
+fn floors_of_the_harness() -> Floors {
+    let text = read(&root().join("src/bench.rs"));
+    let (_, table) = text
+        .split_once("Imports point down, in this order")
+        .expect("the table of the harness");
+    let rooms = table.lines().filter_map(|line| {
+        let cell = line.strip_prefix("//! | `")?.split('`').next()?;
+        Some(cell.trim_end_matches('/').trim_end_matches(".rs").to_owned())
+    });
+    let rooms: Vec<String> = rooms.collect();
+    let from_the_top = rooms.into_iter().rev().zip(1..);
+    from_the_top.collect()
+}
+
+/// The room that a file belongs to, by its path below the folder of all rooms.
+fn room_of(path: &Path) -> String {
+    let first = path.components().next().expect("a file");
+    let name = Path::new(first.as_os_str()).with_extension("");
+    name.to_string_lossy().into_owned()
+}
+
+/// The rooms that code names by `prefix`, such as `crate::`, outside of comments.
+fn named(text: &str, prefix: &str) -> Vec<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let mut rooms = Vec::new();
+    for line in code {
+        for (start, _) in line.match_indices(prefix) {
+            let rest = &line[start + prefix.len()..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            rooms.push(rest[..end.unwrap_or(rest.len())].to_owned());
+        }
+    }
+    rooms
+}
+
+/// The imports that do not point down, of all files below `folder`, as `file -> room`.
+fn upward(folder: &str, prefix: &str, floors: &Floors) -> Vec<String> {
+    let folder = root().join(folder);
+    let mut wrong = Vec::new();
+    for path in rust_files(&folder) {
+        let inside = path.strip_prefix(&folder).expect("below the folder");
+        let room = room_of(inside);
+        // What only gathers: the crate's own file, and the programs.
+        if ["lib", "bin"].contains(&&*room) {
+            continue;
+        }
+        let Some(floor) = floors.get(&room) else {
+            wrong.push(format!("{} is in no table of floors", inside.display()));
+            continue;
+        };
+        for other in named(&read(&path), prefix) {
+            let is_below = floors.get(&other).is_none_or(|below| below < floor);
+            let is_known = floors.contains_key(&other) || other.starts_with(char::is_uppercase);
+            let arrow = format!("{} -> {other}", inside.display());
+            let allowed = ALLOWED.iter().any(|(allowed, _)| *allowed == arrow);
+            if other != room && !allowed && !(is_below && is_known) {
+                wrong.push(arrow);
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn imports_point_down() {
+    let floors = floors_of_the_crate();
+    assert!(floors.len() > 10, "{floors:?}");
+    assert_eq!(upward("src", "crate::", &floors), [""; 0]);
+}
+
+#[test]
+fn imports_of_the_harness_point_down() {
+    let floors = floors_of_the_harness();
+    assert!(floors.len() > 5, "{floors:?}");
+    assert_eq!(upward("src/bench", "crate::bench::", &floors), [""; 0]);
+}
+
+#[test]
+fn an_import_that_points_up_is_found() {
+    assert_eq!(named("use crate::actor::{System};", "crate::"), ["actor"]);
+    assert_eq!(named("    /// [`crate::actor::System`]", "crate::"), [""; 0]);
+    assert_eq!(named("let x = crate::job::Job(crate::caller::wait);", "crate::"), ["job", "caller"]);
+    let floors = Floors::from([("error".to_owned(), 9), ("headers".to_owned(), 9)]);
+    let found = upward("src", "crate::", &floors);
+    assert!(found.contains(&"error.rs -> headers".to_owned()), "{found:?}");
+    assert!(found.iter().any(|line| line == "job.rs is in no table of floors"));
+}
+
+#[test]
+fn each_file_opens_with_its_role_and_none_is_too_long() {
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "benches", "examples", "bindings"] {
+        for path in rust_files(&root().join(folder)) {
+            let text = read(&path);
+            let shown = path.strip_prefix(root()).unwrap_or(&path).display();
+            if !text.starts_with("//!") {
+                wrong.push(format!("{shown} does not open with `//!`"));
+            }
+            let lines = text.lines().count();
+            if lines > LONGEST {
+                wrong.push(format!("{shown} has {lines} lines"));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
