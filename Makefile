@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows the thing at work, `make test` runs all there is.
 .PHONY: demo test test-python test-node lint bench
-.PHONY: compare compare-python compare-node compare-harness
+.PHONY: compare compare-instructions compare-python compare-node compare-harness
 
 demo:
 	cargo run --release --features mock --example demo
@@ -44,6 +44,10 @@ bench:
 # In Rust: CPU a request beside bare sockets.
 compare:
 	cargo run --release --package hedgerow-compare --
+
+# The same by instructions that valgrind counts, whatever else runs (apt-get install valgrind).
+compare-instructions:
+	cargo run --release --package hedgerow-compare -- instructions
 
 # From Python and from Node: beside the clients that people use there.
 compare-python:

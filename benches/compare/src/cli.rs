@@ -12,12 +12,8 @@ use std::path::PathBuf;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Only these works (small, large, large-base64). Default: all.
-    #[arg(long, value_delimiter = ',')]
-    work: Vec<Work>,
-    /// Only contenders whose name begins so (floor, hedgerow, hedgerow-2, ...). Default: all.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
     /// Rounds: every contender runs once in each.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -41,11 +37,24 @@ pub(crate) struct Arguments {
     pub(crate) json: Option<PathBuf>,
 }
 
+/// Who is to do what.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Only these works (small, large, large-base64). Default: all.
+    #[arg(long, value_delimiter = ',')]
+    work: Vec<Work>,
+    /// Only contenders whose name begins so (floor, hedgerow, hedgerow-2, ...). Default: all.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
 /// Without one, the contenders are compared.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs of more and more small requests: does a request cost the same, and memory too?
     Flat(Flat),
+    /// Instructions a request in user mode, counted by valgrind: what else runs does not matter.
+    Instructions(Count),
     /// The server alone, until it is interrupted; prints its URLs, for `run` and other programs.
     Serve,
     /// One run of one contender: what the child processes do.
@@ -64,6 +73,16 @@ pub(crate) struct Flat {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(4..10))]
     pub(crate) most: u32,
     /// Rounds: every shape runs once in each, at every size.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+}
+
+/// Whose instructions are counted, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct Count {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// Rounds: every contender is counted once in each.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 }
@@ -98,7 +117,7 @@ pub(crate) struct Floor {
     pub(crate) keep: usize,
 }
 
-impl Arguments {
+impl Chosen {
     /// The works that were asked for, in the order in which they run.
     pub(crate) fn works(&self) -> Vec<Work> {
         let asked = |work: &Work| self.work.is_empty() || self.work.contains(work);
@@ -127,7 +146,9 @@ impl Arguments {
             .filter(asked)
             .collect())
     }
+}
 
+impl Arguments {
     /// How often every contender runs.
     pub(crate) fn rounds(&self) -> u32 {
         if self.quick { 3 } else { self.rounds }
@@ -161,7 +182,7 @@ mod tests {
 
     fn names(line: &str, work: Work) -> Vec<&'static str> {
         let arguments = Arguments::parse_from(line.split(' '));
-        let contenders = arguments.contenders(work).unwrap();
+        let contenders = arguments.chosen.contenders(work).unwrap();
         contenders
             .iter()
             .map(|contender| contender.name())
@@ -180,6 +201,6 @@ mod tests {
     #[test]
     fn an_unknown_contender_is_refused() {
         let arguments = Arguments::parse_from(["compare", "--only", "nobody"]);
-        assert!(arguments.contenders(Work::Small).is_err());
+        assert!(arguments.chosen.contenders(Work::Small).is_err());
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! The parent starts the server and, round by round, one fresh child process a contender
 //! (`rounds`); the child warms up, is measured, and prints one line of JSON (`span`); the parent
-//! makes a table of the lines (`report`, and `flat` for runs of more and more requests). What is
-//! asked and answered is in `work`, who asks in `contender`.
+//! makes a table of the lines (`report`; `flat` for runs of more and more requests; `callgrind` where
+//! valgrind counts). What is asked and answered is in `work`, who asks in `contender`.
 
 #![forbid(unsafe_code)]
 
@@ -24,6 +24,8 @@ mod rounds;
 
 mod flat;
 
+mod callgrind;
+
 mod report;
 
 mod table;
@@ -39,6 +41,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = cli::Arguments::parse();
     match &arguments.command {
         Some(cli::Command::Flat(flat)) => flat::run(flat),
+        Some(cli::Command::Instructions(count)) => callgrind::run(count),
         Some(cli::Command::Serve) => rounds::serve(),
         Some(cli::Command::Run(run)) => span::run(run),
         Some(cli::Command::Floor(floor)) => span::floor(floor),

@@ -56,14 +56,18 @@ impl Setting {
     /// Looks at the machine as it is now, before anything of ours runs.
     pub(crate) fn of(arguments: &Arguments) -> Result<Self> {
         let proc = |name: &str| fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
-        let works = arguments.works().into_iter().map(|work| WorkSetting {
-            work,
-            requests: arguments.requests(work),
-            inputs_a_request: work.batch(),
-            dimensions: work.dimensions(),
-            answer_bytes: work.answer().len(),
-            window: work.window(),
-        });
+        let works = arguments
+            .chosen
+            .works()
+            .into_iter()
+            .map(|work| WorkSetting {
+                work,
+                requests: arguments.requests(work),
+                inputs_a_request: work.batch(),
+                dimensions: work.dimensions(),
+                answer_bytes: work.answer().len(),
+                window: work.window(),
+            });
         Ok(Self {
             hedgerow: env!("CARGO_PKG_VERSION"),
             server: server::version()?,

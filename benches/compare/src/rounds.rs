@@ -107,8 +107,8 @@ pub(crate) fn end_when_interrupted() -> Result<()> {
 /// Work by work, round by round, every contender once: A B C A B C.
 fn plan(arguments: &Arguments) -> Result<Vec<(u32, Work, &'static dyn Contender)>> {
     let mut plan = Vec::new();
-    for work in arguments.works() {
-        let contenders = arguments.contenders(work)?;
+    for work in arguments.chosen.works() {
+        let contenders = arguments.chosen.contenders(work)?;
         for round in 0..arguments.rounds() {
             plan.extend(contenders.iter().map(|contender| (round, work, *contender)));
         }

@@ -35,22 +35,29 @@ impl Contender for Hedgerow {
             ..HttpSettings::default()
         };
         let system = System::builder().workers(self.workers).http(http).start()?;
-        let client = Client::builder(&task.url).system(system).build()?;
-        Ok(Box::new(Call {
-            client: BlockingClient::new(client),
-            work: task.work,
-            inputs: Inputs::default(),
-            result: None,
-        }))
+        Ok(Box::new(Call::over(system, task)?))
     }
 }
 
 /// The client, and the call that it makes next.
-struct Call {
+pub(super) struct Call {
     client: BlockingClient,
     work: Work,
     inputs: Inputs,
     result: Option<Embeddings>,
+}
+
+impl Call {
+    /// Over any system.
+    pub(super) fn over(system: System, task: &Task) -> Result<Self> {
+        let client = Client::builder(&task.url).system(system).build()?;
+        Ok(Self {
+            client: BlockingClient::new(client),
+            work: task.work,
+            inputs: Inputs::default(),
+            result: None,
+        })
+    }
 }
 
 impl Session for Call {

@@ -8,6 +8,8 @@ mod each;
 
 mod stream;
 
+mod hyper;
+
 pub(crate) use floor::Sockets;
 
 use crate::work::{self, Work};
@@ -16,7 +18,7 @@ use hedgerow::Embeddings;
 use hedgerow::transport::HttpVersion;
 
 /// In the order in which they run. The floor comes first: the others are compared with it.
-pub(crate) const ALL: [&dyn Contender; 7] = [
+pub(crate) const ALL: [&dyn Contender; 8] = [
     &floor::Floor,
     &batch::Hedgerow {
         name: "hedgerow-1",
@@ -42,6 +44,7 @@ pub(crate) const ALL: [&dyn Contender; 7] = [
         workers: 1,
         version: HttpVersion::Http2,
     },
+    &hyper::Hyper,
     &stream::Stream,
     &each::Each,
 ];
