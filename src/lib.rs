@@ -78,7 +78,9 @@ pub use actor::{MetricsSnapshot, Placement, Progress, System, SystemBuilder};
 pub use blocking::{BlockingClient, EmbedIter, Waiting};
 pub use cancel::CancellationToken;
 pub use client::{Client, ClientBuilder};
-pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
+#[cfg(feature = "env_logger")]
+pub use config::init_logging;
+pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference};
 pub use decode::{Class, Usage};
 pub use error::{Error, Result};
 pub use operation::{
