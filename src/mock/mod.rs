@@ -51,7 +51,6 @@ mod stats;
 mod hash;
 mod json;
 mod memory;
-mod msgpack;
 mod pacer;
 mod reply;
 mod spec;
