@@ -28,6 +28,8 @@
 //! | `search.rs` | many runs: the highest rate that holds |
 //! | `library.rs` | the names of the harness that this one replaces |
 
+mod figure;
+
 mod plan;
 
 mod run;
@@ -52,13 +54,13 @@ pub use library::{BenchmarkReport, run_benchmark};
 #[doc(hidden)]
 pub use measure::Probe;
 pub use measure::{
-    Distribution, FailureRecord, Histograms, IntervalHistogram, Metric, Slo, SloResult, Slot,
-    TimeHistogram, Timeline, sample_floor,
+    Distribution, FailureRecord, Histograms, IntervalHistogram, Metric, Slo, Slot, TimeHistogram,
+    Timeline, sample_floor,
 };
 pub use plan::{Arrival, BenchmarkConfig, RunMode, Stage};
 pub use report::{
-    ClientCost, ComparedFigure, Comparison, MergedRun, Outcome, Rates, Report, Requests, Tokens,
-    Warmup, compare, merge,
+    ClientCost, ComparedFigure, Comparison, MergedRun, Outcome, Rates, Report, Requests, SloResult,
+    Tokens, Warmup, compare, merge,
 };
 pub use request::{Kind, Lengths, Record, Synthetic, read_jsonl};
 #[cfg(feature = "cli")]

@@ -1,9 +1,9 @@
 //! Who starts requests, checked.
 
+use crate::bench::figure::counted;
 use crate::bench::plan::config::{BenchmarkConfig, Open, Pace};
 use crate::bench::plan::load::{Levels, Schedule, Stage};
 use crate::bench::plan::run_mode::{LONGEST_RUN, RunMode};
-use crate::bench::report::counted;
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 use std::time::Duration;

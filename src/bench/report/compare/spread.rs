@@ -1,8 +1,9 @@
 //! How far a figure may be off: standard errors of logarithms, and the reach of an interval.
 
+use super::ENOUGH_PAIRS;
 use super::figures::{Figure, Rate, times};
-use super::{ENOUGH_PAIRS, Report};
 use crate::bench::measure::{IntervalHistogram, Metric, Slot, in_pairs, number, rank};
+use crate::bench::report::layout::Report;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
