@@ -4,25 +4,21 @@
 //! An open loop has one schedule, and one system with all Workers. Users do not know of each other:
 //! each thread has a system of its own with a share of them, and of a request only its sample passes
 //! between threads, together with others.
-//!
-//! All of it happens on threads of the run's own; a caller's runtime only waits.
 
 use super::arrivals::Arrivals;
 use super::launch::{Conduct, Done, Launcher};
-use super::progress::Progress;
 use super::recorder::{Peek, Record, Recorder, Take};
 use super::users::{Share, Users};
 use crate::actor::{Cancel, Placement, ReplyPort, Submit, System};
 use crate::bench::capacity;
 use crate::bench::measure::Recording;
-use crate::bench::plan::{BenchmarkConfig, Blueprint, Load};
+use crate::bench::plan::{BenchmarkConfig, Blueprint, Load, Progress};
 use crate::bench::report::{Report, RunFacts};
 use crate::error::{Error, Kind, Result};
 use actix::{Actor, Recipient};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How often the run is looked after: levels of users, its end, whether anyone still waits.
@@ -32,49 +28,14 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 /// What was cut has ended within this, or never will.
 const LONGEST_END: Duration = Duration::from_secs(10);
 
-/// Carries out a run. Dropping the future ends the run.
-///
-/// # Errors
-///
-/// When the configuration is bad ([`is_config`](Error::is_config)), or no thread can be had.
-pub async fn run(config: BenchmarkConfig) -> Result<Report> {
-    let (report, reported) = oneshot::channel::<Result<Report>>();
-    let work = move || {
-        let result = carry_out(&config, &|| report.is_closed());
-        // A caller that is gone does not mind.
-        let _ = report.send(result);
-    };
-    std::thread::Builder::new()
-        .name("hedgerow-bench".into())
-        .spawn(work)
-        .map_err(no_thread)?;
-    reported
-        .await
-        .unwrap_or_else(|_| Err(Error::new(Kind::Internal("the run panicked".into()))))
-}
-
-/// [`run`] for threads.
-///
-/// # Errors
-///
-/// As [`run`].
-pub fn run_blocking(config: &BenchmarkConfig) -> Result<Report> {
-    crate::blocking::refuse_inside_runtime()?;
-    carry_out(config, &|| false)
-}
-
-fn no_thread(cause: std::io::Error) -> Error {
-    Error::new(Kind::Internal("no thread can be started".into())).with_source(cause)
-}
-
+/// Carries out a run. `ceiling` is what the client was found to reach, where that was measured;
 /// `is_abandoned` says whether nobody waits for the report any more.
-fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Result<Report> {
-    let blueprint = Blueprint::new(config)?;
-    let ceiling = if config.calibrate {
-        capacity::ceiling(config)?
-    } else {
-        None
-    };
+pub(super) fn carry_out(
+    config: &BenchmarkConfig,
+    blueprint: Blueprint,
+    ceiling: Option<f64>,
+    is_abandoned: &dyn Fn() -> bool,
+) -> Result<Report> {
     let started_at = SystemTime::now();
     let cpu = capacity::process_time();
     let run = Run::start(&blueprint, config)?;
@@ -101,11 +62,6 @@ fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Resul
         interrupted: ended.interrupted,
     };
     Ok(Report::new(recording, facts))
-}
-
-/// A run that nobody watches, for calibration and search.
-pub(in crate::bench) fn run_unwatched(config: &BenchmarkConfig) -> Result<Report> {
-    carry_out(config, &|| false)
 }
 
 /// A run under way.

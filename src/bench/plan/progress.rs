@@ -34,7 +34,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(elapsed: Duration, span: Option<Duration>, live: &Live) -> Self {
+    pub(in crate::bench) fn new(elapsed: Duration, span: Option<Duration>, live: &Live) -> Self {
         Self {
             elapsed,
             span,
