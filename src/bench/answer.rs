@@ -4,10 +4,12 @@ mod operation;
 
 mod measured;
 
+mod tokens;
+
 mod sse;
 
 mod wire;
 
 pub(super) use measured::Expected;
 pub(crate) use measured::Measured;
-pub(super) use operation::Prepared;
+pub(super) use operation::WorkloadRequest;
