@@ -1,4 +1,4 @@
-//! One connection, one request after another: receive, plan, wait, answer,
+//! One connection, one request after another: receive, decide, wait, answer,
 //! deliver. Read [`Connection::exchange`] to follow a request from top to bottom.
 
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use httparse::Status;
 use tokio::net::TcpStream;
 
 use super::control;
-use super::plan::{Afterwards, Instead, Plan};
 use super::reply::Reply;
 use super::request::{BodyLength, Head, Request};
 use super::routes;
 use super::server::Shared;
-use super::stats::Flight;
+use super::stats::Serving;
+use super::treatment::{Afterwards, Instead, Treatment};
 use super::wire::{End, KEPT, Wire};
 
 /// The largest request head that is taken.
@@ -86,16 +86,17 @@ impl<'s> Connection<'s> {
             let mut body = Vec::new();
             let reply = control::answer(&request, shared, &mut body);
             self.body = body;
-            self.deliver(None, &reply, &Plan::default(), form).await?;
+            self.deliver(None, &reply, &Treatment::default(), form)
+                .await?;
             return self.finish(received, form.keep_alive);
         }
 
-        let mut flight = shared.ledger.begin(request.path(), request.key());
-        let plan = match Plan::of(&request, shared, flight.crowd, shared.next_draw()) {
-            Ok(plan) => plan,
+        let mut serving = shared.ledger.begin(request.path(), request.key());
+        let treatment = match Treatment::of(&request, shared, serving.crowd, shared.next_draw()) {
+            Ok(treatment) => treatment,
             Err(bad) => {
                 let reply = Reply::error(400, &bad.to_string(), &mut self.body);
-                self.deliver(Some(&mut flight), &reply, &Plan::default(), form)
+                self.deliver(Some(&mut serving), &reply, &Treatment::default(), form)
                     .await?;
                 return self.finish(received, form.keep_alive);
             }
@@ -103,29 +104,30 @@ impl<'s> Connection<'s> {
 
         // The answer is made behind the delay: nothing is computed for a client
         // that went away, and waiting requests hold no large answers.
-        self.wait(arrived, plan.delay).await?;
-        if matches!(plan.instead, Some(Instead::Hang)) {
+        self.wait(arrived, treatment.delay).await?;
+        if matches!(treatment.instead, Some(Instead::Hang)) {
             self.wire.wait(&shared.pacer, None).await?;
         }
-        if plan.closes_unanswered() {
-            return self.close(&mut flight, plan.reset);
+        if treatment.closes_unanswered() {
+            return self.close(&mut serving, treatment.reset);
         }
 
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        let reply = routes::answer(&self.request(received), &plan, shared, &mut body);
+        let reply = routes::answer(&self.request(received), &treatment, shared, &mut body);
         self.body = body;
-        let start = arrived + plan.delay;
+        let start = arrived + treatment.delay;
         if let Some(script) = &reply.script {
-            self.stream(&mut flight, &reply, script, &plan, form, start)
+            self.stream(&mut serving, &reply, script, &treatment, form, start)
                 .await?;
         } else {
             self.wait(start, reply.takes).await?;
-            self.deliver(Some(&mut flight), &reply, &plan, form).await?;
+            self.deliver(Some(&mut serving), &reply, &treatment, form)
+                .await?;
         }
 
         self.finish(received, form.keep_alive)?;
-        match plan.afterwards {
+        match treatment.afterwards {
             None => Ok(()),
             Some(Afterwards::Close) => Err(End::Ours),
             Some(Afterwards::CloseOnReuse) => {
@@ -232,11 +234,11 @@ impl<'s> Connection<'s> {
     }
 
     /// Closes on purpose, in the middle of a request.
-    pub(super) fn close(&self, flight: &mut Flight<'_>, reset: bool) -> Result<(), End> {
+    pub(super) fn close(&self, serving: &mut Serving<'_>, reset: bool) -> Result<(), End> {
         if reset {
             self.wire.reset_on_close();
         }
-        flight.dropped();
+        serving.dropped();
         Err(End::Ours)
     }
 
@@ -265,6 +267,8 @@ impl<'s> Connection<'s> {
             bodiless: false,
         };
         // The client may be gone already, and nothing depends on its reading this.
-        let _ = self.deliver(None, &reply, &Plan::default(), form).await;
+        let _ = self
+            .deliver(None, &reply, &Treatment::default(), form)
+            .await;
     }
 }

@@ -6,11 +6,11 @@ use super::chat::tokens_of;
 use super::hash::hash_text;
 use super::json::{Text, Texts};
 use super::memory::RowKey;
-use super::plan::{Base64, Plan, Rows};
 use super::reply::{Reply, push_integer, push_string};
 use super::request::Request;
 use super::routes::Refusal;
 use super::server::Shared;
+use super::treatment::{Base64, Rows, Treatment};
 use super::vectors::{embed, push_floats};
 
 /// The most numbers in one answer, above a gigabyte of JSON.
@@ -35,7 +35,7 @@ enum Format {
 
 pub(super) fn answer(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     shared: &Shared,
     body: &mut Vec<u8>,
 ) -> Result<Reply, Refusal> {
@@ -51,7 +51,7 @@ pub(super) fn answer(
             "`dimensions` must be at least 1, and the answer not above 1e8 numbers",
         ));
     }
-    match plan.base64 {
+    match treatment.base64 {
         Some(Base64::Refused) if format == Format::Base64 => {
             return Err(Refusal::new("`encoding_format` base64 is not supported"));
         }
@@ -61,8 +61,8 @@ pub(super) fn answer(
 
     body.reserve(texts.len() * (dimensions * 12 + 64) + 160);
     body.extend_from_slice(b"{\"object\":\"list\",\"data\":[");
-    for (row, (index, text)) in rows(texts, plan.rows).enumerate() {
-        let shorter = row + 1 == texts.len() && plan.rows == Some(Rows::MixedDimensions);
+    for (row, (index, text)) in rows(texts, treatment.rows).enumerate() {
+        let shorter = row + 1 == texts.len() && treatment.rows == Some(Rows::MixedDimensions);
         let key = RowKey {
             seed: hash_text(text),
             dimensions: dimensions - usize::from(shorter),
@@ -72,7 +72,7 @@ pub(super) fn answer(
         body.extend_from_slice(b"{\"object\":\"embedding\",\"index\":");
         push_integer(body, index);
         body.extend_from_slice(b",\"embedding\":");
-        if row == 0 && plan.rows == Some(Rows::NonFinite) {
+        if row == 0 && treatment.rows == Some(Rows::NonFinite) {
             print(key, true, body);
         } else {
             shared
@@ -92,7 +92,7 @@ pub(super) fn answer(
     Ok(Reply::json())
 }
 
-/// The rows of an answer with their indices, as the plan garbles them. The
+/// The rows of an answer with their indices, as the treatment garbles them. The
 /// texts are not empty.
 pub(super) fn rows<T>(texts: &[T], fault: Option<Rows>) -> impl Iterator<Item = (usize, &T)> {
     let len = texts.len();

@@ -26,11 +26,11 @@
 // From the socket to the answer and back.
 mod connection;
 mod deliver;
-mod plan;
 mod request;
 mod routes;
 mod server;
 mod stream;
+mod treatment;
 mod wire;
 
 // The endpoints.

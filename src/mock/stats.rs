@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// Begins a request.
-    pub(super) fn begin(&self, path: &str, key: &str) -> Flight<'_> {
+    pub(super) fn begin(&self, path: &str, key: &str) -> Serving<'_> {
         let mut inner = self.lock();
         inner.per_path.count(path);
         inner.per_key.count(key);
@@ -117,7 +117,7 @@ impl Ledger {
         counts.in_flight += 1;
         counts.peak_in_flight = counts.peak_in_flight.max(counts.in_flight);
         let crowd = counts.in_flight;
-        Flight {
+        Serving {
             ledger: self,
             epoch: inner.epoch,
             crowd,
@@ -144,7 +144,7 @@ impl Drop for Presence<'_> {
 /// A request, from its last byte to the end of its answer. Dropped before it
 /// was settled, as when its client goes away, it counts as aborted.
 #[derive(Debug)]
-pub(super) struct Flight<'a> {
+pub(super) struct Serving<'a> {
     ledger: &'a Ledger,
     epoch: u64,
     /// How many were in flight when this began, itself among them.
@@ -160,7 +160,7 @@ enum End {
     Dropped,
 }
 
-impl Flight<'_> {
+impl Serving<'_> {
     /// Notes the status of the answer that is about to be sent.
     pub(super) fn status(&mut self, status: u16) {
         self.status = Some(status);
@@ -207,7 +207,7 @@ impl Flight<'_> {
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for Serving<'_> {
     fn drop(&mut self) {
         if self.end.is_none() {
             self.settle(End::Aborted);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::chat::Completion;
 use super::connection::{Connection, Form};
 use super::deliver::{framing, push_chunk};
-use super::plan::{Break, Framing, Plan};
 use super::reply::Reply;
-use super::stats::Flight;
+use super::stats::Serving;
+use super::treatment::{Break, Framing, Treatment};
 use super::wire::End;
 
 /// How much is gathered before it is written, where the schedule allows.
@@ -60,21 +60,21 @@ impl Connection<'_> {
     /// Plays the script of `reply`, from `start` on.
     pub(super) async fn stream(
         &mut self,
-        flight: &mut Flight<'_>,
+        serving: &mut Serving<'_>,
         reply: &Reply,
         script: &Script,
-        plan: &Plan,
+        treatment: &Treatment,
         form: Form,
         start: Instant,
     ) -> Result<(), End> {
-        let framing = match framing(plan, form) {
+        let framing = match framing(treatment, form) {
             Framing::Length if form.http_1_0 => Framing::UntilClose,
             Framing::Length => Framing::Chunked,
             framing => framing,
         };
         self.body.clear();
-        self.write_preamble(reply, plan, form, framing);
-        flight.status(reply.status);
+        self.write_preamble(reply, treatment, form, framing);
+        serving.status(reply.status);
 
         let middle = Event::Token(script.completion.tokens / 2);
         let mut streamed = 0;
@@ -89,12 +89,12 @@ impl Connection<'_> {
             script
                 .completion
                 .write_event(event, script.include_usage, &mut text);
-            if plan.bad_json && event == middle {
+            if treatment.bad_json && event == middle {
                 text.truncate(text.len() / 2);
                 text.extend_from_slice(b"\n\n");
             }
             let whole = text.len();
-            match plan.breaks {
+            match treatment.breaks {
                 Some(Break::Cut(Some(after))) => text.truncate(after - streamed),
                 Some(_) if event == middle => text.clear(),
                 _ => {}
@@ -109,16 +109,16 @@ impl Connection<'_> {
                 break;
             }
         }
-        if let Some(breaks) = plan.breaks {
+        if let Some(breaks) = treatment.breaks {
             self.flush().await?;
-            return self.break_off(flight, breaks, plan.reset).await;
+            return self.break_off(serving, breaks, treatment.reset).await;
         }
         if framing == Framing::Chunked {
             self.body.extend_from_slice(b"0\r\n\r\n");
         }
-        flight.answered();
+        serving.answered();
         if let Err(end) = self.flush().await {
-            flight.undelivered();
+            serving.undelivered();
             return Err(end);
         }
         if framing == Framing::UntilClose {

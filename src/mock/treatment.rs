@@ -1,4 +1,4 @@
-//! The plan for one request: its faults and latency folded into the few
+//! How one request is treated: its faults and latency folded into the few
 //! decisions that the stages behind it look at.
 
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::spec::{BadSpec, LONGEST, milliseconds};
 
 /// What to do with one request. `Default` is to answer it well and at once.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct Treatment {
     pub(super) delay: Duration,
     pub(super) instead: Option<Instead>,
-    /// Resets instead of closing, where the plan closes early.
+    /// Resets instead of closing, where the treatment closes early.
     pub(super) reset: bool,
     pub(super) rows: Option<Rows>,
     pub(super) base64: Option<Base64>,
@@ -83,8 +83,8 @@ pub(super) enum Afterwards {
     CloseOnReuse,
 }
 
-impl Plan {
-    /// The plan for the `n`th request. Its own `x-mock-fault` and
+impl Treatment {
+    /// That of the `n`th request. Its own `x-mock-fault` and
     /// `x-mock-latency-ms` headers go before rules and the latency model.
     pub(super) fn of(
         request: &Request<'_>,
@@ -102,15 +102,15 @@ impl Plan {
             None if request.path() == "/health" => Duration::ZERO,
             None => config.latency.draw(config.seed, n),
         };
-        let mut plan = Self {
+        let mut treatment = Self {
             delay,
             ..Self::default()
         };
         for fault in faults {
-            plan.add(fault);
+            treatment.add(fault);
         }
-        plan.delay = plan.delay.min(LONGEST);
-        Ok(plan)
+        treatment.delay = treatment.delay.min(LONGEST);
+        Ok(treatment)
     }
 
     fn add(&mut self, fault: Fault) {
