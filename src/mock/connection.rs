@@ -10,7 +10,7 @@ use super::control;
 use super::reply::Reply;
 use super::request::{BodyLength, Head, Request};
 use super::routes;
-use super::server::Shared;
+use super::shared::Shared;
 use super::stats::Serving;
 use super::treatment::{Afterwards, Instead, Treatment};
 use super::wire::{End, KEPT, Wire};

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use super::connection::{Connection, Form};
 use super::fault::Encoding;
-use super::reply::{Reply, push_integer, reason};
+use super::print::push_integer;
+use super::reply::{Reply, reason};
 use super::stats::Serving;
 use super::treatment::{Break, Framing, Treatment};
 use super::wire::End;

@@ -5,7 +5,8 @@ use serde::de::IgnoredAny;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::reply::{Reply, push_string};
+use super::print::push_string;
+use super::reply::Reply;
 use super::request::Request;
 
 /// The names that `MessagePack` goes by.

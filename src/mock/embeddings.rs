@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
-use super::chat::tokens_of;
 use super::hash::hash_text;
 use super::json::{Text, Texts};
 use super::memory::RowKey;
-use super::reply::{Reply, push_integer, push_string};
+use super::print::{push_integer, push_string};
+use super::refusal::Refusal;
+use super::reply::Reply;
 use super::request::Request;
-use super::routes::Refusal;
-use super::server::Shared;
+use super::shared::Shared;
+use super::tokens::tokens_of;
 use super::treatment::{Base64, Rows, Treatment};
 use super::vectors::{embed, push_floats};
 

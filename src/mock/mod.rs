@@ -29,12 +29,14 @@ mod deliver;
 mod request;
 mod routes;
 mod server;
+mod shared;
 mod stream;
 mod treatment;
 mod wire;
 
 // The endpoints.
 mod chat;
+mod completion;
 mod control;
 mod echo;
 mod embeddings;
@@ -52,14 +54,16 @@ mod hash;
 mod json;
 mod memory;
 mod pacer;
+mod print;
+mod refusal;
 mod reply;
 mod spec;
+mod tokens;
 mod vectors;
 
 #[cfg(test)]
 mod tests;
 
-pub use chat::{token, tokens_of};
 pub use config::MockConfig;
 pub use fault::{Encoding, Fault};
 pub use latency::Latency;
@@ -68,4 +72,5 @@ pub use rules::{HeaderMatch, Rule};
 pub use server::MockServer;
 pub use spec::BadSpec;
 pub use stats::Stats;
+pub use tokens::{token, tokens_of};
 pub use vectors::embedding_of;

@@ -5,9 +5,10 @@ use serde::Deserialize;
 use super::embeddings::rows;
 use super::hash::{hash_text, mix};
 use super::json::Text;
-use super::reply::{Reply, push_integer, push_string};
+use super::print::{push_integer, push_string};
+use super::refusal::Refusal;
+use super::reply::Reply;
 use super::request::Request;
-use super::routes::Refusal;
 use super::treatment::{Rows, Treatment};
 use super::vectors::{on_grid, push_floats};
 

@@ -1,26 +1,11 @@
 //! Which endpoint answers a request, and the answers of none.
 
+use super::refusal::Refusal;
 use super::reply::Reply;
 use super::request::Request;
-use super::server::Shared;
+use super::shared::Shared;
 use super::treatment::{Instead, Treatment};
 use super::{chat, echo, embeddings, ranking};
-
-/// A request that its endpoint cannot answer: status 400, and why.
-#[derive(Debug)]
-pub(super) struct Refusal(String);
-
-impl Refusal {
-    pub(super) fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
-    }
-}
-
-impl From<serde_json::Error> for Refusal {
-    fn from(error: serde_json::Error) -> Self {
-        Self(format!("the body cannot be read: {error}"))
-    }
-}
 
 /// Answers a request as planned. `body` is empty and takes the answer's body.
 pub(super) fn answer(

@@ -1,9 +1,9 @@
 //! A completion as server-sent events, on an absolute schedule: the lateness of
 //! one token never moves the next, so the schedule is the truth to measure against.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::chat::Completion;
+use super::completion::{Event, Script};
 use super::connection::{Connection, Form};
 use super::deliver::{framing, push_chunk};
 use super::reply::Reply;
@@ -13,48 +13,6 @@ use super::wire::End;
 
 /// How much is gathered before it is written, where the schedule allows.
 const GATHER: usize = 64 << 10;
-
-/// A completion to be streamed: an opening event (chat only), the tokens, the
-/// finish reason, the usage if it was asked for, and `[DONE]`.
-#[derive(Debug)]
-pub(super) struct Script {
-    pub(super) completion: Completion,
-    pub(super) include_usage: bool,
-}
-
-/// One event of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    Role,
-    Token(usize),
-    Finish,
-    Usage,
-    Done,
-}
-
-impl Script {
-    fn events(&self) -> impl Iterator<Item = Event> + use<> {
-        let role = self.completion.chat.then_some(Event::Role);
-        let usage = self.include_usage.then_some(Event::Usage);
-        let tokens = (0..self.completion.tokens).map(Event::Token);
-        role.into_iter()
-            .chain(tokens)
-            .chain([Event::Finish])
-            .chain(usage)
-            .chain([Event::Done])
-    }
-
-    /// When an event is due, counted from the start of the answer. The role
-    /// comes at once, as from real servers: a client that takes it for the
-    /// first token measures wrong. What follows the last token comes with it.
-    pub(super) fn due(&self, event: Event) -> Duration {
-        match event {
-            Event::Role => Duration::ZERO,
-            Event::Token(token) => self.completion.due(token),
-            Event::Finish | Event::Usage | Event::Done => self.completion.takes(),
-        }
-    }
-}
 
 impl Connection<'_> {
     /// Plays the script of `reply`, from `start` on.

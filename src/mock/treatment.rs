@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fault::{Encoding, Fault};
 use super::request::Request;
-use super::server::Shared;
+use super::shared::Shared;
 use super::spec::{BadSpec, LONGEST, milliseconds};
 
 /// What to do with one request. `Default` is to answer it well and at once.
