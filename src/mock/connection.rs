@@ -13,7 +13,7 @@ use super::routes;
 use super::shared::Shared;
 use super::stats::Serving;
 use super::treatment::{Afterwards, Instead, Treatment};
-use super::wire::{End, KEPT, Wire};
+use super::wire::{ConnectionEnd, KEPT, Wire};
 
 /// The largest request head that is taken.
 const MAX_HEAD: usize = 64 << 10;
@@ -25,8 +25,8 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared) {
     loop {
         match connection.exchange().await {
             Ok(()) => {}
-            Err(End::Peer | End::Ours) => return,
-            Err(End::Refused(status)) => return connection.refuse(status).await,
+            Err(ConnectionEnd::Peer | ConnectionEnd::Ours) => return,
+            Err(ConnectionEnd::Refused(status)) => return connection.refuse(status).await,
         }
     }
 }
@@ -75,7 +75,7 @@ impl<'s> Connection<'s> {
     }
 
     /// Takes one request and answers it. An `Err` ends the connection.
-    async fn exchange(&mut self) -> Result<(), End> {
+    async fn exchange(&mut self) -> Result<(), ConnectionEnd> {
         let shared = self.shared;
         let received = self.receive().await?;
         let arrived = Instant::now();
@@ -129,21 +129,21 @@ impl<'s> Connection<'s> {
         self.finish(received, form.keep_alive)?;
         match treatment.afterwards {
             None => Ok(()),
-            Some(Afterwards::Close) => Err(End::Ours),
+            Some(Afterwards::Close) => Err(ConnectionEnd::Ours),
             Some(Afterwards::CloseOnReuse) => {
                 if self.wire.received().is_empty() {
                     self.wire.fill().await?;
                 }
-                Err(End::Ours)
+                Err(ConnectionEnd::Ours)
             }
         }
     }
 
     /// Reads a request whole.
-    async fn receive(&mut self) -> Result<Received, End> {
+    async fn receive(&mut self) -> Result<Received, ConnectionEnd> {
         while self.wire.received().is_empty() || !self.head.parse(self.wire.received())? {
             if self.wire.received().len() > MAX_HEAD {
-                return Err(End::Refused(431));
+                return Err(ConnectionEnd::Refused(431));
             }
             self.wire.fill().await?;
         }
@@ -169,12 +169,13 @@ impl<'s> Connection<'s> {
     }
 
     /// Reads a chunked body and its trailers; tells where they end.
-    async fn receive_chunks(&mut self, start: usize) -> Result<usize, End> {
+    async fn receive_chunks(&mut self, start: usize) -> Result<usize, ConnectionEnd> {
         let mut at = start;
         self.unchunked.clear();
         loop {
             let parsed = httparse::parse_chunk_size(&self.wire.received()[at..]);
-            let Status::Complete((line, size)) = parsed.map_err(|_| End::Refused(400))? else {
+            let Status::Complete((line, size)) = parsed.map_err(|_| ConnectionEnd::Refused(400))?
+            else {
                 self.wire.fill().await?;
                 continue;
             };
@@ -199,7 +200,7 @@ impl<'s> Connection<'s> {
                         return Ok(at);
                     }
                 }
-                None if rest.len() > MAX_HEAD => return Err(End::Refused(431)),
+                None if rest.len() > MAX_HEAD => return Err(ConnectionEnd::Refused(431)),
                 None => self.wire.fill().await?,
             }
         }
@@ -224,7 +225,7 @@ impl<'s> Connection<'s> {
     }
 
     /// Waits until `delay` past `start`, watching the client.
-    async fn wait(&mut self, start: Instant, delay: Duration) -> Result<(), End> {
+    async fn wait(&mut self, start: Instant, delay: Duration) -> Result<(), ConnectionEnd> {
         if delay.is_zero() {
             return Ok(());
         }
@@ -234,23 +235,31 @@ impl<'s> Connection<'s> {
     }
 
     /// Closes on purpose, in the middle of a request.
-    pub(super) fn close(&self, serving: &mut Serving<'_>, reset: bool) -> Result<(), End> {
+    pub(super) fn close(
+        &self,
+        serving: &mut Serving<'_>,
+        reset: bool,
+    ) -> Result<(), ConnectionEnd> {
         if reset {
             self.wire.reset_on_close();
         }
         serving.dropped();
-        Err(End::Ours)
+        Err(ConnectionEnd::Ours)
     }
 
     /// Makes room for the next request.
-    fn finish(&mut self, received: Received, keep_alive: bool) -> Result<(), End> {
+    fn finish(&mut self, received: Received, keep_alive: bool) -> Result<(), ConnectionEnd> {
         self.wire.consume(received.end);
         for buffer in [&mut self.body, &mut self.unchunked] {
             if buffer.capacity() > KEPT {
                 *buffer = Vec::new();
             }
         }
-        if keep_alive { Ok(()) } else { Err(End::Ours) }
+        if keep_alive {
+            Ok(())
+        } else {
+            Err(ConnectionEnd::Ours)
+        }
     }
 
     /// Says what was wrong with bytes that are no request; the connection ends.

@@ -9,7 +9,7 @@ use super::print::push_integer;
 use super::reply::{Reply, reason};
 use super::stats::Serving;
 use super::treatment::{Break, Framing, Treatment};
-use super::wire::End;
+use super::wire::ConnectionEnd;
 
 /// How much of an answer is left to write when it counts as answered. Less is
 /// written in one system call, so that small answers cost one.
@@ -26,9 +26,9 @@ impl Connection<'_> {
         reply: &Reply,
         treatment: &Treatment,
         form: Form,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         if let Some(encoding) = treatment.encoding {
-            self.body = compress(encoding, &self.body).map_err(|_| End::Ours)?;
+            self.body = compress(encoding, &self.body).map_err(|_| ConnectionEnd::Ours)?;
         }
         let framing = framing(treatment, form);
         self.write_preamble(reply, treatment, form, framing);
@@ -64,7 +64,7 @@ impl Connection<'_> {
         }
         written?;
         if framing == Framing::UntilClose {
-            Err(End::Ours)
+            Err(ConnectionEnd::Ours)
         } else {
             Ok(())
         }
@@ -76,7 +76,7 @@ impl Connection<'_> {
         serving: &mut Serving<'_>,
         breaks: Break,
         reset: bool,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         match breaks {
             Break::Cut(_) => self.close(serving, reset),
             Break::Hang => self.wire.wait(&self.shared.pacer, None).await,

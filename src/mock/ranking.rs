@@ -9,7 +9,7 @@ use super::print::{push_integer, push_string};
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::request::Request;
-use super::treatment::{Rows, Treatment};
+use super::treatment::{BadRows, Treatment};
 use super::vectors::{on_grid, push_floats};
 
 /// The score that `/rerank` gives a text for a query: in (0, 1), and a function
@@ -80,7 +80,7 @@ pub(super) fn rerank(
             body,
             score,
             wanted.raw_scores,
-            row == 0 && treatment.rows == Some(Rows::NonFinite),
+            row == 0 && treatment.rows == Some(BadRows::NonFinite),
         );
         body.push(b'}');
     }
@@ -123,7 +123,7 @@ pub(super) fn predict(
             });
             push_string(body, label);
             body.extend_from_slice(b",\"score\":");
-            let not_a_number = row + place == 0 && treatment.rows == Some(Rows::NonFinite);
+            let not_a_number = row + place == 0 && treatment.rows == Some(BadRows::NonFinite);
             push_score(body, score, wanted.raw_scores, not_a_number);
             body.push(b'}');
         }

@@ -150,11 +150,11 @@ pub(super) struct Serving<'a> {
     /// How many were in flight when this began, itself among them.
     pub(super) crowd: u64,
     status: Option<u16>,
-    end: Option<End>,
+    end: Option<RequestEnd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum RequestEnd {
     Answered,
     Aborted,
     Dropped,
@@ -168,17 +168,17 @@ impl Serving<'_> {
 
     /// The whole answer goes out now.
     pub(super) fn answered(&mut self) {
-        self.settle(End::Answered);
+        self.settle(RequestEnd::Answered);
     }
 
     /// The server closes the connection now.
     pub(super) fn dropped(&mut self) {
-        self.settle(End::Dropped);
+        self.settle(RequestEnd::Dropped);
     }
 
     /// The last bytes could not be written after all.
     pub(super) fn undelivered(&mut self) {
-        if self.end == Some(End::Answered) {
+        if self.end == Some(RequestEnd::Answered) {
             let mut inner = self.ledger.lock();
             if inner.epoch == self.epoch {
                 inner.counts.answered -= 1;
@@ -187,7 +187,7 @@ impl Serving<'_> {
         }
     }
 
-    fn settle(&mut self, end: End) {
+    fn settle(&mut self, end: RequestEnd) {
         if self.end.replace(end).is_some() {
             return;
         }
@@ -200,9 +200,9 @@ impl Serving<'_> {
             *inner.per_status.entry(status).or_default() += 1;
         }
         match end {
-            End::Answered => inner.counts.answered += 1,
-            End::Aborted => inner.counts.aborted += 1,
-            End::Dropped => inner.counts.dropped += 1,
+            RequestEnd::Answered => inner.counts.answered += 1,
+            RequestEnd::Aborted => inner.counts.aborted += 1,
+            RequestEnd::Dropped => inner.counts.dropped += 1,
         }
     }
 }
@@ -210,7 +210,7 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
         if self.end.is_none() {
-            self.settle(End::Aborted);
+            self.settle(RequestEnd::Aborted);
         }
     }
 }

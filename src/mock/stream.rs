@@ -9,7 +9,7 @@ use super::deliver::{framing, push_chunk};
 use super::reply::Reply;
 use super::stats::Serving;
 use super::treatment::{Break, Framing, Treatment};
-use super::wire::End;
+use super::wire::ConnectionEnd;
 
 /// How much is gathered before it is written, where the schedule allows.
 const GATHER: usize = 64 << 10;
@@ -24,7 +24,7 @@ impl Connection<'_> {
         treatment: &Treatment,
         form: Form,
         start: Instant,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         let framing = match framing(treatment, form) {
             Framing::Length if form.http_1_0 => Framing::UntilClose,
             Framing::Length => Framing::Chunked,
@@ -80,13 +80,13 @@ impl Connection<'_> {
             return Err(end);
         }
         if framing == Framing::UntilClose {
-            Err(End::Ours)
+            Err(ConnectionEnd::Ours)
         } else {
             Ok(())
         }
     }
 
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
         self.wire.write(&self.preamble, &self.body).await?;
         self.preamble.clear();
         self.body.clear();

@@ -280,7 +280,10 @@ fn error_row(baseline: &[Report], candidate: &[Report]) -> Option<ComparedFigure
         (failed, total)
     };
     let (ours, theirs): ((u64, u64), (u64, u64)) = (counts(baseline), counts(candidate));
-    let (old, new) = (spread::Share::of(ours)?, spread::Share::of(theirs)?);
+    let (old, new) = (
+        spread::Proportion::of(ours)?,
+        spread::Proportion::of(theirs)?,
+    );
     let (low, high) = new.less(old);
     let outcome = if low > 0.0 {
         Outcome::Regressed

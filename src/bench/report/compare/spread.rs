@@ -222,13 +222,13 @@ fn t(freedom: usize) -> f64 {
 
 /// A share of counted things, with Wilson's 99 % interval.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
+pub(super) struct Proportion {
     pub(super) value: f64,
     low: f64,
     high: f64,
 }
 
-impl Share {
+impl Proportion {
     pub(super) fn of((some, all): (u64, u64)) -> Option<Self> {
         if all == 0 {
             return None;
@@ -262,12 +262,15 @@ mod tests {
     #[test]
     fn wilson_and_newcombe_agree_with_the_literature() {
         // Newcombe 1998, table II, (a): 56/70 and 48/80, at 95 %; here at 99 %, so wider.
-        let (new, old) = (Share::of((56, 70)).unwrap(), Share::of((48, 80)).unwrap());
+        let (new, old) = (
+            Proportion::of((56, 70)).unwrap(),
+            Proportion::of((48, 80)).unwrap(),
+        );
         let (low, high) = new.less(old);
         assert!(low < 0.0524 && low > -0.02, "{low}");
         assert!(high > 0.3339 && high < 0.40, "{high}");
-        assert!(Share::of((0, 0)).is_none());
-        let none = Share::of((0, 100)).unwrap();
+        assert!(Proportion::of((0, 0)).is_none());
+        let none = Proportion::of((0, 100)).unwrap();
         assert!(none.low.abs() < 1e-9 && none.high > 0.05);
     }
 
