@@ -34,6 +34,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --features cli --all-targets -- --deny warnings
 	cargo clippy --lib -- --deny warnings
+	cargo clippy --lib --no-default-features -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --features cli
 
 # Micro-benchmarks.

@@ -82,7 +82,9 @@ pub use actor::{MetricsSnapshot, Placement, System, SystemBuilder};
 pub use blocking::{BlockingClient, EmbedIter, Waiting};
 pub use caller::{CancellationToken, Progress};
 pub use client::{Client, ClientBuilder};
-pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference, init_logging};
+#[cfg(feature = "env_logger")]
+pub use config::init_logging;
+pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference};
 pub use decode::{Class, Usage};
 pub use error::{Error, Result};
 pub use headers::Headers;

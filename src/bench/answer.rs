@@ -6,10 +6,12 @@ mod measured;
 
 mod timing;
 
+mod tokens;
+
 mod sse;
 
 mod wire;
 
 pub(super) use measured::Expected;
 pub(crate) use measured::Measured;
-pub(super) use operation::Prepared;
+pub(super) use operation::WorkloadRequest;

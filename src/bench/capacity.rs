@@ -1,13 +1,8 @@
-//! What the client itself can do at most on this machine, and what it costs.
-
-mod calibrate;
-
-mod null_server;
+//! What the machine gives the client, and what the client costs it.
 
 mod cpu;
 
 mod limits;
 
-pub(super) use calibrate::ceiling;
 pub(super) use cpu::{cores, process_time};
 pub(super) use limits::{connections, make_room};

@@ -16,21 +16,30 @@
 //! the socket is read, and its bytes are looked at after the last of them came
 //! (`answer/measured.rs`).
 //!
+//! Imports point down, in this order:
+//!
 //! | path | what it is |
 //! |---|---|
-//! | `plan/` | what a run is, as it is given and as it is checked |
-//! | `run/` | a run: its threads, its actors |
+//! | `library.rs` | the names of the harness that this one replaces |
+//! | `search.rs` | many runs: the highest rate that holds |
+//! | `run/` | a run: its threads, its actors, and what the client can do at most |
+//! | `report/` | what is told of a run, and of several |
+//! | `plan/` | what a run is, as it is given and as it is checked; how it is watched and stopped |
 //! | `request/` | what is sent |
 //! | `answer/` | what comes back |
-//! | `capacity/` | what the client itself can do, and costs |
+//! | `capacity/` | what the machine gives the client, and what the client costs it |
 //! | `measure/` | what is measured: samples, histograms, the recording, thresholds |
-//! | `report/` | what is told of a run, and of several |
-//! | `search.rs` | many runs: the highest rate that holds |
-//! | `library.rs` | the names of the harness that this one replaces |
+//! | `figure.rs` | figures as people read them |
 
-mod plan;
+mod library;
+
+mod search;
 
 mod run;
+
+mod report;
+
+mod plan;
 
 mod request;
 
@@ -40,27 +49,23 @@ mod capacity;
 
 mod measure;
 
-mod report;
-
-mod search;
-
-mod library;
+mod figure;
 
 pub use crate::config::parse_span;
 pub use library::{BenchmarkReport, run_benchmark};
 #[doc(hidden)]
 pub use measure::Probe;
 pub use measure::{
-    Distribution, FailureRecord, Histograms, IntervalHistogram, Metric, Slo, SloResult, Slot,
-    TimeHistogram, Timeline, sample_floor,
+    Distribution, FailureRecord, Histograms, IntervalHistogram, Metric, Slo, Slot, TimeHistogram,
+    Timeline, sample_floor,
 };
-pub use plan::{Arrival, BenchmarkConfig, RunMode, Stage};
+pub use plan::{Arrival, BenchmarkConfig, Progress, RunMode, Stage, Stopper};
 pub use report::{
-    ClientCost, ComparedFigure, Comparison, MergedRun, Outcome, Rates, Report, Requests, Tokens,
-    Warmup, compare, merge,
+    ClientCost, ComparedFigure, Comparison, MergedRun, Outcome, Rates, Report, Requests, SloResult,
+    Tokens, Warmup, compare, merge,
 };
 pub use request::{Kind, Lengths, Record, Synthetic, read_jsonl};
 #[cfg(feature = "cli")]
 pub use run::Display;
-pub use run::{Progress, Stopper, run, run_blocking};
+pub use run::{run, run_blocking};
 pub use search::{SearchReport, SearchSettings, Trial, search};

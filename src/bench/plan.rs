@@ -9,12 +9,22 @@ mod own_retries;
 
 mod run_mode;
 
-mod load;
+mod schedule;
 
-pub(super) use blueprint::{Arrivals, Blueprint, Closed, Load, Readiness, Sessions};
+mod open;
+
+mod url;
+
+mod progress;
+
+mod stop;
+
+pub(super) use blueprint::{Blueprint, ClosedLoad, Load, OpenLoad, Readiness, Sessions};
 pub use config::BenchmarkConfig;
-#[cfg(test)]
-pub(super) use load::Levels;
-pub(super) use load::Schedule;
-pub use load::{Arrival, Stage};
+pub use progress::Progress;
 pub use run_mode::RunMode;
+#[cfg(test)]
+pub(super) use schedule::Levels;
+pub(super) use schedule::Schedule;
+pub use schedule::{Arrival, Stage};
+pub use stop::Stopper;

@@ -1,8 +1,14 @@
-//! A run: its threads and its actors, how it is watched, and how it is stopped.
+//! A run: its threads and its actors, what the client could do at most, and how it is watched.
 
-mod engine;
+mod begin;
 
 mod ready;
+
+mod calibrate;
+
+mod null_server;
+
+mod engine;
 
 mod launch;
 
@@ -16,17 +22,10 @@ mod pacer;
 
 mod recorder;
 
-mod progress;
-
-mod stop;
-
 #[cfg(feature = "cli")]
 mod display;
 
+pub(super) use begin::run_unwatched;
+pub use begin::{run, run_blocking};
 #[cfg(feature = "cli")]
 pub use display::Display;
-pub(super) use engine::run_unwatched;
-pub use engine::{run, run_blocking};
-pub use progress::Progress;
-pub(super) use stop::Stop;
-pub use stop::Stopper;

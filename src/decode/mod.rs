@@ -114,7 +114,7 @@ pub fn embeddings_by_serde_json(body: &[u8], expected_rows: usize) -> Result<Row
 ///
 /// As [`embeddings`].
 pub fn embeddings_in_message_pack(body: &[u8], expected_rows: usize) -> Result<Rows, DecodeError> {
-    let answer: reference::Answer = message_pack::read(body)?;
+    let answer: reference::EmbeddingsBody = message_pack::read(body)?;
     let draft = answer.into_draft(body.len(), expected_rows)?;
     draft.check(expected_rows)
 }

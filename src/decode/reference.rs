@@ -12,19 +12,19 @@ use super::{DecodeError, Format, Usage, base64, typed};
 
 /// Reads a whole answer.
 pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeError> {
-    let answer: Answer = typed(Format::Json, body)?;
+    let answer: EmbeddingsBody = typed(Format::Json, body)?;
     answer.into_draft(body.len(), expected_rows)
 }
 
 /// An answer as it came, in any format that serde reads.
 #[derive(Deserialize)]
-pub(super) struct Answer {
+pub(super) struct EmbeddingsBody {
     data: Vec<Row>,
     model: Option<String>,
     usage: Option<Usage>,
 }
 
-impl Answer {
+impl EmbeddingsBody {
     /// Hands the rows of a body of `length` bytes to the checks.
     pub(super) fn into_draft(
         self,

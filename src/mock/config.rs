@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Latency, Rule};
+use super::latency::Latency;
+use super::rules::Rule;
 
 /// The settings of a [`MockServer`](super::MockServer). `Default` serves tests;
 /// set the fields that are to differ.

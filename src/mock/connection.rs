@@ -1,4 +1,4 @@
-//! One connection, one request after another: receive, plan, wait, answer,
+//! One connection, one request after another: receive, decide, wait, answer,
 //! deliver. Read [`Connection::exchange`] to follow a request from top to bottom.
 
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use httparse::Status;
 use tokio::net::TcpStream;
 
 use super::control;
-use super::plan::{Afterwards, Instead, Plan};
 use super::reply::Reply;
 use super::request::{BodyLength, Head, Request};
 use super::routes;
-use super::server::Shared;
-use super::stats::Flight;
-use super::wire::{End, KEPT, Wire};
+use super::shared::Shared;
+use super::stats::Serving;
+use super::treatment::{Afterwards, Instead, Treatment};
+use super::wire::{ConnectionEnd, KEPT, Wire};
 
 /// The largest request head that is taken.
 const MAX_HEAD: usize = 64 << 10;
@@ -25,8 +25,8 @@ pub(super) async fn serve(stream: TcpStream, shared: &Shared) {
     loop {
         match connection.exchange().await {
             Ok(()) => {}
-            Err(End::Peer | End::Ours) => return,
-            Err(End::Refused(status)) => return connection.refuse(status).await,
+            Err(ConnectionEnd::Peer | ConnectionEnd::Ours) => return,
+            Err(ConnectionEnd::Refused(status)) => return connection.refuse(status).await,
         }
     }
 }
@@ -75,7 +75,7 @@ impl<'s> Connection<'s> {
     }
 
     /// Takes one request and answers it. An `Err` ends the connection.
-    async fn exchange(&mut self) -> Result<(), End> {
+    async fn exchange(&mut self) -> Result<(), ConnectionEnd> {
         let shared = self.shared;
         let received = self.receive().await?;
         let arrived = Instant::now();
@@ -86,16 +86,17 @@ impl<'s> Connection<'s> {
             let mut body = Vec::new();
             let reply = control::answer(&request, shared, &mut body);
             self.body = body;
-            self.deliver(None, &reply, &Plan::default(), form).await?;
+            self.deliver(None, &reply, &Treatment::default(), form)
+                .await?;
             return self.finish(received, form.keep_alive);
         }
 
-        let mut flight = shared.ledger.begin(request.path(), request.key());
-        let plan = match Plan::of(&request, shared, flight.crowd, shared.next_draw()) {
-            Ok(plan) => plan,
+        let mut serving = shared.ledger.begin(request.path(), request.key());
+        let treatment = match Treatment::of(&request, shared, serving.crowd, shared.next_draw()) {
+            Ok(treatment) => treatment,
             Err(bad) => {
                 let reply = Reply::error(400, &bad.to_string(), &mut self.body);
-                self.deliver(Some(&mut flight), &reply, &Plan::default(), form)
+                self.deliver(Some(&mut serving), &reply, &Treatment::default(), form)
                     .await?;
                 return self.finish(received, form.keep_alive);
             }
@@ -103,45 +104,46 @@ impl<'s> Connection<'s> {
 
         // The answer is made behind the delay: nothing is computed for a client
         // that went away, and waiting requests hold no large answers.
-        self.wait(arrived, plan.delay).await?;
-        if matches!(plan.instead, Some(Instead::Hang)) {
+        self.wait(arrived, treatment.delay).await?;
+        if matches!(treatment.instead, Some(Instead::Hang)) {
             self.wire.wait(&shared.pacer, None).await?;
         }
-        if plan.closes_unanswered() {
-            return self.close(&mut flight, plan.reset);
+        if treatment.closes_unanswered() {
+            return self.close(&mut serving, treatment.reset);
         }
 
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        let reply = routes::answer(&self.request(received), &plan, shared, &mut body);
+        let reply = routes::answer(&self.request(received), &treatment, shared, &mut body);
         self.body = body;
-        let start = arrived + plan.delay;
+        let start = arrived + treatment.delay;
         if let Some(script) = &reply.script {
-            self.stream(&mut flight, &reply, script, &plan, form, start)
+            self.stream(&mut serving, &reply, script, &treatment, form, start)
                 .await?;
         } else {
             self.wait(start, reply.takes).await?;
-            self.deliver(Some(&mut flight), &reply, &plan, form).await?;
+            self.deliver(Some(&mut serving), &reply, &treatment, form)
+                .await?;
         }
 
         self.finish(received, form.keep_alive)?;
-        match plan.afterwards {
+        match treatment.afterwards {
             None => Ok(()),
-            Some(Afterwards::Close) => Err(End::Ours),
+            Some(Afterwards::Close) => Err(ConnectionEnd::Ours),
             Some(Afterwards::CloseOnReuse) => {
                 if self.wire.received().is_empty() {
                     self.wire.fill().await?;
                 }
-                Err(End::Ours)
+                Err(ConnectionEnd::Ours)
             }
         }
     }
 
     /// Reads a request whole.
-    async fn receive(&mut self) -> Result<Received, End> {
+    async fn receive(&mut self) -> Result<Received, ConnectionEnd> {
         while self.wire.received().is_empty() || !self.head.parse(self.wire.received())? {
             if self.wire.received().len() > MAX_HEAD {
-                return Err(End::Refused(431));
+                return Err(ConnectionEnd::Refused(431));
             }
             self.wire.fill().await?;
         }
@@ -167,12 +169,13 @@ impl<'s> Connection<'s> {
     }
 
     /// Reads a chunked body and its trailers; tells where they end.
-    async fn receive_chunks(&mut self, start: usize) -> Result<usize, End> {
+    async fn receive_chunks(&mut self, start: usize) -> Result<usize, ConnectionEnd> {
         let mut at = start;
         self.unchunked.clear();
         loop {
             let parsed = httparse::parse_chunk_size(&self.wire.received()[at..]);
-            let Status::Complete((line, size)) = parsed.map_err(|_| End::Refused(400))? else {
+            let Status::Complete((line, size)) = parsed.map_err(|_| ConnectionEnd::Refused(400))?
+            else {
                 self.wire.fill().await?;
                 continue;
             };
@@ -197,7 +200,7 @@ impl<'s> Connection<'s> {
                         return Ok(at);
                     }
                 }
-                None if rest.len() > MAX_HEAD => return Err(End::Refused(431)),
+                None if rest.len() > MAX_HEAD => return Err(ConnectionEnd::Refused(431)),
                 None => self.wire.fill().await?,
             }
         }
@@ -222,7 +225,7 @@ impl<'s> Connection<'s> {
     }
 
     /// Waits until `delay` past `start`, watching the client.
-    async fn wait(&mut self, start: Instant, delay: Duration) -> Result<(), End> {
+    async fn wait(&mut self, start: Instant, delay: Duration) -> Result<(), ConnectionEnd> {
         if delay.is_zero() {
             return Ok(());
         }
@@ -232,23 +235,31 @@ impl<'s> Connection<'s> {
     }
 
     /// Closes on purpose, in the middle of a request.
-    pub(super) fn close(&self, flight: &mut Flight<'_>, reset: bool) -> Result<(), End> {
+    pub(super) fn close(
+        &self,
+        serving: &mut Serving<'_>,
+        reset: bool,
+    ) -> Result<(), ConnectionEnd> {
         if reset {
             self.wire.reset_on_close();
         }
-        flight.dropped();
-        Err(End::Ours)
+        serving.dropped();
+        Err(ConnectionEnd::Ours)
     }
 
     /// Makes room for the next request.
-    fn finish(&mut self, received: Received, keep_alive: bool) -> Result<(), End> {
+    fn finish(&mut self, received: Received, keep_alive: bool) -> Result<(), ConnectionEnd> {
         self.wire.consume(received.end);
         for buffer in [&mut self.body, &mut self.unchunked] {
             if buffer.capacity() > KEPT {
                 *buffer = Vec::new();
             }
         }
-        if keep_alive { Ok(()) } else { Err(End::Ours) }
+        if keep_alive {
+            Ok(())
+        } else {
+            Err(ConnectionEnd::Ours)
+        }
     }
 
     /// Says what was wrong with bytes that are no request; the connection ends.
@@ -265,6 +276,8 @@ impl<'s> Connection<'s> {
             bodiless: false,
         };
         // The client may be gone already, and nothing depends on its reading this.
-        let _ = self.deliver(None, &reply, &Plan::default(), form).await;
+        let _ = self
+            .deliver(None, &reply, &Treatment::default(), form)
+            .await;
     }
 }

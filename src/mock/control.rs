@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::reply::Reply;
 use super::request::Request;
 use super::rules::Rule;
-use super::server::Shared;
+use super::shared::Shared;
 
 pub(super) fn is_control(path: &str) -> bool {
     path == "/stats" || path.starts_with("/mock/")

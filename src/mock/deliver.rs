@@ -5,10 +5,11 @@ use std::io::{self, Write};
 
 use super::connection::{Connection, Form};
 use super::fault::Encoding;
-use super::plan::{Break, Framing, Plan};
-use super::reply::{Reply, push_integer, reason};
-use super::stats::Flight;
-use super::wire::End;
+use super::print::push_integer;
+use super::reply::{Reply, reason};
+use super::stats::Serving;
+use super::treatment::{Break, Framing, Treatment};
+use super::wire::ConnectionEnd;
 
 /// How much of an answer is left to write when it counts as answered. Less is
 /// written in one system call, so that small answers cost one.
@@ -17,38 +18,38 @@ const LAST: usize = 64 << 10;
 const CHUNK: usize = 8 << 10;
 
 impl Connection<'_> {
-    /// Writes the reply, whose body lies in `self.body`. Only requests that
-    /// count have a flight.
+    /// Writes the reply, whose body lies in `self.body`. `serving` is there for
+    /// requests that count.
     pub(super) async fn deliver(
         &mut self,
-        flight: Option<&mut Flight<'_>>,
+        serving: Option<&mut Serving<'_>>,
         reply: &Reply,
-        plan: &Plan,
+        treatment: &Treatment,
         form: Form,
-    ) -> Result<(), End> {
-        if let Some(encoding) = plan.encoding {
-            self.body = compress(encoding, &self.body).map_err(|_| End::Ours)?;
+    ) -> Result<(), ConnectionEnd> {
+        if let Some(encoding) = treatment.encoding {
+            self.body = compress(encoding, &self.body).map_err(|_| ConnectionEnd::Ours)?;
         }
-        let framing = framing(plan, form);
-        self.write_preamble(reply, plan, form, framing);
+        let framing = framing(treatment, form);
+        self.write_preamble(reply, treatment, form, framing);
         if form.bodiless || matches!(reply.status, 204 | 304) {
             self.body.clear();
         } else if framing == Framing::Chunked {
-            self.frame_chunks(plan.breaks.is_some());
+            self.frame_chunks(treatment.breaks.is_some());
         }
 
-        let Some(flight) = flight else {
+        let Some(serving) = serving else {
             return self.wire.write(&self.preamble, &self.body).await;
         };
-        flight.status(reply.status);
-        if let Some(breaks) = plan.breaks {
+        serving.status(reply.status);
+        if let Some(breaks) = treatment.breaks {
             let len = self.body.len();
             let sent = match breaks {
                 Break::Cut(Some(after)) => after.min(len.saturating_sub(1)),
                 Break::Cut(None) | Break::Hang => len / 2,
             };
             self.wire.write(&self.preamble, &self.body[..sent]).await?;
-            return self.break_off(flight, breaks, plan.reset).await;
+            return self.break_off(serving, breaks, treatment.reset).await;
         }
 
         let early = self.body.len().saturating_sub(LAST);
@@ -56,14 +57,14 @@ impl Connection<'_> {
             self.wire.write(&self.preamble, &self.body[..early]).await?;
             self.preamble.clear();
         }
-        flight.answered();
+        serving.answered();
         let written = self.wire.write(&self.preamble, &self.body[early..]).await;
         if written.is_err() {
-            flight.undelivered();
+            serving.undelivered();
         }
         written?;
         if framing == Framing::UntilClose {
-            Err(End::Ours)
+            Err(ConnectionEnd::Ours)
         } else {
             Ok(())
         }
@@ -72,12 +73,12 @@ impl Connection<'_> {
     /// What happens where the body breaks off.
     pub(super) async fn break_off(
         &mut self,
-        flight: &mut Flight<'_>,
+        serving: &mut Serving<'_>,
         breaks: Break,
         reset: bool,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         match breaks {
-            Break::Cut(_) => self.close(flight, reset),
+            Break::Cut(_) => self.close(serving, reset),
             Break::Hang => self.wire.wait(&self.shared.pacer, None).await,
         }
     }
@@ -86,7 +87,7 @@ impl Connection<'_> {
     pub(super) fn write_preamble(
         &mut self,
         reply: &Reply,
-        plan: &Plan,
+        treatment: &Treatment,
         form: Form,
         framing: Framing,
     ) {
@@ -111,7 +112,7 @@ impl Connection<'_> {
                 Framing::UntilClose => {}
             }
         }
-        if let Some(encoding) = plan.encoding.filter(|_| reply.script.is_none()) {
+        if let Some(encoding) = treatment.encoding.filter(|_| reply.script.is_none()) {
             push_header(out, "content-encoding", encoding.name());
         }
         if !form.keep_alive || framing == Framing::UntilClose {
@@ -122,7 +123,7 @@ impl Connection<'_> {
         for (name, value) in &reply.headers {
             push_header(out, name, value);
         }
-        for (name, value) in &plan.headers {
+        for (name, value) in &treatment.headers {
             push_header(out, name, value);
         }
         out.extend_from_slice(b"\r\n");
@@ -147,8 +148,8 @@ impl Connection<'_> {
 }
 
 /// How the end of the body is told; HTTP/1.0 knows no chunks.
-pub(super) fn framing(plan: &Plan, form: Form) -> Framing {
-    match plan.framing {
+pub(super) fn framing(treatment: &Treatment, form: Form) -> Framing {
+    match treatment.framing {
         Framing::Chunked if form.http_1_0 => Framing::UntilClose,
         framing => framing,
     }

@@ -2,10 +2,11 @@
 //! as JSON or as `MessagePack`; and the answers of other endpoints as the latter.
 
 use serde::de::IgnoredAny;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::msgpack;
-use super::reply::{Reply, push_string};
+use super::print::push_string;
+use super::reply::Reply;
 use super::request::Request;
 
 /// The names that `MessagePack` goes by.
@@ -16,28 +17,46 @@ const MSGPACK: [&str; 4] = [
     "application/vnd.msgpack",
 ];
 
+/// What an echo says, in `MessagePack`.
+#[derive(Serialize)]
+struct Echo<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: Map<String, Value>,
+    body: Echoed<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Echoed<'a> {
+    Json(Value),
+    Nothing,
+    #[serde(serialize_with = "as_bin")]
+    Bytes(&'a [u8]),
+}
+
+fn as_bin<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
 /// Answers `{method, path, query, headers, body}`. Header names come in lower
 /// case; one that was sent several times has a list. A body that is JSON is
 /// given as it came; another is a string, in `MessagePack` a `bin`; none is null.
 pub(super) fn answer(request: &Request<'_>, body: &mut Vec<u8>) -> Reply {
     if let Some(content_type) = wants_msgpack(request) {
-        let fields = ["method", "path", "query", "headers", "body"];
-        msgpack::push_map(body, fields.len());
-        for (field, value) in fields.into_iter().zip([
-            Value::from(request.method()),
-            Value::from(request.path()),
-            Value::from(request.query()),
-            Value::from(headers(request)),
-        ]) {
-            msgpack::push_string(body, field);
-            msgpack::push_value(body, &value);
-        }
-        msgpack::push_string(body, "body");
-        match serde_json::from_slice(request.body()) {
-            Ok(value) => msgpack::push_value(body, &value),
-            Err(_) if request.body().is_empty() => msgpack::push_value(body, &Value::Null),
-            Err(_) => msgpack::push_bytes(body, request.body()),
-        }
+        let echo = Echo {
+            method: request.method(),
+            path: request.path(),
+            query: request.query(),
+            headers: headers(request),
+            body: match serde_json::from_slice(request.body()) {
+                Ok(value) => Echoed::Json(value),
+                Err(_) if request.body().is_empty() => Echoed::Nothing,
+                Err(_) => Echoed::Bytes(request.body()),
+            },
+        };
+        push_msgpack(body, &echo);
         return Reply::of(200, content_type);
     }
     body.reserve(request.body().len() + 1024);
@@ -73,12 +92,18 @@ pub(super) fn in_msgpack(request: &Request<'_>, reply: Reply, body: &mut Vec<u8>
     // A fault may have left what is no JSON.
     if let Ok(value) = serde_json::from_slice(body) {
         body.clear();
-        msgpack::push_value(body, &value);
+        push_msgpack::<Value>(body, &value);
     }
     Reply {
         content_type: wants_msgpack(request).unwrap_or(MSGPACK[0]),
         ..reply
     }
+}
+
+/// Writes a value, its structs as maps.
+fn push_msgpack<T: Serialize>(body: &mut Vec<u8>, value: &T) {
+    // Writing into memory cannot fail, and every value here has a form in `MessagePack`.
+    let _ = rmp_serde::encode::write_named(body, value);
 }
 
 /// The name of `MessagePack` that the request accepts or asks for, if it does.

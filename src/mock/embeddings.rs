@@ -2,15 +2,16 @@
 
 use serde::Deserialize;
 
-use super::chat::tokens_of;
 use super::hash::hash_text;
 use super::json::{Text, Texts};
 use super::memory::RowKey;
-use super::plan::{Base64, Plan, Rows};
-use super::reply::{Reply, push_integer, push_string};
+use super::print::{push_integer, push_string};
+use super::refusal::Refusal;
+use super::reply::Reply;
 use super::request::Request;
-use super::routes::Refusal;
-use super::server::Shared;
+use super::shared::Shared;
+use super::tokens::tokens_of;
+use super::treatment::{BadRows, Base64Wish, Treatment};
 use super::vectors::{embed, push_floats};
 
 /// The most numbers in one answer, above a gigabyte of JSON.
@@ -35,7 +36,7 @@ enum Format {
 
 pub(super) fn answer(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     shared: &Shared,
     body: &mut Vec<u8>,
 ) -> Result<Reply, Refusal> {
@@ -51,18 +52,18 @@ pub(super) fn answer(
             "`dimensions` must be at least 1, and the answer not above 1e8 numbers",
         ));
     }
-    match plan.base64 {
-        Some(Base64::Refused) if format == Format::Base64 => {
+    match treatment.base64 {
+        Some(Base64Wish::Refused) if format == Format::Base64 => {
             return Err(Refusal::new("`encoding_format` base64 is not supported"));
         }
-        Some(Base64::Ignored) => format = Format::Float,
+        Some(Base64Wish::Ignored) => format = Format::Float,
         _ => {}
     }
 
     body.reserve(texts.len() * (dimensions * 12 + 64) + 160);
     body.extend_from_slice(b"{\"object\":\"list\",\"data\":[");
-    for (row, (index, text)) in rows(texts, plan.rows).enumerate() {
-        let shorter = row + 1 == texts.len() && plan.rows == Some(Rows::MixedDimensions);
+    for (row, (index, text)) in rows(texts, treatment.rows).enumerate() {
+        let shorter = row + 1 == texts.len() && treatment.rows == Some(BadRows::MixedDimensions);
         let key = RowKey {
             seed: hash_text(text),
             dimensions: dimensions - usize::from(shorter),
@@ -72,7 +73,7 @@ pub(super) fn answer(
         body.extend_from_slice(b"{\"object\":\"embedding\",\"index\":");
         push_integer(body, index);
         body.extend_from_slice(b",\"embedding\":");
-        if row == 0 && plan.rows == Some(Rows::NonFinite) {
+        if row == 0 && treatment.rows == Some(BadRows::NonFinite) {
             print(key, true, body);
         } else {
             shared
@@ -92,19 +93,19 @@ pub(super) fn answer(
     Ok(Reply::json())
 }
 
-/// The rows of an answer with their indices, as the plan garbles them. The
+/// The rows of an answer with their indices, as the treatment garbles them. The
 /// texts are not empty.
-pub(super) fn rows<T>(texts: &[T], fault: Option<Rows>) -> impl Iterator<Item = (usize, &T)> {
+pub(super) fn rows<T>(texts: &[T], fault: Option<BadRows>) -> impl Iterator<Item = (usize, &T)> {
     let len = texts.len();
     let count = match fault {
-        Some(Rows::Short) => len - 1,
-        Some(Rows::Extra) => len + 1,
+        Some(BadRows::Short) => len - 1,
+        Some(BadRows::Extra) => len + 1,
         _ => len,
     };
     (0..count).map(move |row| {
         let index = match fault {
-            Some(Rows::RepeatedIndex) if len == 1 => 1,
-            Some(Rows::RepeatedIndex) if row + 1 == len => row - 1,
+            Some(BadRows::RepeatedIndex) if len == 1 => 1,
+            Some(BadRows::RepeatedIndex) if row + 1 == len => row - 1,
             _ => row,
         };
         (index, &texts[row.min(len - 1)])

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-use super::chat::tokens_of;
+use super::tokens::tokens_of;
 
 /// A string, borrowed from the body where it holds no escapes.
 #[derive(Debug)]

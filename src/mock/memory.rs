@@ -21,10 +21,10 @@ pub(super) struct RowKey {
 
 /// The rows printed so far, for all threads.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Rows>);
+pub(super) struct Memory(Mutex<PrintedRows>);
 
 #[derive(Debug, Default)]
-struct Rows {
+struct PrintedRows {
     printed: FxHashMap<RowKey, Arc<[u8]>>,
     bytes: usize,
 }
@@ -55,7 +55,7 @@ impl Memory {
         });
     }
 
-    fn with<T>(&self, with: impl FnOnce(&mut Rows) -> T) -> T {
+    fn with<T>(&self, with: impl FnOnce(&mut PrintedRows) -> T) -> T {
         with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -26,15 +26,17 @@
 // From the socket to the answer and back.
 mod connection;
 mod deliver;
-mod plan;
 mod request;
 mod routes;
 mod server;
+mod shared;
 mod stream;
+mod treatment;
 mod wire;
 
 // The endpoints.
 mod chat;
+mod completion;
 mod control;
 mod echo;
 mod embeddings;
@@ -51,16 +53,17 @@ mod stats;
 mod hash;
 mod json;
 mod memory;
-mod msgpack;
 mod pacer;
+mod print;
+mod refusal;
 mod reply;
 mod spec;
+mod tokens;
 mod vectors;
 
 #[cfg(test)]
 mod tests;
 
-pub use chat::{token, tokens_of};
 pub use config::MockConfig;
 pub use fault::{Encoding, Fault};
 pub use latency::Latency;
@@ -69,4 +72,5 @@ pub use rules::{HeaderMatch, Rule};
 pub use server::MockServer;
 pub use spec::BadSpec;
 pub use stats::Stats;
+pub use tokens::{token, tokens_of};
 pub use vectors::embedding_of;

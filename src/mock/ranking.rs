@@ -5,10 +5,11 @@ use serde::Deserialize;
 use super::embeddings::rows;
 use super::hash::{hash_text, mix};
 use super::json::Text;
-use super::plan::{Plan, Rows};
-use super::reply::{Reply, push_integer, push_string};
+use super::print::{push_integer, push_string};
+use super::refusal::Refusal;
+use super::reply::Reply;
 use super::request::Request;
-use super::routes::Refusal;
+use super::treatment::{BadRows, Treatment};
 use super::vectors::{on_grid, push_floats};
 
 /// The score that `/rerank` gives a text for a query: in (0, 1), and a function
@@ -51,14 +52,14 @@ struct RerankRequest<'a> {
 /// Answers `/rerank`, best first.
 pub(super) fn rerank(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     body: &mut Vec<u8>,
 ) -> Result<Reply, Refusal> {
     let wanted: RerankRequest<'_> = serde_json::from_slice(request.body())?;
     if wanted.texts.is_empty() {
         return Err(Refusal::new("`texts` cannot be empty"));
     }
-    let mut ranks: Vec<(usize, &str, f32)> = rows(&wanted.texts, plan.rows)
+    let mut ranks: Vec<(usize, &str, f32)> = rows(&wanted.texts, treatment.rows)
         .map(|(index, text)| (index, &**text, score_of(&wanted.query, text)))
         .collect();
     ranks.sort_by(|a, b| b.2.total_cmp(&a.2));
@@ -79,7 +80,7 @@ pub(super) fn rerank(
             body,
             score,
             wanted.raw_scores,
-            row == 0 && plan.rows == Some(Rows::NonFinite),
+            row == 0 && treatment.rows == Some(BadRows::NonFinite),
         );
         body.push(b'}');
     }
@@ -97,7 +98,7 @@ struct PredictRequest<'a> {
 /// Answers `/predict`.
 pub(super) fn predict(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     body: &mut Vec<u8>,
 ) -> Result<Reply, Refusal> {
     let wanted: PredictRequest<'_> = serde_json::from_slice(request.body())?;
@@ -105,7 +106,7 @@ pub(super) fn predict(
         return Err(Refusal::new("`inputs` cannot be empty"));
     }
     body.push(b'[');
-    for (row, (_, texts)) in rows(&wanted.inputs, plan.rows).enumerate() {
+    for (row, (_, texts)) in rows(&wanted.inputs, treatment.rows).enumerate() {
         body.extend_from_slice(if row > 0 { b",[" } else { b"[" });
         let labels = match texts.as_slice() {
             [text] => labels_of(text),
@@ -122,7 +123,7 @@ pub(super) fn predict(
             });
             push_string(body, label);
             body.extend_from_slice(b",\"score\":");
-            let not_a_number = row + place == 0 && plan.rows == Some(Rows::NonFinite);
+            let not_a_number = row + place == 0 && treatment.rows == Some(BadRows::NonFinite);
             push_score(body, score, wanted.raw_scores, not_a_number);
             body.push(b'}');
         }

@@ -1,35 +1,20 @@
 //! Which endpoint answers a request, and the answers of none.
 
-use super::plan::{Instead, Plan};
+use super::refusal::Refusal;
 use super::reply::Reply;
 use super::request::Request;
-use super::server::Shared;
+use super::shared::Shared;
+use super::treatment::{Instead, Treatment};
 use super::{chat, echo, embeddings, ranking};
-
-/// A request that its endpoint cannot answer: status 400, and why.
-#[derive(Debug)]
-pub(super) struct Refusal(String);
-
-impl Refusal {
-    pub(super) fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
-    }
-}
-
-impl From<serde_json::Error> for Refusal {
-    fn from(error: serde_json::Error) -> Self {
-        Self(format!("the body cannot be read: {error}"))
-    }
-}
 
 /// Answers a request as planned. `body` is empty and takes the answer's body.
 pub(super) fn answer(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     shared: &Shared,
     body: &mut Vec<u8>,
 ) -> Reply {
-    let reply = match &plan.instead {
+    let reply = match &treatment.instead {
         Some(Instead::Status {
             code,
             retry_after,
@@ -53,11 +38,11 @@ pub(super) fn answer(
         Some(Instead::Redirect { to, code }) => {
             Reply::of(*code, "").with_header("location", to.clone())
         }
-        _ => endpoint(request, plan, shared, body)
+        _ => endpoint(request, treatment, shared, body)
             .map(|reply| echo::in_msgpack(request, reply, body))
             .unwrap_or_else(|Refusal(why)| Reply::error(400, &why, body)),
     };
-    if plan.bad_json {
+    if treatment.bad_json {
         body.truncate(body.len() / 2);
     }
     reply
@@ -65,7 +50,7 @@ pub(super) fn answer(
 
 fn endpoint(
     request: &Request<'_>,
-    plan: &Plan,
+    treatment: &Treatment,
     shared: &Shared,
     body: &mut Vec<u8>,
 ) -> Result<Reply, Refusal> {
@@ -93,9 +78,9 @@ fn endpoint(
             body.extend_from_slice(b"{\"status\":\"ok\"}");
             Ok(Reply::json())
         }
-        ("POST", "/embeddings") => embeddings::answer(request, plan, shared, body),
-        ("POST", "/rerank") => ranking::rerank(request, plan, body),
-        ("POST", "/predict") => ranking::predict(request, plan, body),
+        ("POST", "/embeddings") => embeddings::answer(request, treatment, shared, body),
+        ("POST", "/rerank") => ranking::rerank(request, treatment, body),
+        ("POST", "/predict") => ranking::predict(request, treatment, body),
         ("POST", "/chat/completions") => chat::answer(request, true, shared, body),
         ("POST", "/completions") => chat::answer(request, false, shared, body),
         (method, _) => {

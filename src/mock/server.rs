@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,41 +11,16 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
+use super::config::MockConfig;
 use super::connection::serve;
-use super::memory::Memory;
-use super::pacer::Pacer;
-use super::rules::RuleBook;
-use super::stats::Ledger;
-use super::{MockConfig, Rule, Stats};
+use super::rules::Rule;
+use super::shared::Shared;
+use super::stats::Stats;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// How long accepting pauses when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
-
-/// What all threads of a server share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) config: MockConfig,
-    pub(super) ledger: Ledger,
-    pub(super) rules: RuleBook,
-    pub(super) pacer: Pacer,
-    pub(super) memory: Memory,
-    /// Numbers the requests, for the sequences that are drawn from the seed.
-    draws: AtomicU64,
-}
-
-impl Shared {
-    pub(super) fn next_draw(&self) -> u64 {
-        self.draws.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Begins counting anew, and drawing too, so that a run can be repeated.
-    pub(super) fn reset_stats(&self) {
-        self.ledger.reset();
-        self.draws.store(0, Ordering::Relaxed);
-    }
-}
 
 /// A running mock inference server. Dropping it closes every connection and
 /// waits until its threads have ended.
@@ -73,7 +47,7 @@ impl MockServer {
     /// # Errors
     ///
     /// When the address cannot be listened on, or the system grants no thread.
-    pub fn start_with(mut config: MockConfig) -> io::Result<Self> {
+    pub fn start_with(config: MockConfig) -> io::Result<Self> {
         let runtimes: Vec<Runtime> = (0..config.threads.max(1))
             .map(|_| Builder::new_current_thread().enable_io().build())
             .collect::<io::Result<_>>()?;
@@ -93,16 +67,7 @@ impl MockServer {
             }
         };
 
-        let rules = RuleBook::default();
-        rules.add(std::mem::take(&mut config.rules));
-        let shared = Arc::new(Shared {
-            config,
-            ledger: Ledger::default(),
-            rules,
-            pacer: Pacer::default(),
-            memory: Memory::default(),
-            draws: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new(config));
         let (stop, stopped) = watch::channel(());
         let mut server = Self {
             addr,

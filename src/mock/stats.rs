@@ -108,7 +108,7 @@ impl Ledger {
     }
 
     /// Begins a request.
-    pub(super) fn begin(&self, path: &str, key: &str) -> Flight<'_> {
+    pub(super) fn begin(&self, path: &str, key: &str) -> Serving<'_> {
         let mut inner = self.lock();
         inner.per_path.count(path);
         inner.per_key.count(key);
@@ -117,7 +117,7 @@ impl Ledger {
         counts.in_flight += 1;
         counts.peak_in_flight = counts.peak_in_flight.max(counts.in_flight);
         let crowd = counts.in_flight;
-        Flight {
+        Serving {
             ledger: self,
             epoch: inner.epoch,
             crowd,
@@ -144,23 +144,23 @@ impl Drop for Presence<'_> {
 /// A request, from its last byte to the end of its answer. Dropped before it
 /// was settled, as when its client goes away, it counts as aborted.
 #[derive(Debug)]
-pub(super) struct Flight<'a> {
+pub(super) struct Serving<'a> {
     ledger: &'a Ledger,
     epoch: u64,
     /// How many were in flight when this began, itself among them.
     pub(super) crowd: u64,
     status: Option<u16>,
-    end: Option<End>,
+    end: Option<RequestEnd>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum RequestEnd {
     Answered,
     Aborted,
     Dropped,
 }
 
-impl Flight<'_> {
+impl Serving<'_> {
     /// Notes the status of the answer that is about to be sent.
     pub(super) fn status(&mut self, status: u16) {
         self.status = Some(status);
@@ -168,17 +168,17 @@ impl Flight<'_> {
 
     /// The whole answer goes out now.
     pub(super) fn answered(&mut self) {
-        self.settle(End::Answered);
+        self.settle(RequestEnd::Answered);
     }
 
     /// The server closes the connection now.
     pub(super) fn dropped(&mut self) {
-        self.settle(End::Dropped);
+        self.settle(RequestEnd::Dropped);
     }
 
     /// The last bytes could not be written after all.
     pub(super) fn undelivered(&mut self) {
-        if self.end == Some(End::Answered) {
+        if self.end == Some(RequestEnd::Answered) {
             let mut inner = self.ledger.lock();
             if inner.epoch == self.epoch {
                 inner.counts.answered -= 1;
@@ -187,7 +187,7 @@ impl Flight<'_> {
         }
     }
 
-    fn settle(&mut self, end: End) {
+    fn settle(&mut self, end: RequestEnd) {
         if self.end.replace(end).is_some() {
             return;
         }
@@ -200,17 +200,17 @@ impl Flight<'_> {
             *inner.per_status.entry(status).or_default() += 1;
         }
         match end {
-            End::Answered => inner.counts.answered += 1,
-            End::Aborted => inner.counts.aborted += 1,
-            End::Dropped => inner.counts.dropped += 1,
+            RequestEnd::Answered => inner.counts.answered += 1,
+            RequestEnd::Aborted => inner.counts.aborted += 1,
+            RequestEnd::Dropped => inner.counts.dropped += 1,
         }
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for Serving<'_> {
     fn drop(&mut self) {
         if self.end.is_none() {
-            self.settle(End::Aborted);
+            self.settle(RequestEnd::Aborted);
         }
     }
 }

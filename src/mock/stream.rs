@@ -1,80 +1,38 @@
 //! A completion as server-sent events, on an absolute schedule: the lateness of
 //! one token never moves the next, so the schedule is the truth to measure against.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::chat::Completion;
+use super::completion::{Event, Script};
 use super::connection::{Connection, Form};
 use super::deliver::{framing, push_chunk};
-use super::plan::{Break, Framing, Plan};
 use super::reply::Reply;
-use super::stats::Flight;
-use super::wire::End;
+use super::stats::Serving;
+use super::treatment::{Break, Framing, Treatment};
+use super::wire::ConnectionEnd;
 
 /// How much is gathered before it is written, where the schedule allows.
 const GATHER: usize = 64 << 10;
-
-/// A completion to be streamed: an opening event (chat only), the tokens, the
-/// finish reason, the usage if it was asked for, and `[DONE]`.
-#[derive(Debug)]
-pub(super) struct Script {
-    pub(super) completion: Completion,
-    pub(super) include_usage: bool,
-}
-
-/// One event of a script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    Role,
-    Token(usize),
-    Finish,
-    Usage,
-    Done,
-}
-
-impl Script {
-    fn events(&self) -> impl Iterator<Item = Event> + use<> {
-        let role = self.completion.chat.then_some(Event::Role);
-        let usage = self.include_usage.then_some(Event::Usage);
-        let tokens = (0..self.completion.tokens).map(Event::Token);
-        role.into_iter()
-            .chain(tokens)
-            .chain([Event::Finish])
-            .chain(usage)
-            .chain([Event::Done])
-    }
-
-    /// When an event is due, counted from the start of the answer. The role
-    /// comes at once, as from real servers: a client that takes it for the
-    /// first token measures wrong. What follows the last token comes with it.
-    pub(super) fn due(&self, event: Event) -> Duration {
-        match event {
-            Event::Role => Duration::ZERO,
-            Event::Token(token) => self.completion.due(token),
-            Event::Finish | Event::Usage | Event::Done => self.completion.takes(),
-        }
-    }
-}
 
 impl Connection<'_> {
     /// Plays the script of `reply`, from `start` on.
     pub(super) async fn stream(
         &mut self,
-        flight: &mut Flight<'_>,
+        serving: &mut Serving<'_>,
         reply: &Reply,
         script: &Script,
-        plan: &Plan,
+        treatment: &Treatment,
         form: Form,
         start: Instant,
-    ) -> Result<(), End> {
-        let framing = match framing(plan, form) {
+    ) -> Result<(), ConnectionEnd> {
+        let framing = match framing(treatment, form) {
             Framing::Length if form.http_1_0 => Framing::UntilClose,
             Framing::Length => Framing::Chunked,
             framing => framing,
         };
         self.body.clear();
-        self.write_preamble(reply, plan, form, framing);
-        flight.status(reply.status);
+        self.write_preamble(reply, treatment, form, framing);
+        serving.status(reply.status);
 
         let middle = Event::Token(script.completion.tokens / 2);
         let mut streamed = 0;
@@ -89,12 +47,12 @@ impl Connection<'_> {
             script
                 .completion
                 .write_event(event, script.include_usage, &mut text);
-            if plan.bad_json && event == middle {
+            if treatment.bad_json && event == middle {
                 text.truncate(text.len() / 2);
                 text.extend_from_slice(b"\n\n");
             }
             let whole = text.len();
-            match plan.breaks {
+            match treatment.breaks {
                 Some(Break::Cut(Some(after))) => text.truncate(after - streamed),
                 Some(_) if event == middle => text.clear(),
                 _ => {}
@@ -109,26 +67,26 @@ impl Connection<'_> {
                 break;
             }
         }
-        if let Some(breaks) = plan.breaks {
+        if let Some(breaks) = treatment.breaks {
             self.flush().await?;
-            return self.break_off(flight, breaks, plan.reset).await;
+            return self.break_off(serving, breaks, treatment.reset).await;
         }
         if framing == Framing::Chunked {
             self.body.extend_from_slice(b"0\r\n\r\n");
         }
-        flight.answered();
+        serving.answered();
         if let Err(end) = self.flush().await {
-            flight.undelivered();
+            serving.undelivered();
             return Err(end);
         }
         if framing == Framing::UntilClose {
-            Err(End::Ours)
+            Err(ConnectionEnd::Ours)
         } else {
             Ok(())
         }
     }
 
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
         self.wire.write(&self.preamble, &self.body).await?;
         self.preamble.clear();
         self.body.clear();

@@ -26,7 +26,7 @@ const MAX_BODY: usize = 256 << 20;
 
 /// Why a connection ends.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ConnectionEnd {
     /// The client closed it, or the network did.
     Peer,
     /// The server closes it: as asked, or for a fault.
@@ -35,13 +35,13 @@ pub(super) enum End {
     Refused(u16),
 }
 
-impl From<io::Error> for End {
+impl From<io::Error> for ConnectionEnd {
     fn from(_: io::Error) -> Self {
         Self::Peer
     }
 }
 
-impl From<Malformed> for End {
+impl From<Malformed> for ConnectionEnd {
     fn from(_: Malformed) -> Self {
         Self::Refused(400)
     }
@@ -78,9 +78,9 @@ impl Wire {
     }
 
     /// Reads until at least `len` bytes are there.
-    pub(super) async fn fill_to(&mut self, len: usize) -> Result<(), End> {
+    pub(super) async fn fill_to(&mut self, len: usize) -> Result<(), ConnectionEnd> {
         if len > MAX_BODY + SMALL {
-            return Err(End::Refused(413));
+            return Err(ConnectionEnd::Refused(413));
         }
         if self.input.len() < len {
             self.input.resize(len, 0);
@@ -92,18 +92,18 @@ impl Wire {
     }
 
     /// Reads some more.
-    pub(super) async fn fill(&mut self) -> Result<(), End> {
+    pub(super) async fn fill(&mut self) -> Result<(), ConnectionEnd> {
         poll_fn(|cx| self.poll_fill(cx)).await
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionEnd>> {
         if self.filled == self.input.len() {
             self.input.resize((2 * self.filled).max(SMALL), 0);
         }
         let mut space = ReadBuf::new(&mut self.input[self.filled..]);
         match Pin::new(&mut self.stream).poll_read(cx, &mut space)? {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if space.filled().is_empty() => Poll::Ready(Err(End::Peer)),
+            Poll::Ready(()) if space.filled().is_empty() => Poll::Ready(Err(ConnectionEnd::Peer)),
             Poll::Ready(()) => {
                 self.filled += space.filled().len();
                 Poll::Ready(Ok(()))
@@ -113,7 +113,11 @@ impl Wire {
 
     /// Waits until `until`, or for ever; ends early when the client closes. A
     /// client that closes only its sending half counts as gone too.
-    pub(super) async fn wait(&mut self, pacer: &Pacer, until: Option<Instant>) -> Result<(), End> {
+    pub(super) async fn wait(
+        &mut self,
+        pacer: &Pacer,
+        until: Option<Instant>,
+    ) -> Result<(), ConnectionEnd> {
         let limit = self.filled + AHEAD;
         let mut sleep = pin!(until.map(|until| pacer.sleep_until(until)));
         poll_fn(|cx| {
@@ -133,7 +137,7 @@ impl Wire {
     }
 
     /// Writes both parts, in one system call where the socket takes them.
-    pub(super) async fn write(&mut self, first: &[u8], second: &[u8]) -> Result<(), End> {
+    pub(super) async fn write(&mut self, first: &[u8], second: &[u8]) -> Result<(), ConnectionEnd> {
         let mut written = 0;
         while written < first.len() + second.len() {
             let parts = [
@@ -144,7 +148,7 @@ impl Wire {
             let write =
                 |cx: &mut Context<'_>| Pin::new(&mut *stream).poll_write_vectored(cx, &parts);
             match poll_fn(write).await? {
-                0 => return Err(End::Peer),
+                0 => return Err(ConnectionEnd::Peer),
                 n => written += n,
             }
         }

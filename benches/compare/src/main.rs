@@ -20,6 +20,8 @@ mod instructions;
 
 mod span;
 
+mod lap;
+
 mod rounds;
 
 mod flat;

@@ -2,7 +2,7 @@
 
 use crate::cli::Arguments;
 use crate::contender;
-use crate::rounds::Lap;
+use crate::lap::Lap;
 use crate::server;
 use crate::table::{self, Spread};
 use crate::work::{SEED, Work};

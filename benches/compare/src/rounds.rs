@@ -2,13 +2,13 @@
 
 use crate::cli::Arguments;
 use crate::contender::Contender;
+use crate::lap::Lap;
 use crate::report::{Report, Setting};
 use crate::server::Server;
 use crate::span::Cost;
 use crate::work::Work;
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use std::env;
 use std::fs;
 use std::io::Read;
@@ -21,17 +21,6 @@ use std::time::Duration;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// How often the parent looks whether a child has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// One contender in one round.
-#[derive(Debug, Serialize)]
-pub(crate) struct Lap {
-    pub(crate) work: Work,
-    pub(crate) contender: &'static str,
-    /// Counted from 0.
-    pub(crate) round: u32,
-    #[serde(flatten)]
-    pub(crate) cost: Cost,
-}
 
 /// Compares what the command line asks for, and prints the report.
 ///

@@ -224,9 +224,9 @@ function call(start, settings) {
 }
 
 /** The response, or the error, which is made here so that its stack leads to the caller. */
-function answerOf({ answer, failure }, { signal }) {
+function answerOf({ answer, failure, partial }, { signal }) {
   if (failure) {
-    throw errorOf(failure, failure.partial && responseOf(failure.partial), signal);
+    throw errorOf(failure, partial && responseOf(partial), signal);
   }
   return responseOf(answer);
 }

@@ -38,7 +38,7 @@ async function* batches(stream, inputs, settings) {
         return;
       }
       if (found.failure) {
-        throw job.error(found.failure);
+        throw job.error(found);
       }
       const batch = responseOf(found.answer, EmbedBatch, found.start);
       done += batch.shape[0];
@@ -91,9 +91,8 @@ class Job {
     }
   }
 
-  error(failure) {
-    const partial = failure.partial && responseOf(failure.partial);
-    return errorOf(failure, partial, this.#signal);
+  error({ failure, partial }) {
+    return errorOf(failure, partial && responseOf(partial), this.#signal);
   }
 
   close() {

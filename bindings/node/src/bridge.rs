@@ -11,7 +11,7 @@
 //! back with one call of Node for each promise; a thread of ours would save the many calls, and
 //! still be woken itself before Node is.
 
-use crate::answer::{Answer, Land};
+use crate::answer::{AnyAnswer, Land, failed};
 use crate::failure::Failure;
 use crate::progress::{News, Progress};
 use crate::signal::Signal;
@@ -40,15 +40,15 @@ pub(crate) struct Bridge {
     held: AtomicU32,
 }
 
-type Calls = Mutex<HashMap<u32, InFlight>>;
+type Calls = Mutex<HashMap<u32, CallUnderWay>>;
 
-struct InFlight {
-    flight: Box<dyn Flight>,
+struct CallUnderWay {
+    pending: Box<dyn PendingCall>,
     news: Option<News>,
 }
 
 /// A call under way, whatever it asks for.
-pub(crate) trait Flight: Send {
+pub(crate) trait PendingCall: Send {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome>;
 
     fn cancel(&self);
@@ -56,16 +56,20 @@ pub(crate) trait Flight: Send {
 
 /// How a call ended.
 pub(crate) enum Outcome {
-    Answered(Answer),
-    Failed(Failure),
+    Answered(AnyAnswer),
+    /// With what had finished.
+    Failed(Failure, Option<AnyAnswer>),
 }
 
-impl<A: Land> Flight for Pending<A> {
+impl<A: Land> PendingCall for Pending<A> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Outcome> {
         let polled = Pin::new(self).poll(context);
         polled.map(|answer| match answer {
             Ok(answer) => Outcome::Answered(answer.land()),
-            Err(error) => Outcome::Failed(Failure::of::<A>(error)),
+            Err(error) => {
+                let (failure, partial) = failed::<A>(error);
+                Outcome::Failed(failure, partial)
+            }
         })
     }
 
@@ -82,23 +86,26 @@ pub(crate) struct Landed {
     /// How far it is.
     pub progress: Option<Progress>,
     /// Its answer, which is its end.
-    pub answer: Option<Answer>,
+    pub answer: Option<AnyAnswer>,
     /// Its failure, which is its end.
     pub failure: Option<Failure>,
+    /// What had finished when it failed.
+    pub partial: Option<AnyAnswer>,
 }
 
 impl Landed {
     fn of(call: u32, progress: Option<Progress>, polled: Poll<Outcome>) -> Self {
-        let (answer, failure) = match polled {
-            Poll::Pending => (None, None),
-            Poll::Ready(Outcome::Answered(answer)) => (Some(answer), None),
-            Poll::Ready(Outcome::Failed(failure)) => (None, Some(failure)),
+        let (answer, failure, partial) = match polled {
+            Poll::Pending => (None, None, None),
+            Poll::Ready(Outcome::Answered(answer)) => (Some(answer), None, None),
+            Poll::Ready(Outcome::Failed(failure, partial)) => (None, Some(failure), partial),
         };
         Self {
             call,
             progress,
             answer,
             failure,
+            partial,
         }
     }
 }
@@ -150,7 +157,7 @@ impl Bridge {
     #[napi]
     pub fn cancel(&self, call: u32) {
         if let Some(entry) = self.calls.lock().get(&call) {
-            entry.flight.cancel();
+            entry.pending.cancel();
         }
     }
 
@@ -186,18 +193,18 @@ impl Bridge {
     pub(crate) fn start(
         &self,
         env: Env,
-        flight: impl Flight + 'static,
+        pending: impl PendingCall + 'static,
         news: Option<News>,
     ) -> Result<Landed> {
-        let flight = Box::new(flight);
-        let landed = self.poll(self.number(), InFlight { flight, news });
+        let pending = Box::new(pending);
+        let landed = self.poll(self.number(), CallUnderWay { pending, news });
         self.keep_alive(env)?;
         Ok(landed)
     }
 
-    fn poll(&self, call: u32, mut entry: InFlight) -> Landed {
+    fn poll(&self, call: u32, mut entry: CallUnderWay) -> Landed {
         let waker = self.signal.waker(call);
-        let polled = entry.flight.poll(&mut Context::from_waker(&waker));
+        let polled = entry.pending.poll(&mut Context::from_waker(&waker));
         let progress = entry.news.as_ref().and_then(News::take);
         if polled.is_pending() {
             self.calls.lock().insert(call, entry);

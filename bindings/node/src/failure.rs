@@ -1,6 +1,6 @@
 //! The core's errors, as plain objects. The classes are JavaScript's own: `lib/errors.js`.
 
-use crate::answer::{Answer, Land, pairs};
+use crate::headers::pairs;
 use hedgerow::{Error, RequestError};
 use napi::Status;
 use napi_derive::napi;
@@ -19,8 +19,6 @@ pub(crate) struct Failure {
     /// Names and values, by turns.
     pub headers: Option<Vec<String>>,
     pub request_id: Option<String>,
-    /// What had finished.
-    pub partial: Option<Answer>,
 }
 
 /// A request that failed for good.
@@ -32,14 +30,7 @@ pub(crate) struct FailedRequest {
 }
 
 impl Failure {
-    /// Takes what had finished out of the error.
-    pub(crate) fn of<A: Land>(error: Error) -> Self {
-        let failure = Self::plain(&error);
-        let partial = error.into_partial::<A>().map(A::land);
-        Self { partial, ..failure }
-    }
-
-    fn plain(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         let causes = std::iter::successors(error.source(), |&cause| cause.source());
         Self {
             kind: kind(error),
@@ -49,7 +40,6 @@ impl Failure {
             body: error.body().map(str::to_owned),
             headers: error.headers().map(pairs),
             request_id: error.request_id().map(str::to_owned),
-            partial: None,
         }
     }
 }
@@ -61,7 +51,7 @@ impl From<&RequestError> for FailedRequest {
         Self {
             start: count(failed.inputs.start),
             end: count(failed.inputs.end),
-            failure: Failure::plain(&failed.error),
+            failure: Failure::of(&failed.error),
         }
     }
 }

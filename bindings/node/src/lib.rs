@@ -30,6 +30,8 @@ mod answer;
 
 mod failure;
 
+mod headers;
+
 mod progress;
 
 mod token;

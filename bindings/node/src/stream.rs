@@ -2,7 +2,7 @@
 //!
 //! `lib/stream.js` polls; the stream's waker makes the bridge say when to do so again.
 
-use crate::answer::{Answer, Land};
+use crate::answer::{AnyAnswer, Land, failed};
 use crate::bridge::Bridge;
 use crate::failure::Failure;
 use crate::signal::Signal;
@@ -41,9 +41,11 @@ struct Feed {
 #[derive(Default)]
 pub(crate) struct Found {
     /// A batch, and the number of its first input.
-    pub answer: Option<Answer>,
+    pub answer: Option<AnyAnswer>,
     pub start: f64,
     pub failure: Option<Failure>,
+    /// What had finished when it failed.
+    pub partial: Option<AnyAnswer>,
     /// There are no more batches.
     pub ended: bool,
     /// Texts are to be fed, or the end.
@@ -77,10 +79,14 @@ impl BatchStream {
                 ..Found::default()
             },
             Poll::Ready(None) => ended,
-            Poll::Ready(Some(Err(error))) => Found {
-                failure: Some(Failure::of::<Embeddings>(error)),
-                ..Found::default()
-            },
+            Poll::Ready(Some(Err(error))) => {
+                let (failure, partial) = failed::<Embeddings>(error);
+                Found {
+                    failure: Some(failure),
+                    partial,
+                    ..Found::default()
+                }
+            }
             #[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 inputs")]
             Poll::Ready(Some(Ok(batch))) => Found {
                 start: batch.inputs.start as f64,

@@ -9,7 +9,7 @@
 //!
 //! A byte is written only where none is waiting to be read.
 
-use crate::failure;
+use crate::exception;
 use crate::process::Owned;
 use crate::progress::Listener;
 use parking_lot::Mutex;
@@ -27,7 +27,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// A call under way: ends in something that makes the Python object.
-pub(crate) type Flight = Pin<Box<dyn Future<Output = Landing> + Send>>;
+pub(crate) type PendingCall = Pin<Box<dyn Future<Output = Landing> + Send>>;
 /// Makes the Python object of an answer, on the loop's thread.
 pub(crate) type Landing = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
@@ -39,12 +39,12 @@ const TURN: Duration = Duration::from_millis(1);
 pub(crate) struct Bridge {
     signal: Arc<Signal>,
     /// The calls under way, by number.
-    calls: Mutex<Owned<HashMap<u64, InFlight>>>,
+    calls: Mutex<Owned<HashMap<u64, CallUnderWay>>>,
     next: AtomicU64,
 }
 
-struct InFlight {
-    flight: Flight,
+struct CallUnderWay {
+    pending: PendingCall,
     future: Py<PyAny>,
     listener: Option<Listener>,
 }
@@ -164,13 +164,13 @@ impl Bridge {
     pub(crate) fn start(
         &self,
         py: Python<'_>,
-        flight: Flight,
+        pending: PendingCall,
         future: Py<PyAny>,
         listener: Option<Listener>,
     ) -> PyResult<u64> {
         let call = self.next.fetch_add(1, Ordering::Relaxed);
-        let entry = InFlight {
-            flight,
+        let entry = CallUnderWay {
+            pending,
             future,
             listener,
         };
@@ -178,17 +178,20 @@ impl Bridge {
         Ok(call)
     }
 
-    fn poll(&self, py: Python<'_>, call: u64, mut entry: InFlight) -> PyResult<()> {
+    fn poll(&self, py: Python<'_>, call: u64, mut entry: CallUnderWay) -> PyResult<()> {
         let future = entry.future.bind(py);
         if future.call_method0(intern!(py, "done"))?.is_truthy()? {
-            // It was cancelled: dropping the flight aborts the call.
+            // It was cancelled: dropping its future aborts the call.
             return Ok(());
         }
         let waker = Waker::from(Arc::new(CallWaker {
             call,
             signal: Arc::clone(&self.signal),
         }));
-        let polled = entry.flight.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = entry
+            .pending
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker));
         if let Some(listener) = &entry.listener
             && let Err(error) = listener.tell(py)
         {
@@ -210,7 +213,7 @@ impl Bridge {
             Poll::Pending => {
                 let mut calls = self.calls.lock();
                 let Some(calls) = calls.get_mut() else {
-                    return Err(failure::forked());
+                    return Err(exception::forked());
                 };
                 calls.insert(call, entry);
                 Ok(())

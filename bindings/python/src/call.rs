@@ -105,7 +105,7 @@ impl Call {
         }
         if let Some(method) = method {
             let method: hedgerow::Result<Method> = method.parse();
-            call = call.method(method.map_err(|error| crate::failure::bad_value(&error))?);
+            call = call.method(method.map_err(|error| crate::exception::bad_value(&error))?);
         }
         Ok(Self::of(Question::Post(call)))
     }

@@ -2,11 +2,11 @@
 
 use crate::bridge::Bridge;
 use crate::call::{Call, Question};
-use crate::failure;
+use crate::exception;
+use crate::landing::landing;
 use crate::preference::{RequestProcessingPreference, for_call};
 use crate::process::PerProcess;
 use crate::progress::Listener;
-use crate::response;
 use crate::stream::EmbedStream;
 use crate::wait::wait;
 use crate::wrapper::{HttpClientWrapper, Pool};
@@ -36,9 +36,9 @@ impl Client {
         let builder = BlockingClient::builder(&base_url);
         builder
             .validate()
-            .map_err(|error| failure::bad_value(&error))?;
+            .map_err(|error| exception::bad_value(&error))?;
         if let Some(key) = &api_key {
-            ApiKey::new(key).map_err(|error| failure::bad_value(&error))?;
+            ApiKey::new(key).map_err(|error| exception::bad_value(&error))?;
         }
         Ok(Self {
             base_url,
@@ -82,10 +82,10 @@ impl Client {
         let core = core.as_async();
         let (listener, on_progress) = progress.map(Listener::new).unzip();
         let flight = match call.take(for_call(py, preference, on_progress))? {
-            Question::Embed(call) => response::landing(core.embed(call)),
-            Question::Rerank(call) => response::landing(core.rerank(call)),
-            Question::Classify(call) => response::landing(core.classify(call)),
-            Question::Post(call) => response::landing(core.post(call)),
+            Question::Embed(call) => landing(core.embed(call)),
+            Question::Rerank(call) => landing(core.rerank(call)),
+            Question::Classify(call) => landing(core.classify(call)),
+            Question::Post(call) => landing(core.post(call)),
         };
         bridge.start(py, flight, future, listener)
     }
@@ -125,6 +125,6 @@ impl Client {
         };
         self.core
             .get_or_make(make)
-            .map_err(|error: hedgerow::Error| failure::raise_plain(py, &error))
+            .map_err(|error: hedgerow::Error| exception::raise_plain(py, &error))
     }
 }

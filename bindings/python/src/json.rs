@@ -1,6 +1,6 @@
 //! Python objects, straight to JSON.
 
-use crate::failure;
+use crate::exception;
 use crate::number::kind;
 use bytes::Bytes;
 use hedgerow::Payload;
@@ -292,7 +292,7 @@ impl Writer {
                 format!("{place} holds a lone surrogate, which UTF-8 cannot hold")
             }
         };
-        failure::bad_payload(py, &text)
+        exception::bad_payload(py, &text)
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! texts, payloads ──▶ call ──▶ client ──▶ wait (threads) ────┐
-//!                                   └───▶ bridge (asyncio) ──┴──▶ response, failure
+//!                                   └───▶ bridge (asyncio) ──┴──▶ landing, response, failure
 //! ```
 
 #![forbid(unsafe_code)]
@@ -34,9 +34,15 @@ mod stream;
 
 mod progress;
 
-mod response;
+mod landing;
 
 mod failure;
+
+mod response;
+
+mod exception;
+
+mod headers;
 
 mod message_pack;
 
@@ -71,7 +77,9 @@ mod _hedgerow {
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
-    use super::failure::{FailedRequest, Failure};
+    use super::exception::FailedRequest;
+    #[pymodule_export]
+    use super::failure::Failure;
     #[pymodule_export]
     use super::payloads::Payloads;
     #[pymodule_export]

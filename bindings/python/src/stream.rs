@@ -1,9 +1,10 @@
 //! Long jobs: batches of embeddings over inputs that come one at a time.
 
 use crate::bridge::{Bridge, Landing};
-use crate::failure::{self, Failure};
+use crate::exception;
+use crate::failure::{Failure, respond};
 use crate::process::Owned;
-use crate::response::{EmbedBatch, respond};
+use crate::response::EmbedBatch;
 use crate::texts::text;
 use crate::wait::LOOK_EVERY;
 use futures_util::Stream;
@@ -182,7 +183,7 @@ fn poll(core: &Core, context: &mut Context<'_>) -> PyResult<Poll<Step>> {
         None => Ok(Poll::Ready(None)),
         Some(core) => match core.get_mut() {
             Some(core) => Ok(Pin::new(core).poll_next(context)),
-            None => Err(failure::forked()),
+            None => Err(exception::forked()),
         },
     }
 }

@@ -1,9 +1,10 @@
 //! Waiting on a thread: without the interpreter, but awake for signals.
 
-use crate::failure;
+use crate::exception;
+use crate::failure::respond;
 use crate::process::Owned;
 use crate::progress::Listener;
-use crate::response::{IntoResponse, respond};
+use crate::response::IntoResponse;
 use hedgerow::Waiting;
 use pyo3::prelude::*;
 use std::time::Duration;
@@ -19,14 +20,14 @@ pub(crate) fn wait<A: IntoResponse>(
     begun: hedgerow::Result<Waiting<A>>,
     listener: Option<&Listener>,
 ) -> PyResult<Py<PyAny>> {
-    let waiting = begun.map_err(|error| failure::raise_plain(py, &error))?;
+    let waiting = begun.map_err(|error| exception::raise_plain(py, &error))?;
     // A handler of a signal may fork.
     let mut waiting = Owned::new(waiting);
     let mut step = LOOK_EVERY;
     let mut looked = false;
     loop {
         let Some(waiting) = waiting.get_mut() else {
-            return Err(failure::forked());
+            return Err(exception::forked());
         };
         let answer = py.detach(|| waiting.wait_for(step));
         if let Some(listener) = listener {

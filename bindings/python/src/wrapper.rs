@@ -1,6 +1,6 @@
 //! `HttpClientWrapper`: a connection pool, which is an actor system of its own.
 
-use crate::failure;
+use crate::exception;
 use crate::process::PerProcess;
 use hedgerow::System;
 use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
@@ -30,7 +30,7 @@ impl Pool {
     pub(crate) fn system(&self, py: Python<'_>) -> PyResult<System> {
         let start = || System::builder().http((*self.http).clone()).start();
         let started = self.system.get_or_make(start);
-        started.map_err(|error| failure::raise_plain(py, &error))
+        started.map_err(|error| exception::raise_plain(py, &error))
     }
 }
 
@@ -70,7 +70,7 @@ impl HttpClientWrapper {
         };
         http.proxy
             .validate()
-            .map_err(|error| failure::bad_value(&error))?;
+            .map_err(|error| exception::bad_value(&error))?;
         Ok(Self(Pool::new(http)))
     }
 

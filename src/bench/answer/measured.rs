@@ -4,6 +4,7 @@
 
 use super::sse::{Stamps, events};
 use super::timing::Timing;
+use super::tokens::TokenCounts;
 use super::wire::{Chunk, Whole};
 use crate::decode::DecodeError;
 use std::time::Duration;
@@ -34,17 +35,8 @@ pub(crate) struct Measured {
     pub first_reasoning: Option<Instant>,
     pub token_gaps: Vec<Duration>,
     pub chunk_gaps: Vec<Duration>,
-    pub tokens: Tokens,
+    pub tokens: TokenCounts,
     pub bytes: u64,
-}
-
-/// How many tokens there were, as far as the answer tells.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tokens {
-    pub prompt: Option<u64>,
-    pub completion: Option<u64>,
-    /// The server's count is missing; `completion` is what the answer's size suggests.
-    pub estimated: bool,
 }
 
 impl Measured {
@@ -63,7 +55,7 @@ impl Measured {
             first_reasoning: None,
             token_gaps: Vec::new(),
             chunk_gaps: Vec::new(),
-            tokens: Tokens::default(),
+            tokens: TokenCounts::default(),
             bytes: body.len() as u64,
         };
         match expected {
@@ -109,7 +101,7 @@ impl Measured {
         let seen = reader.content + reader.reasoning;
         self.tokens = match reader.usage {
             Some(usage) if usage.completion.is_some() => usage,
-            usage => Tokens {
+            usage => TokenCounts {
                 prompt: usage.and_then(|usage| usage.prompt),
                 completion: Some(seen),
                 estimated: true,
@@ -155,7 +147,7 @@ struct StreamReader {
     last_content: Option<Instant>,
     chunk_gaps: Vec<Duration>,
     content_gaps: Vec<Duration>,
-    usage: Option<Tokens>,
+    usage: Option<TokenCounts>,
 }
 
 impl StreamReader {

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 /// A request that is written already. Sending it copies nothing.
 #[derive(Debug)]
-pub(in crate::bench) struct Prepared {
+pub(in crate::bench) struct WorkloadRequest {
     pub(in crate::bench) head: Arc<Head>,
     pub(in crate::bench) body: Bytes,
     pub(in crate::bench) expected: Expected,
 }
 
-impl Operation for Prepared {
+impl Operation for WorkloadRequest {
     fn head(&self) -> &Arc<Head> {
         &self.head
     }

@@ -1,6 +1,6 @@
 //! The JSON of answers, as far as a benchmark looks at it: whether there is text, and `usage`.
 
-use super::measured::Tokens;
+use super::tokens::TokenCounts;
 use crate::decode::DecodeError;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
@@ -16,12 +16,12 @@ pub(super) struct Chunk {
     pub(super) has_reasoning: bool,
     /// It says why the answer ends.
     pub(super) is_last: bool,
-    pub(super) usage: Option<Tokens>,
+    pub(super) usage: Option<TokenCounts>,
 }
 
 impl Chunk {
     pub(super) fn read(data: &[u8]) -> Result<Self, DecodeError> {
-        let event = Answer::read(data)?;
+        let event = Envelope::read(data)?;
         let Choices {
             delta,
             text,
@@ -55,7 +55,7 @@ impl Whole {
                 text: 0,
             });
         }
-        let answer = Answer::read(body)?;
+        let answer = Envelope::read(body)?;
         let Choices { message, text, .. } = answer.choices.unwrap_or_default();
         Ok(Self {
             usage: answer.usage,
@@ -64,12 +64,12 @@ impl Whole {
     }
 
     /// The server's counts; without them, a token for every four bytes of text.
-    pub(super) fn tokens(&self) -> Tokens {
+    pub(super) fn tokens(&self) -> TokenCounts {
         let counted = self.usage.map(Usage::tokens).unwrap_or_default();
         if counted.completion.is_some() || self.text == 0 {
             return counted;
         }
-        Tokens {
+        TokenCounts {
             completion: Some(self.text.div_ceil(4) as u64),
             estimated: true,
             ..counted
@@ -108,15 +108,15 @@ fn excerpt(text: &[u8]) -> String {
     String::from_utf8_lossy(head).into_owned()
 }
 
-/// An answer, or one event of it.
+/// What an answer, or one event of it, has around its text.
 #[derive(Deserialize)]
-struct Answer {
+struct Envelope {
     choices: Option<Choices>,
     usage: Option<Usage>,
     error: Option<IgnoredAny>,
 }
 
-impl Answer {
+impl Envelope {
     /// What is there, unless it is an error.
     fn read(text: &[u8]) -> Result<Self, DecodeError> {
         let answer: Self = parse(text)?;
@@ -204,8 +204,8 @@ struct Usage {
 }
 
 impl Usage {
-    fn tokens(self) -> Tokens {
-        Tokens {
+    fn tokens(self) -> TokenCounts {
+        TokenCounts {
             // Embeddings have no output, and some services name the total alone.
             prompt: self.prompt.or(self.total),
             completion: self.completion,
@@ -330,7 +330,7 @@ mod tests {
             (embedding.prompt, embedding.completion, embedding.estimated),
             (Some(7), None, false)
         );
-        assert_eq!(tokens("[[1]]"), Tokens::default());
+        assert_eq!(tokens("[[1]]"), TokenCounts::default());
     }
 
     #[test]

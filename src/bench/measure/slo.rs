@@ -2,10 +2,6 @@
 
 mod parse;
 
-mod verdict;
-
-pub use verdict::SloResult;
-
 use super::metric::{self, Metric};
 use super::sample::Sample;
 use super::statistics::number;
@@ -38,7 +34,7 @@ use std::time::Duration;
 #[serde(try_from = "String", into = "String")]
 pub struct Slo {
     text: String,
-    quantity: Quantity,
+    pub(in crate::bench) quantity: Quantity,
     /// The limit itself is allowed: `<=`, `>=`.
     inclusive: bool,
     /// Times in seconds, shares of 1, rates a second.
@@ -47,15 +43,15 @@ pub struct Slo {
 
 /// What a term is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Quantity {
+pub(in crate::bench) enum Quantity {
     Time(Metric, Statistic),
     ErrorRate,
-    Rate(Rate),
+    Rate(Throughput),
 }
 
 /// Which figure of a distribution.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Statistic {
+pub(in crate::bench) enum Statistic {
     /// 0 to 1.
     Quantile(f64),
     Mean,
@@ -64,7 +60,7 @@ enum Statistic {
 
 /// What happens per second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rate {
+pub(in crate::bench) enum Throughput {
     Requests,
     Goodput,
     PromptTokens,
@@ -108,7 +104,7 @@ impl Slo {
     }
 
     /// Whether a measured figure keeps the limit.
-    fn holds(&self, measured: f64) -> bool {
+    pub(in crate::bench) fn holds(&self, measured: f64) -> bool {
         if self.inclusive && measured.total_cmp(&self.limit).is_eq() {
             return true;
         }

@@ -6,6 +6,8 @@ mod load;
 
 use super::config::{BenchmarkConfig, Content};
 use super::own_retries::OwnRetries;
+use super::run_mode::check_span;
+use super::url::split_url;
 use crate::actor::Placement;
 use crate::bench::answer::Expected;
 use crate::bench::capacity;
@@ -23,8 +25,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use load::check_span;
-pub(in crate::bench) use load::{Arrivals, Closed, Load, Sessions};
+pub(in crate::bench) use load::{ClosedLoad, Load, OpenLoad, Sessions};
 
 /// What the engine runs.
 pub(in crate::bench) struct Blueprint {
@@ -104,30 +105,6 @@ impl Blueprint {
             load,
         })
     }
-}
-
-/// Origin, and path with query.
-pub(super) fn split_url(endpoint: &str) -> Result<(BaseUrl, String)> {
-    // What is before an `@` or behind a `?` may be a secret.
-    let shown = endpoint.split(['?', '#']).next().unwrap_or_default();
-    let shown = Some(shown).filter(|shown| !shown.contains('@'));
-    let shown = shown.map_or(String::new(), |shown| format!(" (got {shown:?})"));
-    let bad = |cause: String| {
-        Error::config(format!(
-            "the endpoint is not a URL that can be used: {cause}{shown}"
-        ))
-    };
-    let url = url::Url::parse(endpoint).map_err(|cause| bad(cause.to_string()))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it holds a user name or a password".to_owned()));
-    }
-    let origin = url.origin().ascii_serialization();
-    let base = BaseUrl::parse(&origin).map_err(|cause| bad(cause.to_string()))?;
-    let path = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    Ok((base, path))
 }
 
 fn readiness(config: &BenchmarkConfig) -> Result<Option<Readiness>> {

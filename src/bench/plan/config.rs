@@ -1,14 +1,17 @@
 //! What a run is: raw as the caller gives it; checked in `blueprint.rs`, once.
 
-mod load;
+mod pace;
 
 mod ready;
 
-use super::load::Stage;
+use super::open::{DEFAULT_IN_FLIGHT, Open};
+use super::progress::Progress;
 use super::run_mode::RunMode;
+use super::schedule::Stage;
+use super::stop::{Stop, Stopper};
+use super::url::split_url;
 use crate::bench::measure::Slo;
 use crate::bench::request::{Kind, Record, Synthetic};
-use crate::bench::run::{Progress, Stop, Stopper};
 use crate::config::ApiKey;
 use crate::error::{Error, Result};
 use crate::policy::hedge::HedgeDelay;
@@ -19,7 +22,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use load::{Open, Pace};
 pub(in crate::bench) use ready::WaitReady;
 
 /// What a run is. Every value has a default but those of [`try_new`](Self::try_new); all are
@@ -136,7 +138,7 @@ impl BenchmarkConfig {
             hedge_delay: None,
             http: HttpSettings::default(),
             open: None,
-            max_in_flight: Some(load::DEFAULT_IN_FLIGHT),
+            max_in_flight: Some(DEFAULT_IN_FLIGHT),
             requests: None,
             session_requests: None,
             think_time: Duration::ZERO,
@@ -153,7 +155,7 @@ impl BenchmarkConfig {
             stop: Stop::default(),
         };
         config.check_load()?;
-        super::blueprint::split_url(&config.endpoint)?;
+        split_url(&config.endpoint)?;
         Ok(config)
     }
 

@@ -39,3 +39,14 @@ impl RunMode {
         }
     }
 }
+
+/// Refuses a span that no run is as long as.
+pub(super) fn check_span(name: &str, span: Duration) -> Result<()> {
+    if span > LONGEST_RUN {
+        return Err(Error::config(format!(
+            "{name} must be at most 30 days (got {} s)",
+            span.as_secs_f64()
+        )));
+    }
+    Ok(())
+}

@@ -4,10 +4,10 @@ mod figures;
 
 mod spread;
 
-use super::Report;
-use super::figure::{percent, plain};
+use super::layout::Report;
 use super::merge::differences;
 use super::summary::{bare, flush_left};
+use crate::bench::figure::{counted, percent, plain};
 use crate::error::{Error, Result};
 use comfy_table::CellAlignment;
 use figures::Figure;
@@ -280,7 +280,10 @@ fn error_row(baseline: &[Report], candidate: &[Report]) -> Option<ComparedFigure
         (failed, total)
     };
     let (ours, theirs): ((u64, u64), (u64, u64)) = (counts(baseline), counts(candidate));
-    let (old, new) = (spread::Share::of(ours)?, spread::Share::of(theirs)?);
+    let (old, new) = (
+        spread::Proportion::of(ours)?,
+        spread::Proportion::of(theirs)?,
+    );
     let (low, high) = new.less(old);
     let outcome = if low > 0.0 {
         Outcome::Regressed
@@ -310,7 +313,7 @@ fn notes(baseline: &[Report], candidate: &[Report]) -> Vec<String> {
         notes.push(format!(
             "{} of runs: what differs from run to run on a machine is hardly seen; {ENOUGH_PAIRS} \
              alternating pairs or more say it",
-            super::figure::counted(baseline.len() as u64, "pair")
+            counted(baseline.len() as u64, "pair")
         ));
     }
     for (name, reports) in [("baseline", baseline), ("candidate", candidate)] {

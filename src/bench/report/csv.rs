@@ -1,6 +1,6 @@
 //! The report as a table for spreadsheets and data frames: one figure a row.
 
-use super::Report;
+use super::layout::Report;
 use crate::bench::measure::{Distribution, Metric, Slot, number};
 use csv::Writer;
 

@@ -1,6 +1,6 @@
 //! The report as an `HdrHistogram` interval log.
 
-use super::Report;
+use super::layout::Report;
 use crate::bench::measure::{Metric, number};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;

@@ -11,8 +11,8 @@ mod scale;
 
 mod tables;
 
-use super::Report;
-use super::figure::{counted, figure, percent, plain};
+use super::layout::Report;
+use crate::bench::figure::{counted, figure, percent, plain};
 use crate::bench::measure::Metric;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -3,7 +3,7 @@
 //! Counts and histograms are added, bucket for bucket; percentiles are taken from the sum. Rates are
 //! those of all machines together: the counts over the longest of the runs.
 
-use super::{MergedRun, Report};
+use super::layout::{MergedRun, Report};
 use crate::bench::measure::{FAILURES_KEPT, Timeline};
 use crate::error::{Error, Result};
 use serde_json::Value;
@@ -182,9 +182,9 @@ fn walk(path: &str, first: &Value, other: &Value, found: &mut Vec<(String, Value
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::run;
     use super::*;
-    use crate::bench::measure::{Metric, TimeHistogram};
+    use crate::bench::measure::{Metric, Sample, TimeHistogram, record_all, samples};
+    use crate::bench::report::tests::{facts, run};
     use proptest::prelude::*;
 
     #[test]
@@ -287,6 +287,27 @@ mod tests {
             let again = merge(vec![of(&second), of(&first)]).unwrap();
             prop_assert_eq!(&again.latency_ms, &merged.latency_ms);
             prop_assert_eq!(&again.requests, &merged.requests);
+        }
+
+        /// METHOD 8: however samples are spread over runs, the merged report is the pooled one, bucket
+        /// for bucket.
+        #[test]
+        fn merged_is_pooled(samples in samples()) {
+            let part = |wanted: Option<bool>| {
+                let part: Vec<Sample> = samples.iter()
+                    .filter(|(_, first)| wanted.is_none_or(|wanted| *first == wanted))
+                    .map(|(sample, _)| sample.clone()).collect();
+                Report::new(record_all(&part), facts(part.len() as u64))
+            };
+            let pooled = part(None);
+            let merged = merge(vec![part(Some(true)), part(Some(false))]).unwrap();
+            prop_assert_eq!(&merged.requests, &pooled.requests);
+            prop_assert_eq!(&merged.tokens, &pooled.tokens);
+            prop_assert_eq!(&merged.errors, &pooled.errors);
+            prop_assert_eq!(&merged.histograms, &pooled.histograms);
+            prop_assert_eq!(&merged.latency_ms, &pooled.latency_ms);
+            prop_assert_eq!(&merged.warmup, &pooled.warmup);
+            prop_assert_eq!(&merged.rates, &pooled.rates);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The report as people read it in a terminal: plain text, no colour.
 
-use super::Report;
-use super::figure::{counted, figure, percent, plain, whole};
-use crate::bench::measure::{Metric, SloResult};
+use super::layout::Report;
+use super::slo_result::SloResult;
+use crate::bench::figure::{counted, figure, percent, plain, whole};
+use crate::bench::measure::Metric;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! Reports: figures, validity, the way to JSON and back.
 
-use super::*;
-use crate::bench::measure::{FailureKind, Sample, Slo};
+use super::{Report, RunFacts};
+use crate::bench::measure::{FailureKind, Recording, Sample, Slo};
 use proptest::prelude::*;
 use std::time::{Duration, SystemTime};
 

@@ -13,7 +13,7 @@
 //! - **Dropped**: when more than 1 % of the planned requests were never sent, the load was not the
 //!   one that was asked for.
 
-use super::Report;
+use super::layout::Report;
 use crate::bench::measure::{Metric, number, sample_floor};
 use std::time::Duration;
 

@@ -41,7 +41,7 @@ impl Lengths {
         let tokens = match self {
             Self::Uniform { tokens, vary } => uniform_around(tokens, vary, rng),
             Self::LogNormal { median, sigma } => {
-                (f64::from(median) * (sigma * rng.normal()).exp()).round() as u32
+                (f64::from(median) * libm::exp(sigma * rng.normal())).round() as u32
             }
         };
         tokens.clamp(1, LONGEST)
@@ -265,6 +265,17 @@ mod tests {
             (50..80).contains(&median) && lengths[199] / 4 > 3 * median,
             "{median}"
         );
+    }
+
+    #[test]
+    fn log_normal_lengths_are_the_same_on_every_machine() {
+        let lengths = Lengths::LogNormal {
+            median: 100_000,
+            sigma: 1.0,
+        };
+        let mut rng = Rng::new(42, Purpose::Prompts, 0);
+        let drawn: Vec<u32> = (0..4).map(|_| lengths.draw(&mut rng)).collect();
+        assert_eq!(drawn, [69_118, 532_701, 214_934, 226_112]);
     }
 
     #[test]

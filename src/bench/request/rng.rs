@@ -3,6 +3,7 @@
 //! Schedules and bodies are drawn from these, so that a seed says which bytes are sent when. A
 //! generator is made for one purpose from the seed, the purpose and a number, so that what is drawn
 //! for one request does not depend on what was drawn for another, or on which thread drew first.
+//! Logarithms, powers and cosines are those of `libm`: each system's own library rounds as it likes.
 
 /// A generator. Cheap to make: one for each request is fine.
 #[derive(Debug, Clone)]
@@ -57,13 +58,13 @@ impl Rng {
 
     /// Exponential, of mean 1.
     pub(crate) fn exponential(&mut self) -> f64 {
-        -self.uniform().ln()
+        -libm::log(self.uniform())
     }
 
     /// Standard normal, by Box and Muller.
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (2.0 * self.exponential()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        radius * libm::cos(std::f64::consts::TAU * self.uniform())
     }
 
     /// Gamma of this shape, scaled to mean 1: of shape 1 it is exponential, below it burstier,
@@ -71,15 +72,20 @@ impl Rng {
     /// 2000]
     pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
-            let boost = self.uniform().powf(1.0 / shape);
+            let boost = libm::pow(self.uniform(), 1.0 / shape);
             return self.gamma(shape + 1.0) * (shape + 1.0) * boost / shape;
         }
         let d = shape - 1.0 / 3.0;
         let c = 1.0 / (9.0 * d).sqrt();
         loop {
             let normal = self.normal();
-            let v = (1.0 + c * normal).powi(3);
-            if v > 0.0 && self.uniform().ln() < 0.5 * normal * normal + d * (1.0 - v + v.ln()) {
+            let root = 1.0 + c * normal;
+            let v = root * root * root;
+            if v <= 0.0 {
+                continue;
+            }
+            let bound = 0.5 * normal * normal + d * (1.0 - v + libm::log(v));
+            if libm::log(self.uniform()) < bound {
                 return d * v / shape;
             }
         }
@@ -131,6 +137,43 @@ mod tests {
         assert!(!others.contains(&first(1, Purpose::Prompts, 5)));
         // Fixed for all time: reports name seeds.
         assert_eq!(first(0, Purpose::Arrivals, 0), 2_561_366_806_719_327_793);
+    }
+
+    #[test]
+    fn distributions_are_the_same_on_every_machine_to_the_last_bit() {
+        let bits = |draw: fn(&mut Rng) -> f64| {
+            let mut rng = Rng::new(42, Purpose::Arrivals, 0);
+            [draw(&mut rng), draw(&mut rng), draw(&mut rng)].map(f64::to_bits)
+        };
+        let drawn = [
+            bits(Rng::exponential),
+            bits(Rng::normal),
+            bits(|rng| rng.gamma(0.25)),
+            bits(|rng| rng.gamma(4.0)),
+        ];
+        let expected = [
+            [
+                0x3fd6_e6ac_6977_3e1a,
+                0x3ff7_1897_27e4_681c,
+                0x3f8b_5cac_1dff_4453,
+            ],
+            [
+                0x3fb2_e42d_f303_1939,
+                0x3fc0_e26b_1c53_ca12,
+                0xc008_9def_3eb7_1be1,
+            ],
+            [
+                0x400c_2748_b46f_ef61,
+                0x3e18_c6cb_1dbe_aac8,
+                0x3fef_cba8_3d04_c003,
+            ],
+            [
+                0x3fee_7a75_b948_66eb,
+                0x4002_fafa_d367_6cd2,
+                0x3fe6_6333_70bc_6a59,
+            ],
+        ];
+        assert_eq!(drawn, expected, "{drawn:#x?}");
     }
 
     #[test]

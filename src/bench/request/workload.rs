@@ -3,7 +3,7 @@
 use super::bodies::ask_for_tokens;
 use super::prompts::uniform_around;
 use super::rng::{Purpose, Rng};
-use crate::bench::answer::{Expected, Prepared};
+use crate::bench::answer::{Expected, WorkloadRequest};
 use crate::error::{Error, Result};
 use crate::job::Operation;
 use crate::transport::Head;
@@ -33,9 +33,9 @@ pub(in crate::bench) struct Workload {
 #[derive(Debug)]
 enum Template {
     /// Sent as it is.
-    Whole(Arc<Prepared>),
+    Whole(Arc<WorkloadRequest>),
     /// A number goes between the two parts of its body.
-    Split(Arc<Prepared>, usize),
+    Split(Arc<WorkloadRequest>, usize),
 }
 
 /// Stands where the number of tokens is to go. No number of a record's own is likely to be it.
@@ -61,7 +61,7 @@ impl Workload {
             let written = Bytes::from(body.to_string());
             hash.update((written.len() as u64).to_le_bytes());
             hash.update(&written);
-            let prepared = Arc::new(Prepared {
+            let prepared = Arc::new(WorkloadRequest {
                 head: Arc::clone(head),
                 body: written,
                 expected: if streams { Expected::Stream } else { expected },
@@ -101,13 +101,13 @@ impl Workload {
         let count = self.templates.len() as u64;
         let index = usize::try_from(number % count).unwrap_or(0);
         match &self.templates[index] {
-            Template::Whole(prepared) => Arc::<Prepared>::clone(prepared),
+            Template::Whole(prepared) => Arc::<WorkloadRequest>::clone(prepared),
             Template::Split(prepared, place) => {
                 let tokens = self.output.map_or(1, |output| {
                     let mut rng = Rng::new(self.seed, Purpose::Outputs, number);
                     uniform_around(output.tokens, output.vary, &mut rng)
                 });
-                Arc::new(Prepared {
+                Arc::new(WorkloadRequest {
                     head: Arc::clone(&prepared.head),
                     body: filled(&prepared.body, *place, tokens),
                     expected: prepared.expected,

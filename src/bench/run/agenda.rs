@@ -2,7 +2,7 @@
 //! that follow the answer to the one before in their session. Pure: it has no clock of its own.
 
 use super::launch::Start;
-use crate::bench::plan::{Arrivals as Plan, Schedule, Sessions};
+use crate::bench::plan::{OpenLoad, Schedule, Sessions};
 use crate::policy::timers::Timers;
 use std::iter::{Peekable, Take};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: OpenLoad) -> Self {
         let each = plan.sessions.map_or(1, |sessions| sessions.requests.max(1));
         let arrivals = usize::try_from(plan.most.div_ceil(each)).unwrap_or(usize::MAX);
         Self {

@@ -7,7 +7,7 @@
 use super::agenda::Agenda;
 use super::launch::{Answered, Conduct, Done, Launcher, Reply};
 use super::pacer::{Pacer, Wake};
-use crate::bench::plan::Arrivals as Plan;
+use crate::bench::plan::OpenLoad;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(launcher: Launcher, plan: Plan, done: Sender<Done>) -> Self {
+    pub(super) fn new(launcher: Launcher, plan: OpenLoad, done: Sender<Done>) -> Self {
         Self {
             launcher,
             max_in_flight: plan.max_in_flight,

@@ -1,7 +1,7 @@
 //! What a run shows while it lasts, on standard error: one line that is redrawn on a terminal, a
 //! line every few seconds elsewhere.
 
-use super::progress::Progress;
+use crate::bench::plan::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;

@@ -4,27 +4,22 @@
 //! An open loop has one schedule, and one system with all Workers. Users do not know of each other:
 //! each thread has a system of its own with a share of them, and of a request only its sample passes
 //! between threads, together with others.
-//!
-//! All of it happens on threads of the run's own; a caller's runtime only waits.
 
 use super::arrivals::Arrivals;
 use super::launch::{Conduct, Done, Launcher};
-use super::progress::Progress;
-use super::ready;
 use super::recorder::{Peek, Record, Recorder, Take};
 use super::users::{Share, Users};
 use crate::actor::{Entrance, Placement, System};
 use crate::bench::capacity;
 use crate::bench::measure::Recording;
-use crate::bench::plan::{BenchmarkConfig, Blueprint, Load};
+use crate::bench::plan::{BenchmarkConfig, Blueprint, Load, Progress};
 use crate::bench::report::{Report, RunFacts};
-use crate::caller::{Cancel, ReplyPort, refuse_inside_runtime};
+use crate::caller::{Cancel, ReplyPort};
 use crate::error::{Error, Kind, Result};
 use actix::{Actor, Recipient};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How often the run is looked after: levels of users, its end, whether anyone still waits.
@@ -34,93 +29,60 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 /// What was cut has ended within this, or never will.
 const LONGEST_END: Duration = Duration::from_secs(10);
 
-/// Carries out a run. Dropping the future ends the run.
-///
-/// # Errors
-///
-/// When the configuration is bad ([`is_config`](Error::is_config)), or no thread can be had.
-pub async fn run(config: BenchmarkConfig) -> Result<Report> {
-    let (report, reported) = oneshot::channel::<Result<Report>>();
-    let work = move || {
-        let result = carry_out(&config, &|| report.is_closed());
-        // A caller that is gone does not mind.
-        let _ = report.send(result);
-    };
-    std::thread::Builder::new()
-        .name("hedgerow-bench".into())
-        .spawn(work)
-        .map_err(no_thread)?;
-    reported
-        .await
-        .unwrap_or_else(|_| Err(Error::new(Kind::Internal("the run panicked".into()))))
-}
-
-/// [`run`] for threads.
-///
-/// # Errors
-///
-/// As [`run`].
-pub fn run_blocking(config: &BenchmarkConfig) -> Result<Report> {
-    refuse_inside_runtime()?;
-    carry_out(config, &|| false)
-}
-
-fn no_thread(cause: std::io::Error) -> Error {
-    Error::new(Kind::Internal("no thread can be started".into())).with_source(cause)
-}
-
-/// `is_abandoned` says whether nobody waits for the report any more.
-fn carry_out(config: &BenchmarkConfig, is_abandoned: &dyn Fn() -> bool) -> Result<Report> {
-    let blueprint = Blueprint::new(config)?;
-    let systems = systems(&blueprint, config)?;
-    // Before the calibration, of which a service that is starting would take its share.
-    let is_ready = match &blueprint.readiness {
-        Some(readiness) => ready::wait(&systems[0], readiness, config, is_abandoned)?,
-        None => true,
-    };
-    let mut notes = blueprint.notes.clone();
-    let mut ceiling = None;
-    if is_ready && config.calibrate {
-        ceiling = capacity::ceiling(config)?;
-        if ceiling.is_none() {
-            notes.push("the client could not be calibrated".to_owned());
-        }
-    }
+/// Carries out a run by `systems`. `ceiling` is what the client was found to reach, where that was
+/// measured; `is_abandoned` says whether nobody waits for the report any more.
+pub(super) fn carry_out(
+    config: &BenchmarkConfig,
+    blueprint: Blueprint,
+    systems: Vec<System>,
+    ceiling: Option<f64>,
+    is_abandoned: &dyn Fn() -> bool,
+) -> Result<Report> {
     let started_at = SystemTime::now();
     let cpu = capacity::process_time();
-    let (recording, ended) = if is_ready {
-        let run = Run::start(systems, &blueprint, config)?;
-        let ended = run.conduct(config, is_abandoned);
-        run.finish(ended)?
-    } else {
-        notes.push("the run was stopped while it waited for the service to be ready".to_owned());
-        (
-            Recording::new(config.slos.clone()),
-            Ended::before_it_began(),
-        )
-    };
+    let run = Run::start(systems, &blueprint, config)?;
+    let ended = run.conduct(config, is_abandoned);
     let cpu = capacity::process_time().saturating_sub(cpu);
+    let (recording, ended) = run.finish(ended)?;
+    let mut facts = facts(config, blueprint, &ended);
+    if config.calibrate && ceiling.is_none() {
+        let note = "the client could not be calibrated".to_owned();
+        facts.notes.push(note);
+    }
     let facts = RunFacts {
-        config: blueprint.config,
-        seed: config.seed,
-        load_model: blueprint.load.describe(),
-        data_set: Some(blueprint.workload.hash().to_owned()),
-        notes,
         started_at,
-        duration: ended.duration,
-        warmup: config.warmup.min(ended.duration),
-        planned: ended.planned,
         cpu,
-        cores: blueprint.workers.min(capacity::cores()),
         ceiling_per_s: ceiling,
-        interrupted: ended.interrupted,
+        ..facts
     };
     Ok(Report::new(recording, facts))
 }
 
-/// A run that nobody watches, for calibration and search.
-pub(in crate::bench) fn run_unwatched(config: &BenchmarkConfig) -> Result<Report> {
-    carry_out(config, &|| false)
+/// The report of a run that was stopped while its service was waited for.
+pub(super) fn never_began(config: &BenchmarkConfig, blueprint: Blueprint) -> Report {
+    let mut facts = facts(config, blueprint, &Ended::before_it_began());
+    let note = "the run was stopped while it waited for the service to be ready".to_owned();
+    facts.notes.push(note);
+    Report::new(Recording::new(config.slos.clone()), facts)
+}
+
+/// What is to be told of a run, but for what it cost.
+fn facts(config: &BenchmarkConfig, blueprint: Blueprint, ended: &Ended) -> RunFacts {
+    RunFacts {
+        seed: config.seed,
+        load_model: blueprint.load.describe(),
+        data_set: Some(blueprint.workload.hash().to_owned()),
+        started_at: SystemTime::now(),
+        duration: ended.duration,
+        warmup: config.warmup.min(ended.duration),
+        planned: ended.planned,
+        cpu: Duration::ZERO,
+        cores: blueprint.workers.min(capacity::cores()),
+        ceiling_per_s: None,
+        interrupted: ended.interrupted,
+        notes: blueprint.notes,
+        config: blueprint.config,
+    }
 }
 
 /// A run under way.
@@ -296,7 +258,7 @@ fn maker(load: Load, share: Share, launcher: Launcher, done: Sender<Done>) -> Re
 }
 
 /// The systems by which a run sends.
-fn systems(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Vec<System>> {
+pub(super) fn systems(blueprint: &Blueprint, config: &BenchmarkConfig) -> Result<Vec<System>> {
     let (count, workers) = match &blueprint.load {
         Load::Open(_) => (1, blueprint.workers),
         Load::Closed(plan) => (blueprint.workers.min(plan.users as usize).max(1), 1),

@@ -2,9 +2,8 @@
 //! system, on whose thread the client for such requests lives, while the run's own thread looks
 //! whether anyone still waits.
 
-use super::progress::Progress;
 use crate::actor::System;
-use crate::bench::plan::{BenchmarkConfig, Readiness};
+use crate::bench::plan::{BenchmarkConfig, Progress, Readiness};
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Control, ControlAnswer, HttpSettings, TransportError};
 use crossbeam_channel::{Sender, select, unbounded};

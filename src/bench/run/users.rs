@@ -9,7 +9,7 @@
 
 use super::launch::{Answered, Conduct, Done, Launcher, Reply, Start};
 use super::pacer::{Pacer, Wake};
-use crate::bench::plan::Closed;
+use crate::bench::plan::ClosedLoad;
 use crate::policy::timers::Timers;
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use crossbeam_channel::Sender;
@@ -25,7 +25,7 @@ pub(super) struct Share {
 /// The users of a run, or a share of them.
 pub(super) struct Users {
     launcher: Launcher,
-    plan: Closed,
+    plan: ClosedLoad,
     share: Share,
     /// How many requests each of the share has started, and whether one is under way.
     states: Vec<State>,
@@ -46,7 +46,12 @@ struct State {
 }
 
 impl Users {
-    pub(super) fn new(launcher: Launcher, plan: Closed, share: Share, done: Sender<Done>) -> Self {
+    pub(super) fn new(
+        launcher: Launcher,
+        plan: ClosedLoad,
+        share: Share,
+        done: Sender<Done>,
+    ) -> Self {
         Self {
             launcher,
             states: share.users(plan.users).map(|_| State::default()).collect(),
@@ -152,7 +157,7 @@ impl Share {
     }
 }
 
-impl Closed {
+impl ClosedLoad {
     /// Whether a user who has started so many requests may start another.
     fn lets(&self, user: u32, started: u64, now: Duration) -> bool {
         self.per_user.is_none_or(|most| started < most)
@@ -254,7 +259,7 @@ mod tests {
     #[test]
     fn a_user_goes_on_for_its_requests_its_time_and_its_level() {
         let second = Duration::from_secs(1);
-        let plan = Closed {
+        let plan = ClosedLoad {
             users: 10,
             per_user: Some(2),
             until: Some(second),

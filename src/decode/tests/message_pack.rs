@@ -13,7 +13,7 @@ fn packed(value: &Value) -> Vec<u8> {
 
 /// An answer whose rows are the same vectors as numbers, base64 and `bin`.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct Packed<'a> {
     data: Vec<Row<'a>>,
     model: &'a str,
     usage: Value,
@@ -52,7 +52,7 @@ struct Extra((i8, Bin));
 fn answer(vectors: Vec<Vector<'_>>) -> Vec<u8> {
     let rows = vectors.into_iter().zip(0..);
     let data = rows.map(|(embedding, index)| Row { embedding, index });
-    let answer = Answer {
+    let answer = Packed {
         data: data.collect(),
         model: "m",
         usage: json!({"prompt_tokens": 7, "total_tokens": null, "more": [1, {"a": -300}]}),

@@ -22,7 +22,7 @@ pub(super) fn server_and_client() -> (MockServer, Client) {
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Received {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
@@ -68,21 +68,21 @@ impl Client {
 
     /// Sends a request with a JSON body and reads its answer. `headers` are
     /// whole lines, each with its line end.
-    pub(super) fn post(&mut self, path: &str, headers: &str, body: &str) -> Answer {
+    pub(super) fn post(&mut self, path: &str, headers: &str, body: &str) -> Received {
         self.send(request("POST", path, headers, body));
         self.answer().expect("an answer")
     }
 
-    pub(super) fn get(&mut self, method: &str, path: &str) -> Answer {
+    pub(super) fn get(&mut self, method: &str, path: &str) -> Received {
         self.send(request(method, path, "", ""));
         self.answer_to(method == "HEAD").expect("an answer")
     }
 
-    pub(super) fn answer(&mut self) -> Result<Answer, Ended> {
+    pub(super) fn answer(&mut self) -> Result<Received, Ended> {
         self.answer_to(false)
     }
 
-    fn answer_to(&mut self, head: bool) -> Result<Answer, Ended> {
+    fn answer_to(&mut self, head: bool) -> Result<Received, Ended> {
         let line = self.line()?;
         let status = line
             .split(' ')
@@ -97,7 +97,7 @@ impl Client {
             };
             headers.push((name.to_owned(), value.to_owned()));
         }
-        let mut answer = Answer {
+        let mut answer = Received {
             status,
             headers,
             body: Vec::new(),
@@ -152,7 +152,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl Received {
     pub(super) fn header(&self, wanted: &str) -> Option<&str> {
         self.headers
             .iter()

@@ -215,11 +215,28 @@ fn an_echo_speaks_messagepack_to_those_who_do() {
         Some("application/vnd.msgpack")
     );
     assert_eq!(answer.body[0], 0x85);
-    let tail = b"\xa4body\xc6\x00\x00\x00\x02\x01\x02";
+    let tail = b"\xa4body\xc4\x02\x01\x02";
     assert!(answer.body.ends_with(tail), "{:?}", answer.body);
     let answer = client.post("/echo", "x-mock-msgpack: 1\r\n", r#"{"a":1}"#);
     assert_eq!(answer.header("content-type"), Some("application/msgpack"));
     assert!(answer.body.ends_with(b"\xa4body\x81\xa1a\x01"));
+    let answer = client.post("/echo", "x-mock-msgpack: 1\r\n", "");
+    assert!(answer.body.ends_with(b"\xa4body\xc0"));
+}
+
+#[test]
+fn any_json_comes_back_in_messagepack_as_it_was_sent() {
+    let (_server, mut client) = server_and_client();
+    let sent = json!({
+        "numbers": [0, 127, 128, 300, 65_536, u64::MAX, -1, -33, -129, i64::MIN, 0.5, 1e300],
+        "texts": ["", "x".repeat(32), "x".repeat(256), "x".repeat(65_536)],
+        "lists": [[], vec![0; 15], vec![0; 16], vec![0; 65_536]],
+        "others": {"null": null, "true": true, "false": false, "nested": {"a": {}}},
+    });
+    let answer = client.post("/echo", "x-mock-msgpack: 1\r\n", &sent.to_string());
+    let echo: Value = rmp_serde::from_slice(&answer.body).expect("MessagePack");
+    assert_eq!(echo["body"], sent);
+    assert_eq!(echo["query"], Value::Null);
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, Ended, request, server_and_client};
+use super::client::{Client, Ended, Received, request, server_and_client};
 use crate::mock::{Fault, MockServer, Rule};
 
 const BATCH: &str = r#"{"input":["a","b","c"],"model":"m"}"#;
 const BASE64: &str = r#"{"input":["a","b","c"],"model":"m","encoding_format":"base64"}"#;
 
 /// Asks for embeddings under a fault, on a connection of its own.
-fn ask(server: &MockServer, faults: &str, body: &str) -> (Client, Result<Answer, Ended>) {
+fn ask(server: &MockServer, faults: &str, body: &str) -> (Client, Result<Received, Ended>) {
     ask_at("/v1/embeddings", server, faults, body)
 }
 
@@ -21,7 +21,7 @@ fn ask_at(
     server: &MockServer,
     faults: &str,
     body: &str,
-) -> (Client, Result<Answer, Ended>) {
+) -> (Client, Result<Received, Ended>) {
     let mut client = Client::new(server);
     if faults.starts_with("hang") {
         client.patience(Duration::from_millis(300));
@@ -32,7 +32,7 @@ fn ask_at(
     (client, answer)
 }
 
-fn answer(server: &MockServer, faults: &str, body: &str) -> Answer {
+fn answer(server: &MockServer, faults: &str, body: &str) -> Received {
     ask(server, faults, body).1.expect("an answer")
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::mock::fault::Fault;
 use crate::mock::vectors::{eight_digits, push_floats};
-use crate::mock::{Encoding, Latency, Rule, embedding_of, labels_of, msgpack, score_of};
+use crate::mock::{Encoding, Latency, Rule, embedding_of, labels_of, score_of};
 
 #[test]
 fn an_embedding_is_a_function_of_its_text() {
@@ -183,23 +183,4 @@ fn latencies_have_the_statistics_they_are_named_for() {
     assert_ne!(lognormal, draw("lognormal=20;sigma=0.5", 7));
     assert!("lognormal=20".parse::<Latency>().is_err());
     assert!("fixed=-1".parse::<Latency>().is_err());
-}
-
-#[test]
-fn messagepack_chooses_the_smallest_heads() {
-    let write = |value: serde_json::Value| {
-        let mut out = Vec::new();
-        msgpack::push_value(&mut out, &value);
-        out
-    };
-    assert_eq!(
-        write(json!({"a": [1, -2, null, true]}))[..5],
-        [0x81, 0xa1, b'a', 0x94, 0x01]
-    );
-    assert_eq!(write(json!("x".repeat(32)))[..2], [0xd9, 32]);
-    assert_eq!(write(json!("x".repeat(256)))[..3], [0xda, 1, 0]);
-    assert_eq!(write(json!("x".repeat(65_536)))[..5], [0xdb, 0, 1, 0, 0]);
-    assert_eq!(write(json!(vec![0; 16]))[..3], [0xdc, 0, 16]);
-    assert_eq!(write(json!(300))[..], [0xcf, 0, 0, 0, 0, 0, 0, 1, 44]);
-    assert_eq!(write(json!(0.5))[0], 0xcb);
 }

@@ -1,7 +1,6 @@
 //! Classes of inputs.
 
 use super::record::Record;
-use super::{Answer, Land};
 use hedgerow::Classifications;
 use napi_derive::napi;
 use std::sync::Arc;
@@ -45,8 +44,8 @@ impl ClassesAnswer {
     }
 }
 
-impl Land for Classifications {
-    fn land(self) -> Answer {
-        Answer::C(ClassesAnswer(Arc::new(self)))
+impl From<Classifications> for ClassesAnswer {
+    fn from(answer: Classifications) -> Self {
+        Self(Arc::new(answer))
     }
 }

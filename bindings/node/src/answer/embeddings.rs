@@ -1,7 +1,6 @@
 //! Embeddings: one matrix, the core's until JavaScript wants it whole.
 
 use super::record::{Record, Recorded, Shown};
-use super::{Answer, Land};
 use hedgerow::{Embeddings, Matrix, Parts};
 use napi::bindgen_prelude::{Float32Array, Uint32Array};
 use napi_derive::napi;
@@ -58,21 +57,21 @@ impl EmbeddingsAnswer {
     }
 }
 
-impl Land for Embeddings {
+impl From<Embeddings> for EmbeddingsAnswer {
     #[expect(
         clippy::cast_precision_loss,
         reason = "nobody is charged for 2^53 tokens"
     )]
-    fn land(self) -> Answer {
+    fn from(embeddings: Embeddings) -> Self {
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
-        Answer::A(EmbeddingsAnswer {
-            model: self.model().to_owned(),
-            rows: count(self.len()),
-            dimensions: count(self.dimensions()),
-            prompt_tokens: self.usage().prompt_tokens as f64,
-            total_tokens: self.usage().total_tokens as f64,
-            kept: Arc::new(Kept::of(self)),
-        })
+        Self {
+            model: embeddings.model().to_owned(),
+            rows: count(embeddings.len()),
+            dimensions: count(embeddings.dimensions()),
+            prompt_tokens: embeddings.usage().prompt_tokens as f64,
+            total_tokens: embeddings.usage().total_tokens as f64,
+            kept: Arc::new(Kept::of(embeddings)),
+        }
     }
 }
 

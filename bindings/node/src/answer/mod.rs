@@ -10,18 +10,48 @@ mod posts;
 
 mod record;
 
-pub(crate) use record::pairs;
-
 use self::classes::ClassesAnswer;
 use self::embeddings::EmbeddingsAnswer;
 use self::posts::PostsAnswer;
 use self::ranking::RankingAnswer;
+use crate::failure::Failure;
+use hedgerow::{Classifications, Embeddings, Error, PostAnswers, Ranking};
 use napi::bindgen_prelude::Either4 as Either;
 
 /// The answer to a call of any kind.
-pub(crate) type Answer = Either<EmbeddingsAnswer, RankingAnswer, ClassesAnswer, PostsAnswer>;
+pub(crate) type AnyAnswer = Either<EmbeddingsAnswer, RankingAnswer, ClassesAnswer, PostsAnswer>;
 
 /// An answer of the core that JavaScript can look at.
 pub(crate) trait Land: Send + Sync + 'static {
-    fn land(self) -> Answer;
+    fn land(self) -> AnyAnswer;
+}
+
+impl Land for Embeddings {
+    fn land(self) -> AnyAnswer {
+        AnyAnswer::A(self.into())
+    }
+}
+
+impl Land for Ranking {
+    fn land(self) -> AnyAnswer {
+        AnyAnswer::B(self.into())
+    }
+}
+
+impl Land for Classifications {
+    fn land(self) -> AnyAnswer {
+        AnyAnswer::C(self.into())
+    }
+}
+
+impl Land for PostAnswers {
+    fn land(self) -> AnyAnswer {
+        AnyAnswer::D(self.into())
+    }
+}
+
+/// A failure, and what had finished, which is taken out of the error.
+pub(crate) fn failed<A: Land>(error: Error) -> (Failure, Option<AnyAnswer>) {
+    let failure = Failure::of(&error);
+    (failure, error.into_partial::<A>().map(A::land))
 }

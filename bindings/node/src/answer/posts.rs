@@ -1,7 +1,6 @@
 //! Answers to payloads: bytes, until JavaScript looks.
 
 use super::record::Record;
-use super::{Answer, Land};
 use hedgerow::PostAnswers;
 use napi::bindgen_prelude::{Buffer, Either};
 use napi_derive::napi;
@@ -48,8 +47,8 @@ impl PostsAnswer {
     }
 }
 
-impl Land for PostAnswers {
-    fn land(self) -> Answer {
-        Answer::D(PostsAnswer(Arc::new(self)))
+impl From<PostAnswers> for PostsAnswer {
+    fn from(answer: PostAnswers) -> Self {
+        Self(Arc::new(answer))
     }
 }

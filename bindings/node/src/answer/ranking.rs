@@ -1,7 +1,6 @@
 //! Scores of texts.
 
 use super::record::Record;
-use super::{Answer, Land};
 use hedgerow::{Rank, Ranking};
 use napi::bindgen_prelude::{Either, Null};
 use napi_derive::napi;
@@ -50,8 +49,8 @@ impl From<&Rank> for Scored {
     }
 }
 
-impl Land for Ranking {
-    fn land(self) -> Answer {
-        Answer::B(RankingAnswer(Arc::new(self)))
+impl From<Ranking> for RankingAnswer {
+    fn from(answer: Ranking) -> Self {
+        Self(Arc::new(answer))
     }
 }

@@ -1,7 +1,8 @@
 //! What every answer says beside its data: times, headers, errors.
 
 use crate::failure::FailedRequest;
-use hedgerow::{Headers, RequestError, RequestRecord};
+use crate::headers::pairs;
+use hedgerow::{RequestError, RequestRecord};
 use napi::bindgen_prelude::Float64Array;
 use napi_derive::napi;
 use std::sync::Arc;
@@ -88,12 +89,4 @@ impl Record {
             .show(&mut |shown| found = look.take().map(|look| look(shown)));
         found.expect("records are shown once")
     }
-}
-
-/// Names and values, by turns.
-pub(crate) fn pairs(headers: &Headers) -> Vec<String> {
-    let pairs = headers.iter();
-    pairs
-        .flat_map(|(name, value)| [name.to_owned(), value.to_owned()])
-        .collect()
 }

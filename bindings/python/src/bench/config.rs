@@ -3,7 +3,7 @@
 use super::progress::Listener;
 use super::records;
 use super::settings::Settings;
-use crate::failure;
+use crate::exception;
 use hedgerow::bench::{
     Arrival, BenchmarkConfig, Kind, Lengths, RunMode, Slo, Synthetic, read_jsonl,
 };
@@ -36,7 +36,7 @@ pub(super) fn read(given: &Bound<'_, PyAny>) -> PyResult<(BenchmarkConfig, Optio
     let mut config = kind
         .url(host, endpoint.as_deref())
         .and_then(|url| BenchmarkConfig::try_new(url, key, 1, mode, nothing))
-        .map_err(|error| failure::raise_plain(py, &error))?;
+        .map_err(|error| exception::raise_plain(py, &error))?;
     config = what_is_sent(&settings, kind, config)?;
     config = service(&settings, config)?;
     config = load(&settings, duration, config)?;

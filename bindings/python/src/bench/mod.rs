@@ -9,7 +9,7 @@ mod records;
 
 mod settings;
 
-use crate::failure;
+use crate::exception;
 use crate::process::Owned;
 use crate::wait::{LONG, LOOK_EVERY, on_main_thread};
 use hedgerow::bench::{BenchmarkConfig, run_blocking};
@@ -36,7 +36,7 @@ pub(crate) fn run_benchmark(py: Python<'_>, config: &Bound<'_, PyAny>) -> PyResu
     let mut raised: Option<PyErr> = None;
     loop {
         let Some(report) = run.get_mut() else {
-            return Err(failure::forked());
+            return Err(exception::forked());
         };
         let outcome = py.detach(move || report.recv_timeout(step));
         let ended = !matches!(outcome, Err(RecvTimeoutError::Timeout));
@@ -75,7 +75,7 @@ fn conclude(
 ) -> PyResult<Py<PyAny>> {
     let report = match outcome {
         Some(Ok(json)) => parse(py, &json),
-        Some(Err(error)) => Err(failure::raise_plain(py, &error)),
+        Some(Err(error)) => Err(exception::raise_plain(py, &error)),
         None => Err(PyRuntimeError::new_err("the run ended without a report")),
     };
     let Some(raised) = raised else {

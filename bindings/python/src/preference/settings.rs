@@ -1,6 +1,6 @@
 //! The settings of a preference: each is read from Python, checked, and shown again here.
 
-use crate::failure;
+use crate::exception;
 use crate::number::{kind, real, seconds, whole};
 use crate::token::CancellationToken;
 use hedgerow::{ApiKey, HedgeDelay, OnError, Preference};
@@ -47,7 +47,9 @@ impl Settings {
         let alone = |change: &dyn Fn(&mut Preference)| {
             let mut alone = Preference::default();
             change(&mut alone);
-            alone.validate().map_err(|error| failure::bad_value(&error))
+            alone
+                .validate()
+                .map_err(|error| exception::bad_value(&error))
         };
         match field {
             "max_concurrent_requests" => {
@@ -107,7 +109,7 @@ impl Settings {
             "primary_api_key_override" => {
                 let key: Option<String> = optional(value, |value| text(field, value))?;
                 let checked = key.as_ref().map(ApiKey::new).transpose();
-                self.core.api_key = checked.map_err(|error| failure::bad_value(&error))?;
+                self.core.api_key = checked.map_err(|error| exception::bad_value(&error))?;
                 self.api_key = key;
             }
             "extra_headers" => {
@@ -175,7 +177,7 @@ impl Settings {
     pub(super) fn check(&self) -> PyResult<()> {
         self.core
             .validate()
-            .map_err(|error| failure::bad_value(&error))
+            .map_err(|error| exception::bad_value(&error))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ClassificationResponse`.
 
-use super::IntoResponse;
 use super::data::{ResponseData, Source};
+use super::into_response::IntoResponse;
 use super::record::{Record, recorded};
 use hedgerow::{Class, Classifications};
 use pyo3::prelude::*;

@@ -1,7 +1,7 @@
 //! `OpenAIEmbeddingsResponse`: one matrix, the core's until NumPy wants it.
 
-use super::IntoResponse;
 use super::data::{ResponseData, Source};
+use super::into_response::IntoResponse;
 use super::record::{Record, Recorded, recorded};
 use hedgerow::{Batch, Embeddings, RequestError, RequestRecord, Usage};
 use numpy::ndarray::Array2;

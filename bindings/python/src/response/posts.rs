@@ -1,7 +1,7 @@
 //! `BatchPostResponse`.
 
-use super::IntoResponse;
 use super::data::{ResponseData, Source};
+use super::into_response::IntoResponse;
 use super::record::{Record, recorded};
 use crate::message_pack;
 use hedgerow::{PostAnswer, PostAnswers};

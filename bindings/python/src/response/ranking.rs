@@ -1,7 +1,7 @@
 //! `RerankResponse`.
 
-use super::IntoResponse;
 use super::data::{ResponseData, Source};
+use super::into_response::IntoResponse;
 use super::record::{Record, recorded};
 use hedgerow::{Rank, Ranking};
 use pyo3::prelude::*;

@@ -1,11 +1,11 @@
 //! What every answer says beside its data: times, headers, errors.
 
-use crate::failure::FailedRequest;
+use crate::exception::FailedRequest;
+use crate::headers::joined;
 use hedgerow::{Answer, Headers, RequestError, RequestRecord};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
-use std::collections::BTreeMap;
 
 /// Where the records of an answer are kept.
 pub(crate) trait Recorded {
@@ -73,7 +73,7 @@ impl Record {
             let list = PyList::empty(py);
             for headers in &all {
                 let dict = PyDict::new(py);
-                for (name, value) in Self::headers(headers) {
+                for (name, value) in joined(headers) {
                     dict.set_item(name, value)?;
                 }
                 list.append(dict)?;
@@ -96,19 +96,6 @@ impl Record {
             Ok::<_, PyErr>(list.unbind())
         };
         Ok(self.errors.get_or_try_init(py, make)?.clone_ref(py))
-    }
-
-    /// Names and values; those of a name that came twice are joined, as HTTP joins them.
-    pub(crate) fn headers(headers: &Headers) -> BTreeMap<String, String> {
-        let mut joined: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in headers.iter() {
-            let held = joined.entry(name.to_owned()).or_default();
-            if !held.is_empty() {
-                held.push_str(", ");
-            }
-            held.push_str(value);
-        }
-        joined
     }
 }
 

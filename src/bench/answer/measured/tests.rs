@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::actor::{Placement, System};
-use crate::bench::answer::operation::Prepared;
+use crate::bench::answer::operation::WorkloadRequest;
 use crate::headers::Headers;
 use crate::job::{End, Gather, Job, Observer, Operation, Part, RequestError, RequestRecord};
 use crate::mock::{MockConfig, MockServer};
@@ -182,7 +182,7 @@ proptest! {
 }
 
 /// A request whose reader takes its time before it begins.
-struct Slow(Prepared, Duration);
+struct Slow(WorkloadRequest, Duration);
 
 impl Operation for Slow {
     fn head(&self) -> &Arc<Head> {
@@ -251,7 +251,7 @@ fn times_to_first_token(server: &MockServer, slowness: Duration) -> Duration {
     let times = (0..10).map(|_| {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         let request = blueprint.workload.request(0);
-        let prepared = Prepared {
+        let prepared = WorkloadRequest {
             head: Arc::clone(request.head()),
             body: request.body(0..1, false).unwrap(),
             expected: Expected::Stream,

@@ -2,12 +2,11 @@
 
 use super::*;
 use crate::bench::measure::histogram::microseconds;
-use crate::bench::report::{Report, merge, tests::facts};
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
 
-fn record_all(samples: &[Sample]) -> Recording {
+pub(in crate::bench) fn record_all(samples: &[Sample]) -> Recording {
     let mut recording = Recording::new(vec![Slo::parse("latency_p99<1s").unwrap()]);
     for sample in samples {
         recording.record(sample);
@@ -145,7 +144,8 @@ fn a_display_sees_the_last_second() {
     );
 }
 
-fn samples() -> impl Strategy<Value = Vec<(Sample, bool)>> {
+/// Samples, and whether each is of the first of two runs.
+pub(in crate::bench) fn samples() -> impl Strategy<Value = Vec<(Sample, bool)>> {
     let one = (
         0u32..100_000,
         0u32..3000,
@@ -167,27 +167,6 @@ fn samples() -> impl Strategy<Value = Vec<(Sample, bool)>> {
 }
 
 proptest! {
-    /// METHOD 8: however samples are spread over runs, the merged report is the pooled one, bucket
-    /// for bucket.
-    #[test]
-    fn merged_is_pooled(samples in samples()) {
-        let part = |wanted: Option<bool>| {
-            let part: Vec<Sample> = samples.iter()
-                .filter(|(_, first)| wanted.is_none_or(|wanted| *first == wanted))
-                .map(|(sample, _)| sample.clone()).collect();
-            Report::new(record_all(&part), facts(part.len() as u64))
-        };
-        let pooled = part(None);
-        let merged = merge(vec![part(Some(true)), part(Some(false))]).unwrap();
-        prop_assert_eq!(&merged.requests, &pooled.requests);
-        prop_assert_eq!(&merged.tokens, &pooled.tokens);
-        prop_assert_eq!(&merged.errors, &pooled.errors);
-        prop_assert_eq!(&merged.histograms, &pooled.histograms);
-        prop_assert_eq!(&merged.latency_ms, &pooled.latency_ms);
-        prop_assert_eq!(&merged.warmup, &pooled.warmup);
-        prop_assert_eq!(&merged.rates, &pooled.rates);
-    }
-
     /// METHOD 11: every request is a success, a failure or cut off, and goodput is never more than
     /// the successes.
     #[test]

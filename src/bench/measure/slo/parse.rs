@@ -1,15 +1,15 @@
 //! From text to a term, with errors that say what would have been right.
 
-use super::{Quantity, Rate, Slo, Statistic};
+use super::{Quantity, Slo, Statistic, Throughput};
 use crate::bench::measure::metric::Metric;
 use crate::error::{Error, Result};
 use std::str::FromStr;
 
-const RATES: [(&str, Rate); 4] = [
-    ("rate", Rate::Requests),
-    ("goodput", Rate::Goodput),
-    ("prompt_tokens", Rate::PromptTokens),
-    ("completion_tokens", Rate::CompletionTokens),
+const RATES: [(&str, Throughput); 4] = [
+    ("rate", Throughput::Requests),
+    ("goodput", Throughput::Goodput),
+    ("prompt_tokens", Throughput::PromptTokens),
+    ("completion_tokens", Throughput::CompletionTokens),
 ];
 
 impl Slo {

@@ -37,8 +37,8 @@ fn terms_parse_to_a_quantity_and_a_limit() {
         ),
         ("error_rate<1%", Quantity::ErrorRate, 0.01),
         ("error_rate<0.01", Quantity::ErrorRate, 0.01),
-        ("rate>100", Quantity::Rate(Rate::Requests), 100.0),
-        ("goodput>=12.5/s", Quantity::Rate(Rate::Goodput), 12.5),
+        ("rate>100", Quantity::Rate(Throughput::Requests), 100.0),
+        ("goodput>=12.5/s", Quantity::Rate(Throughput::Goodput), 12.5),
     ] {
         let slo = slo(text);
         assert_eq!(slo.quantity, quantity, "{text}");

@@ -1,8 +1,9 @@
 //! The configuration as the report has it: whatever is needed to send the same again, but the keys.
 
-use super::load::{Arrivals, Load};
-use crate::bench::plan::config::{BenchmarkConfig, Content, Pace};
-use crate::bench::plan::load::Stage;
+use super::load::{Load, OpenLoad};
+use crate::bench::plan::config::{BenchmarkConfig, Content};
+use crate::bench::plan::open::Pace;
+use crate::bench::plan::schedule::Stage;
 use crate::bench::request::Workload;
 use crate::policy::hedge::HedgeDelay;
 use crate::transport::HttpVersion;
@@ -68,7 +69,7 @@ pub(super) fn describe(
     })
 }
 
-fn describe_arrivals(config: &BenchmarkConfig, arrivals: &Arrivals) -> Value {
+fn describe_arrivals(config: &BenchmarkConfig, arrivals: &OpenLoad) -> Value {
     let open = config.open.as_ref();
     let most = Some(arrivals.max_in_flight).filter(|most| *most != usize::MAX);
     json!({

@@ -1,9 +1,10 @@
 //! Who starts requests, checked.
 
-use crate::bench::plan::config::{BenchmarkConfig, Open, Pace};
-use crate::bench::plan::load::{Levels, Schedule, Stage};
-use crate::bench::plan::run_mode::{LONGEST_RUN, RunMode};
-use crate::bench::report::counted;
+use crate::bench::figure::counted;
+use crate::bench::plan::config::BenchmarkConfig;
+use crate::bench::plan::open::{Open, Pace};
+use crate::bench::plan::run_mode::{LONGEST_RUN, RunMode, check_span};
+use crate::bench::plan::schedule::{Levels, Schedule, Stage};
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,14 +12,14 @@ use std::time::Duration;
 /// Who starts requests.
 #[derive(Debug, Clone)]
 pub(in crate::bench) enum Load {
-    Closed(Closed),
+    Closed(ClosedLoad),
     /// Open, or partly open.
-    Open(Arrivals),
+    Open(OpenLoad),
 }
 
 /// Users, each with one request at a time.
 #[derive(Debug, Clone)]
-pub(in crate::bench) struct Closed {
+pub(in crate::bench) struct ClosedLoad {
     pub(in crate::bench) users: u32,
     /// Requests that each may make.
     pub(in crate::bench) per_user: Option<u64>,
@@ -32,7 +33,7 @@ pub(in crate::bench) struct Closed {
 
 /// A schedule that waits for nobody.
 #[derive(Debug, Clone)]
-pub(in crate::bench) struct Arrivals {
+pub(in crate::bench) struct OpenLoad {
     pub(in crate::bench) schedule: Schedule,
     pub(in crate::bench) span: Duration,
     pub(in crate::bench) max_in_flight: usize,
@@ -121,7 +122,7 @@ pub(super) fn checked(config: &BenchmarkConfig, bodies: usize) -> Result<Load> {
             )));
         }
     }
-    let mut closed = Closed {
+    let mut closed = ClosedLoad {
         users: u32::try_from(config.user_count()).unwrap_or(u32::MAX),
         per_user: None,
         until: None,
@@ -140,16 +141,6 @@ pub(super) fn checked(config: &BenchmarkConfig, bodies: usize) -> Result<Load> {
         RunMode::LongRunning { duration } => closed.until = Some(config.warmup + duration),
     }
     Ok(Load::Closed(closed))
-}
-
-pub(in crate::bench::plan) fn check_span(name: &str, span: Duration) -> Result<()> {
-    if span > LONGEST_RUN {
-        return Err(Error::config(format!(
-            "{name} must be at most 30 days (got {} s)",
-            span.as_secs_f64()
-        )));
-    }
-    Ok(())
 }
 
 #[allow(
@@ -195,7 +186,7 @@ fn levels(stages: &[Stage], warmup: Duration) -> Result<Levels> {
 /// Arrivals a second.
 const RATES: std::ops::RangeInclusive<f64> = 1e-6..=1e7;
 
-fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<Arrivals> {
+fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<OpenLoad> {
     let mut most = config.requests;
     let levels = match &open.pace {
         Pace::Stages(stages) => levels(stages, config.warmup)?,
@@ -222,7 +213,7 @@ fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<Arri
     if config.max_in_flight == Some(0) {
         return Err(Error::config("max_in_flight must be at least 1 (got 0)"));
     }
-    Ok(Arrivals {
+    Ok(OpenLoad {
         span: levels.span(),
         schedule: Schedule::new(levels, open.arrival, config.seed),
         max_in_flight: config.max_in_flight.unwrap_or(usize::MAX),

@@ -1,7 +1,7 @@
 //! The figures that are compared, and what they are of a part of a run.
 
 use crate::bench::measure::{IntervalHistogram, Metric, Slot};
-use crate::bench::report::Report;
+use crate::bench::report::layout::Report;
 
 /// A figure of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]

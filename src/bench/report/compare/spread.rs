@@ -1,10 +1,12 @@
 //! How far a figure may be off: standard errors of logarithms, and the reach of an interval.
 
+use super::ENOUGH_PAIRS;
 use super::figures::{Figure, Rate, times};
-use super::{ENOUGH_PAIRS, Report};
 use crate::bench::measure::{IntervalHistogram, Metric, Slot, in_pairs, number, rank};
+use crate::bench::report::layout::Report;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use std::collections::BTreeSet;
 
 /// Draws of the bootstrap: enough for a standard error.
@@ -13,16 +15,12 @@ const DRAWS: usize = 200;
 const FEWEST_BLOCKS: usize = 8;
 /// Blocks that a run is cut into at most. Fewer are longer, and resemble each other less.
 const MOST_BLOCKS: usize = 64;
-/// The normal distribution's 99.5 % quantile.
-const Z: f64 = 2.5758;
 /// No figure is known better than the histogram's own error.
 const SMALLEST: f64 = 0.0005;
-/// Student's t: the 99.5 % quantile for 1 to 30 degrees of freedom; the last serves beyond.
-const T: [f64; 30] = [
-    63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012,
-    2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845, 2.831, 2.819, 2.807, 2.797, 2.787, 2.779,
-    2.771, 2.763, 2.756, 2.750,
-];
+/// Which quantile ends a two-sided interval of 99 %.
+const UPPER: f64 = 0.995;
+/// Degrees of freedom that an interval rests on at most: the blocks of a run resemble each other.
+const MOST_FREEDOM: usize = 30;
 
 /// Half the width of the 99 % interval of the mean of `logs`, the logarithms of the pairs' ratios.
 pub(super) fn reach(
@@ -50,7 +48,7 @@ pub(super) fn reach(
 /// it rests on.
 fn within(figure: Figure, report: &Report) -> (f64, usize) {
     let blocks = blocks(report);
-    let plenty = T.len() + 1;
+    let plenty = MOST_FREEDOM + 1;
     if blocks.len() < FEWEST_BLOCKS {
         return (from_counts(figure, report), plenty);
     }
@@ -181,7 +179,8 @@ fn from_counts(figure: Figure, report: &Report) -> f64 {
         }),
         Figure::Quantile(metric, tail) => report.histograms.get(metric).map_or(1.0, |histogram| {
             let q = tail.quantile();
-            let reach = Z * (q * (1.0 - q) / number(histogram.count().max(1))).sqrt();
+            let z = z();
+            let reach = z * (q * (1.0 - q) / number(histogram.count().max(1))).sqrt();
             let at = |q: f64| {
                 number(
                     histogram
@@ -190,7 +189,7 @@ fn from_counts(figure: Figure, report: &Report) -> f64 {
                         .max(1),
                 )
             };
-            (at(q + reach) / at(q - reach)).ln() / (2.0 * Z)
+            (at(q + reach) / at(q - reach)).ln() / (2.0 * z)
         }),
     }
 }
@@ -209,27 +208,36 @@ fn deviation(values: &[f64]) -> f64 {
     (squares / number(values.len() as u64 - 1)).sqrt()
 }
 
+/// The normal distribution's quantile.
+fn z() -> f64 {
+    Normal::standard().inverse_cdf(UPPER)
+}
+
+/// Student's.
 fn t(freedom: usize) -> f64 {
-    T[freedom.clamp(1, T.len()) - 1]
+    let freedom = number(freedom.clamp(1, MOST_FREEDOM) as u64);
+    // It refuses no freedom of 1 or more.
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |student| student.inverse_cdf(UPPER))
 }
 
 /// A share of counted things, with Wilson's 99 % interval.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Share {
+pub(super) struct Proportion {
     pub(super) value: f64,
     low: f64,
     high: f64,
 }
 
-impl Share {
+impl Proportion {
     pub(super) fn of((some, all): (u64, u64)) -> Option<Self> {
         if all == 0 {
             return None;
         }
         let (all, share) = (number(all), number(some) / number(all));
-        let square = Z * Z;
+        let z = z();
+        let square = z * z;
         let middle = share + square / (2.0 * all);
-        let reach = Z * (share * (1.0 - share) / all + square / (4.0 * all * all)).sqrt();
+        let reach = z * (share * (1.0 - share) / all + square / (4.0 * all * all)).sqrt();
         let scale = 1.0 + square / all;
         Some(Self {
             value: share,
@@ -254,19 +262,33 @@ mod tests {
     #[test]
     fn wilson_and_newcombe_agree_with_the_literature() {
         // Newcombe 1998, table II, (a): 56/70 and 48/80, at 95 %; here at 99 %, so wider.
-        let (new, old) = (Share::of((56, 70)).unwrap(), Share::of((48, 80)).unwrap());
+        let (new, old) = (
+            Proportion::of((56, 70)).unwrap(),
+            Proportion::of((48, 80)).unwrap(),
+        );
         let (low, high) = new.less(old);
         assert!(low < 0.0524 && low > -0.02, "{low}");
         assert!(high > 0.3339 && high < 0.40, "{high}");
-        assert!(Share::of((0, 0)).is_none());
-        let none = Share::of((0, 100)).unwrap();
+        assert!(Proportion::of((0, 0)).is_none());
+        let none = Proportion::of((0, 100)).unwrap();
         assert!(none.low.abs() < 1e-9 && none.high > 0.05);
     }
 
     #[test]
-    fn student_is_wider_with_less_freedom() {
-        assert!(T.is_sorted_by(|a, b| a > b));
-        assert!((t(4) - 4.604).abs() < 1e-9);
-        assert!((t(1000) - 2.750).abs() < 1e-9);
+    fn quantiles_agree_with_the_printed_tables() {
+        const T: [f64; 30] = [
+            63.657, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055,
+            3.012, 2.977, 2.947, 2.921, 2.898, 2.878, 2.861, 2.845, 2.831, 2.819, 2.807, 2.797,
+            2.787, 2.779, 2.771, 2.763, 2.756, 2.750,
+        ];
+        for (freedom, printed) in (1..).zip(T) {
+            let t = t(freedom);
+            assert!(
+                (t - printed).abs() <= 0.000_5,
+                "{freedom}: {t}, not {printed}"
+            );
+        }
+        assert!((t(1000) - t(30)).abs() < 1e-9 && (t(0) - t(1)).abs() < 1e-9);
+        assert!((z() - 2.5758).abs() <= 0.000_05, "{}", z());
     }
 }

@@ -2,12 +2,12 @@
 
 use super::chart::{Frame, Size, area, label, legend, line, px};
 use super::scale::{Scale, axis_end};
+use crate::bench::figure::{figure, percent, plain, whole};
 use crate::bench::measure::{
     IntervalHistogram, Metric, Slot, TimeHistogram, Timeline, highest_quantile, milliseconds,
     number, sample_floor,
 };
-use crate::bench::report::Report;
-use crate::bench::report::figure::{figure, percent, plain, whole};
+use crate::bench::report::layout::Report;
 use maud::{Markup, html};
 
 /// Spans of time that a chart shows at most.

@@ -1,8 +1,8 @@
 //! The tables of the page.
 
+use crate::bench::figure::{figure, percent, plain, whole};
 use crate::bench::measure::{Metric, number};
-use crate::bench::report::Report;
-use crate::bench::report::figure::{figure, percent, plain, whole};
+use crate::bench::report::layout::Report;
 use crate::bench::report::summary::measured;
 use maud::{Markup, html};
 use serde_json::Value;

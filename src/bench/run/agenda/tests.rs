@@ -10,7 +10,7 @@ const MS: Duration = Duration::from_millis(1);
 fn agenda(sessions: impl Into<Option<Sessions>>, most: u64, arrival: Arrival, seed: u64) -> Agenda {
     let span = Duration::from_secs(1);
     let levels = Levels(vec![Stage::steady(100.0, span)]);
-    Agenda::new(Plan {
+    Agenda::new(OpenLoad {
         schedule: Schedule::new(levels, arrival, seed),
         span,
         max_in_flight: usize::MAX,

@@ -1,30 +1,12 @@
 //! Who starts requests, and when.
 
 use super::BenchmarkConfig;
-use crate::bench::plan::load::{Arrival, Stage};
+use crate::bench::plan::open::{Open, Pace};
+use crate::bench::plan::schedule::{Arrival, Stage};
 use crate::error::{Error, Result};
 use std::time::Duration;
 
-/// An open loop: arrivals that wait for nobody.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::bench) struct Open {
-    pub(in crate::bench) pace: Pace,
-    pub(in crate::bench) arrival: Arrival,
-}
-
-/// How many arrivals there are when.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::bench) enum Pace {
-    Stages(Vec<Stage>),
-    /// So many a second; where it does not say for how long, until each request was sent once.
-    Rate(f64, Option<Duration>),
-}
-
 const MOST_USERS: usize = 1_000_000;
-
-/// In flight at most, in an open loop where nothing else is said: below what connections a process
-/// can have to one address.
-pub(super) const DEFAULT_IN_FLIGHT: usize = 16_384;
 
 impl BenchmarkConfig {
     /// Users of a closed loop, 1 to 1,000,000; `None` for one a record, body or prompt, at most a

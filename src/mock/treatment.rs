@@ -1,22 +1,22 @@
-//! The plan for one request: its faults and latency folded into the few
+//! How one request is treated: its faults and latency folded into the few
 //! decisions that the stages behind it look at.
 
 use std::time::Duration;
 
 use super::fault::{Encoding, Fault};
 use super::request::Request;
-use super::server::Shared;
+use super::shared::Shared;
 use super::spec::{BadSpec, LONGEST, milliseconds};
 
 /// What to do with one request. `Default` is to answer it well and at once.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct Treatment {
     pub(super) delay: Duration,
     pub(super) instead: Option<Instead>,
-    /// Resets instead of closing, where the plan closes early.
+    /// Resets instead of closing, where the treatment closes early.
     pub(super) reset: bool,
-    pub(super) rows: Option<Rows>,
-    pub(super) base64: Option<Base64>,
+    pub(super) rows: Option<BadRows>,
+    pub(super) base64: Option<Base64Wish>,
     pub(super) bad_json: bool,
     pub(super) encoding: Option<Encoding>,
     pub(super) framing: Framing,
@@ -43,7 +43,7 @@ pub(super) enum Instead {
 
 /// What is wrong with the rows of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rows {
+pub(super) enum BadRows {
     Short,
     Extra,
     RepeatedIndex,
@@ -53,7 +53,7 @@ pub(super) enum Rows {
 
 /// How a wish for base64 is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Base64 {
+pub(super) enum Base64Wish {
     Ignored,
     Refused,
 }
@@ -83,8 +83,8 @@ pub(super) enum Afterwards {
     CloseOnReuse,
 }
 
-impl Plan {
-    /// The plan for the `n`th request. Its own `x-mock-fault` and
+impl Treatment {
+    /// That of the `n`th request. Its own `x-mock-fault` and
     /// `x-mock-latency-ms` headers go before rules and the latency model.
     pub(super) fn of(
         request: &Request<'_>,
@@ -102,15 +102,15 @@ impl Plan {
             None if request.path() == "/health" => Duration::ZERO,
             None => config.latency.draw(config.seed, n),
         };
-        let mut plan = Self {
+        let mut treatment = Self {
             delay,
             ..Self::default()
         };
         for fault in faults {
-            plan.add(fault);
+            treatment.add(fault);
         }
-        plan.delay = plan.delay.min(LONGEST);
-        Ok(plan)
+        treatment.delay = treatment.delay.min(LONGEST);
+        Ok(treatment)
     }
 
     fn add(&mut self, fault: Fault) {
@@ -132,13 +132,13 @@ impl Plan {
             Fault::CloseBeforeAnswer => self.instead = Some(Instead::Close),
             Fault::Reset => self.reset = true,
             Fault::BadJson => self.bad_json = true,
-            Fault::ShortRows => self.rows = Some(Rows::Short),
-            Fault::ExtraRows => self.rows = Some(Rows::Extra),
-            Fault::RepeatedIndex => self.rows = Some(Rows::RepeatedIndex),
-            Fault::MixedDimensions => self.rows = Some(Rows::MixedDimensions),
-            Fault::NonFinite => self.rows = Some(Rows::NonFinite),
-            Fault::IgnoreBase64 => self.base64 = Some(Base64::Ignored),
-            Fault::RefuseBase64 => self.base64 = Some(Base64::Refused),
+            Fault::ShortRows => self.rows = Some(BadRows::Short),
+            Fault::ExtraRows => self.rows = Some(BadRows::Extra),
+            Fault::RepeatedIndex => self.rows = Some(BadRows::RepeatedIndex),
+            Fault::MixedDimensions => self.rows = Some(BadRows::MixedDimensions),
+            Fault::NonFinite => self.rows = Some(BadRows::NonFinite),
+            Fault::IgnoreBase64 => self.base64 = Some(Base64Wish::Ignored),
+            Fault::RefuseBase64 => self.base64 = Some(Base64Wish::Refused),
             Fault::Encoding(encoding) => self.encoding = Some(encoding),
             Fault::Chunked => self.framing = Framing::Chunked,
             Fault::CloseDelimited => self.framing = Framing::UntilClose,

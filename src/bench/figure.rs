@@ -36,7 +36,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A count and its noun.
-pub(in crate::bench) fn counted(count: u64, noun: &str) -> String {
+pub(super) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", whole(count))
 }

@@ -37,7 +37,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(elapsed: Duration, span: Option<Duration>, live: &Live) -> Self {
+    pub(in crate::bench) fn new(elapsed: Duration, span: Option<Duration>, live: &Live) -> Self {
         Self {
             elapsed,
             span,
@@ -56,7 +56,7 @@ impl Progress {
     }
 
     /// Of a run that waits before it begins.
-    pub(super) fn waiting(elapsed: Duration, waiting_for: String) -> Self {
+    pub(in crate::bench) fn waiting(elapsed: Duration, waiting_for: String) -> Self {
         Self {
             elapsed,
             waiting_for: Some(waiting_for),

@@ -1,32 +1,14 @@
-//! Whether a run kept a term.
+//! Whether a run kept a threshold.
 
-use super::{Quantity, Rate, Slo, Statistic};
-use crate::bench::measure::histogram::TimeHistogram;
-use crate::bench::measure::interval::rank;
-use crate::bench::measure::statistics::{number, sample_floor};
-use crate::bench::report::Report;
-use serde::{Deserialize, Serialize};
+use super::layout::Report;
+use super::slo_result::SloResult;
+use crate::bench::measure::{
+    Quantity, Slo, Statistic, Throughput, TimeHistogram, number, rank, sample_floor,
+};
 use std::time::Duration;
 
-/// A term and what was measured of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SloResult {
-    /// The term.
-    pub term: Slo,
-    /// What was measured, in the unit that `unit` names. `None` where there is no such figure, or
-    /// the quantile falls among the failed requests.
-    pub measured: Option<f64>,
-    /// `ms`, `share` (of 1) or `/s`.
-    pub unit: String,
-    /// Whether the term was kept. A term without a figure is not kept.
-    pub met: bool,
-    /// What a reader must know beside.
-    pub note: Option<String>,
-}
-
 /// What was measured, before it is compared.
-struct Measured {
+struct Reading {
     figure: Option<f64>,
     note: Option<String>,
 }
@@ -49,17 +31,17 @@ impl Slo {
             Quantity::ErrorRate => {
                 let figure = report.error_rate();
                 let note = figure.is_none().then(|| "no request ended".to_owned());
-                (Measured { figure, note }, "share", 1.0)
+                (Reading { figure, note }, "share", 1.0)
             }
             Quantity::Rate(rate) => {
                 let rates = &report.rates;
                 let figure = Some(match rate {
-                    Rate::Requests => rates.requests_per_s,
-                    Rate::Goodput => rates.goodput_per_s,
-                    Rate::PromptTokens => rates.prompt_tokens_per_s,
-                    Rate::CompletionTokens => rates.completion_tokens_per_s,
+                    Throughput::Requests => rates.requests_per_s,
+                    Throughput::Goodput => rates.goodput_per_s,
+                    Throughput::PromptTokens => rates.prompt_tokens_per_s,
+                    Throughput::CompletionTokens => rates.completion_tokens_per_s,
                 });
-                (Measured { figure, note: None }, "/s", 1.0)
+                (Reading { figure, note: None }, "/s", 1.0)
             }
         };
         SloResult {
@@ -76,26 +58,26 @@ impl Slo {
 ///
 /// Below the sample floor of a quantile its place is taken by the longest time, which is never
 /// shorter: a gate on few requests is strict rather than blind.
-fn time(histogram: &TimeHistogram, failed: u64, statistic: Statistic) -> Measured {
+fn time(histogram: &TimeHistogram, failed: u64, statistic: Statistic) -> Reading {
     let told = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
     let all = histogram.count() + failed;
     if histogram.count() == 0 {
         let note = Some("no sample".to_owned());
-        return Measured { figure: None, note };
+        return Reading { figure: None, note };
     }
-    let among_failures = || Measured {
+    let among_failures = || Reading {
         figure: None,
         note: Some(format!(
             "{failed} of {all} requests failed, and count as slower than any limit"
         )),
     };
     match statistic {
-        Statistic::Mean => Measured {
+        Statistic::Mean => Reading {
             figure: told(histogram.mean()),
             note: (failed > 0).then(|| format!("without {failed} requests that failed")),
         },
         Statistic::Max if failed > 0 => among_failures(),
-        Statistic::Max => Measured {
+        Statistic::Max => Reading {
             figure: told(histogram.max()),
             note: None,
         },
@@ -107,7 +89,7 @@ fn time(histogram: &TimeHistogram, failed: u64, statistic: Statistic) -> Measure
             };
             // Half a sample less: rounding cannot reach the next rank.
             let within = (number(rank) - 0.5) / number(histogram.count());
-            Measured {
+            Reading {
                 figure: told(histogram.quantile(within)),
                 note: (!enough).then(|| {
                     format!("{all} samples are too few for the percentile: the longest is compared")

@@ -3,9 +3,9 @@
 //! The server is a thread of this process that answers every request with the same bytes. It shares
 //! the machine with the client, so that the figure is rather too low than too high.
 
+use super::engine::{carry_out, systems};
 use super::null_server::NullServer;
-use crate::bench::plan::{BenchmarkConfig, RunMode};
-use crate::bench::run::run_unwatched;
+use crate::bench::plan::{BenchmarkConfig, Blueprint, RunMode};
 use crate::error::Result;
 use crate::transport::{HttpSettings, Proxy};
 use std::time::Duration;
@@ -18,7 +18,7 @@ const MOST_USERS: usize = 128;
 const USERS_OF_OPEN: usize = 64;
 
 /// Requests a second that succeed against the null server; `None` where none did.
-pub(in crate::bench) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>> {
+pub(super) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>> {
     let Ok(server) = NullServer::start() else {
         return Ok(None);
     };
@@ -48,7 +48,9 @@ pub(in crate::bench) fn ceiling(config: &BenchmarkConfig) -> Result<Option<f64>>
         proxy: Proxy::Direct,
         ..HttpSettings::default()
     };
-    let report = run_unwatched(&calibration)?;
+    let blueprint = Blueprint::new(&calibration)?;
+    let systems = systems(&blueprint, &calibration)?;
+    let report = carry_out(&calibration, blueprint, systems, None, &|| false)?;
     let rate = report.rates.requests_per_s;
     Ok(Some(rate).filter(|rate| *rate > 0.0))
 }

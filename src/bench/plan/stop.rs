@@ -43,11 +43,11 @@ impl Stop {
 
     /// Gives something when the run is to end. Whoever takes it puts it [`back`](Self::put_back), for
     /// the runs that follow.
-    pub(super) fn asked(&self) -> &Receiver<()> {
+    pub(in crate::bench) fn asked(&self) -> &Receiver<()> {
         &self.asked
     }
 
-    pub(super) fn put_back(&self) {
+    pub(in crate::bench) fn put_back(&self) {
         // It was asked for once more.
         let _ = self.sender.try_send(());
     }
