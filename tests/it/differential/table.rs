@@ -130,9 +130,8 @@ const TO_HEAD: &[&str] = &[
 
 /// So many headers, behind which there is a body.
 fn many(count: usize) -> Vec<u8> {
-    let lines: String = (1..count)
-        .map(|number| format!("x-{number}: y\r\n"))
-        .collect();
+    let lines = (1..count).map(|number| format!("x-{number}: y\r\n"));
+    let lines = lines.collect::<Vec<_>>().concat();
     format!("HTTP/1.1 200 OK\r\n{lines}content-length: 5\r\n\r\nhello").into_bytes()
 }
 
