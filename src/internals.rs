@@ -2,6 +2,8 @@
 
 pub use crate::policy::split::{Limits, Plan, split};
 
+pub mod fuzz;
+
 use crate::actor::System;
 
 /// Makes the Worker at this place (of as many as there are) panic, as only a fault of this crate's

@@ -11,3 +11,4 @@ mod wire;
 pub(super) use measured::Expected;
 pub(crate) use measured::Measured;
 pub(super) use operation::Prepared;
+pub(crate) use sse::events;

@@ -47,7 +47,7 @@ mod search;
 mod library;
 
 pub use crate::config::parse_span;
-pub(crate) use answer::Measured;
+pub(crate) use answer::{Measured, events};
 pub use library::{BenchmarkReport, run_benchmark};
 #[doc(hidden)]
 pub use measure::Probe;

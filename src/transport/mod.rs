@@ -29,6 +29,7 @@ pub(crate) mod decompress;
 pub use body::{Body, ReadBody};
 pub(crate) use body::{read_beginning, read_body};
 pub use client::{HttpSettings, HttpVersion};
+pub(crate) use http1::plain as http1_plain;
 pub use own::OwnHeaders;
 pub(crate) use own::Trace;
 pub use proxy::Proxy;

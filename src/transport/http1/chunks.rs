@@ -71,16 +71,19 @@ impl Chunks {
 fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, TransportError> {
     let digits = count_while(bytes, u8::is_ascii_hexdigit);
     let (number, rest) = bytes.split_at(digits);
+    if rest.is_empty() {
+        return unfinished(bytes);
+    }
+    // No digit is no number, and so is one that is too large.
+    let number = std::str::from_utf8(number).unwrap_or_default();
+    let size = u64::from_str_radix(number, 16)
+        .map_err(|_| malformed("a chunk's size is no number, or too large a one"))?;
     let blank = count_while(rest, |byte| matches!(byte, b' ' | b'\t'));
     match rest.get(blank) {
         None => return unfinished(bytes),
-        Some(b'\r' | b';') if digits > 0 => {}
-        Some(_) => return Err(malformed("a chunk's size is no number")),
+        Some(b'\r' | b';') => {}
+        Some(_) => return Err(malformed("more than a number says a chunk's size")),
     }
-    let size = std::str::from_utf8(number)
-        .ok()
-        .and_then(|number| u64::from_str_radix(number, 16).ok())
-        .ok_or_else(|| malformed("a chunk's size is too large a number"))?;
     let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
         return unfinished(bytes);
     };
@@ -174,6 +177,7 @@ mod tests {
             ";x\r\n\r\n",
             " \r\n\r\n",
             " 2\r\nab\r\n",
+            " ",
             "2 2\r\nab\r\n",
             // Lines end as they must.
             "2;x\nab\r\n0\r\n\r\n",

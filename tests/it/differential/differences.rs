@@ -129,7 +129,8 @@ fn says_coding(case: &Case) -> bool {
 fn ours_came_to_the_trailers(case: &Case, ours: &Outcome) -> bool {
     let answer = &case.answer;
     // One of the blank lines ends the head; informational heads may be before it.
-    let blank_lines = (4..=answer.len()).filter(|end| answer[..*end].ends_with(b"\r\n\r\n"));
+    let is_blank_line = |bytes: &[u8]| bytes.ends_with(b"\n\r\n") || bytes.ends_with(b"\n\n");
+    let blank_lines = (0..=answer.len()).filter(|end| is_blank_line(&answer[..*end]));
     let mut found = blank_lines.filter_map(|end| data_of_chunks(&answer[end..]));
     match ours {
         Outcome::Answer { body, .. } => found.any(|data| data == *body),
