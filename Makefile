@@ -11,6 +11,7 @@ test: lint test-python test-node
 	cargo test --features cli --lib --bins --tests --benches
 	cargo test --features cli --doc
 	cargo test --package hedgerow-compare
+	cargo test --package hedgerow-fuzz
 
 # The Python package, as a user would install it, in a fresh venv.
 PYTHON ?= python3

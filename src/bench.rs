@@ -52,6 +52,7 @@ mod measure;
 mod figure;
 
 pub use crate::config::parse_span;
+pub(crate) use answer::events;
 pub use library::{BenchmarkReport, run_benchmark};
 #[doc(hidden)]
 pub use measure::Probe;

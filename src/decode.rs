@@ -27,7 +27,7 @@
 //! passed over are searched for their end, and their escapes for being well formed, but not for
 //! UTF-8: `serde_json` does the same, so both readers agree here too.
 
-mod base64;
+pub(crate) mod base64;
 mod draft;
 mod error;
 mod number;

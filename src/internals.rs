@@ -2,6 +2,8 @@
 
 pub use crate::policy::split::{Limits, Plan, split};
 
+pub mod fuzz;
+
 use crate::actor::System;
 #[cfg(feature = "bench")]
 use crate::{Headers, transport};

@@ -39,8 +39,9 @@ pub use body::{Body, ReadBody};
 pub use client::{HttpSettings, HttpVersion};
 #[cfg(feature = "bench")]
 pub(crate) use control::{Control, ControlAnswer};
+pub(crate) use http1::plain as http1_plain;
 pub use proxy::Proxy;
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Refusal, retry_after};
 pub(crate) use secret::{is_secret, sensitive};
 pub(crate) use stale::Sending;
 pub use stale::Stale;

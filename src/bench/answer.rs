@@ -15,3 +15,4 @@ mod wire;
 pub(super) use measured::Expected;
 pub(crate) use measured::Measured;
 pub(super) use operation::WorkloadRequest;
+pub(crate) use sse::events;

@@ -6,7 +6,7 @@ use base64_simd::{AsOut, STANDARD_NO_PAD};
 ///
 /// Padding may be there, whole, or not. Letters of the URL-safe alphabet are refused, and so are
 /// bits set beyond the last byte.
-pub(super) fn append(
+pub(crate) fn append(
     text: &[u8],
     scratch: &mut Vec<u8>,
     values: &mut Vec<f32>,

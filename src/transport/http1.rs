@@ -14,6 +14,8 @@ mod head;
 
 mod pool;
 
+pub(crate) mod plain;
+
 pub(super) use head::{HeadReader, LastHead, write_header, write_shared};
 pub(super) use pool::Pool;
 

@@ -15,6 +15,9 @@ mod operations;
 // What a connection can do to a client: cut, reset, stall, compress, redirect, lie.
 mod transport;
 
+// Our HTTP/1.1 beside hyper's and awc's: the same bytes to all three.
+mod differential;
+
 // HTTP/2: many requests over one connection.
 mod http2;
 

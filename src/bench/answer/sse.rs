@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 /// An event's data, and how much of the body there is with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     /// The lines of its data, with the line breaks between them, each after its `data:`.
     lines: &'a [u8],
     /// The length of the body up to and with the event.
-    pub(super) end: usize,
+    pub(crate) end: usize,
 }
 
 impl<'a> Event<'a> {
     /// The data: of most events one line, which is borrowed from the body.
-    pub(super) fn data(&self) -> std::borrow::Cow<'a, [u8]> {
+    pub(crate) fn data(&self) -> std::borrow::Cow<'a, [u8]> {
         let mut values = Lines::new(self.lines).filter_map(|line| data_of(line.text));
         let first = values.next().unwrap_or_default();
         let mut whole = std::borrow::Cow::Borrowed(first);
@@ -30,8 +30,8 @@ impl<'a> Event<'a> {
 }
 
 /// The events of a body that have data, in order. One that the body ends within is given too, if
-/// its last line is whole or it is the `[DONE]` that many servers end with.
-pub(super) fn events(body: &[u8]) -> impl Iterator<Item = Event<'_>> {
+/// its last line of data is whole or it is the `[DONE]` that many servers end with.
+pub(crate) fn events(body: &[u8]) -> impl Iterator<Item = Event<'_>> {
     let mut body_lines = Lines::new(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body));
     let skipped = body.len() - body_lines.rest.len();
     let text = body_lines.rest;
@@ -51,8 +51,13 @@ pub(super) fn events(body: &[u8]) -> impl Iterator<Item = Event<'_>> {
                     begins = body_lines.at;
                 }
                 Some(line) => {
-                    let data = data_of(line.text);
-                    has_data |= data.is_some_and(|data| line.ended || data == b"[DONE]");
+                    if let Some(data) = data_of(line.text) {
+                        if !line.ended && data != b"[DONE]" {
+                            // The lines before it are not all that the event was to say.
+                            return None;
+                        }
+                        has_data = true;
+                    }
                 }
                 None if has_data => {
                     return Some(Event {
@@ -189,6 +194,8 @@ mod tests {
         assert_eq!(texts("data: a\n\ndata: b\n"), ["a", "b"]);
         assert_eq!(texts("data: a\n\ndata: [DONE]"), ["a", "[DONE]"]);
         assert_eq!(texts("data: a\n\ndata: {\"cut"), ["a"]);
+        assert!(texts("data: whole\ndata: cu").is_empty());
+        assert_eq!(texts("data: whole\nid: cu"), ["whole"]);
         assert!(texts("").is_empty() && texts("\n\n\n").is_empty());
     }
 

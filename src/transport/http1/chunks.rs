@@ -42,20 +42,13 @@ impl Chunks {
         match self {
             Self::Data(0) => Ok(Some((0, Self::DataEnd))),
             Self::Data(_) | Self::Done => Ok(None),
-            Self::Size => {
-                let parsed = httparse::parse_chunk_size(bytes)
-                    .map_err(|_| malformed("a chunk's size is no number"))?;
-                match parsed {
-                    httparse::Status::Complete((length, 0)) => Ok(Some((length, Self::Trailer(0)))),
-                    httparse::Status::Complete((length, size)) => {
-                        Ok(Some((length, Self::Data(size))))
-                    }
-                    httparse::Status::Partial => unfinished(bytes),
-                }
-            }
+            Self::Size => Ok(match size_line(bytes)? {
+                Some((length, 0)) => Some((length, Self::Trailer(0))),
+                Some((length, size)) => Some((length, Self::Data(size))),
+                None => None,
+            }),
             Self::DataEnd => match bytes {
                 [b'\r', b'\n', ..] => Ok(Some((2, Self::Size))),
-                [b'\n', ..] => Ok(Some((1, Self::Size))),
                 [] | [b'\r'] => Ok(None),
                 _ => Err(malformed("a chunk is longer than it says")),
             },
@@ -70,6 +63,39 @@ impl Chunks {
             },
         }
     }
+}
+
+/// The line that says how long a chunk is: how long the line is, and what it says. What comes behind
+/// the number is passed over, but holds no line break of another kind: whoever takes that for the
+/// line's end reads other chunks.
+fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, TransportError> {
+    let digits = count_while(bytes, u8::is_ascii_hexdigit);
+    let (number, rest) = bytes.split_at(digits);
+    if rest.is_empty() {
+        return unfinished(bytes);
+    }
+    // No digit is no number, and so is one that is too large.
+    let number = std::str::from_utf8(number).unwrap_or_default();
+    let size = u64::from_str_radix(number, 16)
+        .map_err(|_| malformed("a chunk's size is no number, or too large a one"))?;
+    let blank = count_while(rest, |byte| matches!(byte, b' ' | b'\t'));
+    match rest.get(blank) {
+        None => return unfinished(bytes),
+        Some(b'\r' | b';') => {}
+        Some(_) => return Err(malformed("more than a number says a chunk's size")),
+    }
+    let Some(end) = memchr::memchr2(b'\r', b'\n', rest) else {
+        return unfinished(bytes);
+    };
+    match rest[end..] {
+        [b'\r', b'\n', ..] => Ok(Some((digits + end + 2, size))),
+        [b'\r'] => unfinished(bytes),
+        _ => Err(malformed("the line of a chunk's size ends as no line does")),
+    }
+}
+
+fn count_while(bytes: &[u8], holds: impl Fn(&u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| holds(byte)).count()
 }
 
 fn unfinished<T>(line: &[u8]) -> Result<Option<T>, TransportError> {
@@ -130,11 +156,34 @@ mod tests {
     }
 
     #[test]
+    fn a_size_may_have_zeros_before_it_and_blanks_behind_it() {
+        let bytes = format!("{:0>40} \t\r\nab\r\n0 ;x\r\n\r\n", 2);
+        for size in 1..bytes.len() {
+            let (data, end, chunks) = read(bytes.as_bytes(), size).unwrap();
+            assert_eq!(data, b"ab");
+            assert_eq!((end, chunks), (bytes.len(), Chunks::Done));
+        }
+    }
+
+    #[test]
     fn what_are_no_chunks_is_refused() {
         let endless = format!("5;{}", "x".repeat(LONGEST_LINE));
         let trailers = format!("0\r\n{}\r\n", "x: y\r\n".repeat(LONGEST_TRAILER / 5));
         for bytes in [
             "xyz\r\n",
+            // No number is not the number nought, which would end the body.
+            "\r\n\r\n",
+            "2\r\nab\r\n\r\n\r\n",
+            ";x\r\n\r\n",
+            " \r\n\r\n",
+            " 2\r\nab\r\n",
+            " ",
+            "2 2\r\nab\r\n",
+            // Lines end as they must.
+            "2;x\nab\r\n0\r\n\r\n",
+            "2\nab\r\n0\r\n\r\n",
+            "2;x\ry\r\nab\r\n0\r\n\r\n",
+            "2\r\nab\n0\r\n\r\n",
             "2\r\nabc",
             "-1\r\n",
             "fffffffffffffffff\r\n",

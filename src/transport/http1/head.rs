@@ -162,6 +162,11 @@ fn parse(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, TransportError> {
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(cause) => return Err(TransportError::Malformed(format!("no HTTP: {cause}"))),
     };
+    let status = answer.code.unwrap_or_default();
+    if status < 100 {
+        let cause = format!("there is no status {status:03}");
+        return Err(TransportError::Malformed(cause));
+    }
     let mut judge = Judge::default();
     for header in &*answer.headers {
         judge.header(header.name, header.value)?;
@@ -172,7 +177,6 @@ fn parse(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, TransportError> {
             .iter()
             .map(|header| (header.name, header.value))
     };
-    let status = answer.code.unwrap_or_default();
     let head = AnswerHead {
         status,
         headers: Headers::from_pairs(pairs),
@@ -360,6 +364,7 @@ mod tests {
         for bytes in [
             "no HTTP at all\r\n\r\n",
             "HTTP/2.0 200 OK\r\n\r\n",
+            "HTTP/1.1 099 No\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",

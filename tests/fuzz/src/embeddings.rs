@@ -1,0 +1,81 @@
+//! Embeddings in JSON, beside types that serde derives and checks of our own.
+
+use crate::{Said, checked, number_and_rest, same_rows, small};
+use hedgerow::decode::{self, Usage};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Vec<Row>,
+    model: Option<String>,
+    usage: Option<Counts>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    index: Option<u64>,
+    embedding: Vector,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Vector {
+    Numbers(Vec<Option<f64>>),
+    Base64(String),
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    prompt_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+}
+
+impl Vector {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the nearest float is what is promised"
+    )]
+    fn values(&self) -> Option<Vec<f32>> {
+        match self {
+            Self::Numbers(numbers) => numbers
+                .iter()
+                .map(|number| number.map(|number| number as f32))
+                .collect(),
+            Self::Base64(text) => small::floats_in_base64(text.as_bytes()),
+        }
+    }
+}
+
+/// The first byte says how many rows are asked for (modulo 8), the others are the answer.
+///
+/// # Panics
+///
+/// When ours reads another answer than serde does.
+pub fn embeddings(data: &[u8]) {
+    let (expected, body) = number_and_rest(data);
+    let expected = expected % 8;
+    let ours = decode::embeddings(body, expected);
+    let whole = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let ours_is_whole = !matches!(&ours, Err(cause) if cause.is_malformed());
+    assert_eq!(ours_is_whole, whole, "whether it is whole: {ours:?}");
+    let answer = serde_json::from_slice::<Answer>(body).ok();
+    let theirs = answer.as_ref().and_then(|answer| {
+        let said = |row: &Row| Said {
+            index: row.index,
+            values: row.embedding.values(),
+        };
+        checked(answer.data.iter().map(said).collect(), expected)
+    });
+    same_rows(&ours, theirs.as_ref(), expected);
+    if let (Ok(ours), Some(answer)) = (ours, answer) {
+        assert_eq!(ours.model, answer.model);
+        let usage = answer.usage.map_or_else(Usage::default, |counts| Usage {
+            prompt_tokens: counts.prompt_tokens.unwrap_or_default(),
+            total_tokens: counts.total_tokens.unwrap_or_default(),
+        });
+        assert_eq!(ours.usage, usage);
+        let base64 = |row: &Row| matches!(row.embedding, Vector::Base64(_));
+        assert_eq!(ours.base64, answer.data.iter().any(base64));
+    }
+}

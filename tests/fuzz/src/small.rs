@@ -1,0 +1,94 @@
+//! Base64 beside the crate of that name; pauses beside plain numbers and jiff's dates.
+
+use crate::floats;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use hedgerow::internals::fuzz;
+use std::time::{Duration, SystemTime};
+
+/// Floats in base64, whose padding is whole or not there.
+pub(crate) fn floats_in_base64(text: &[u8]) -> Option<Vec<f32>> {
+    let bytes = STANDARD
+        .decode(text)
+        .or_else(|_| STANDARD_NO_PAD.decode(text));
+    floats(&bytes.ok()?)
+}
+
+/// The data is a text.
+///
+/// # Panics
+///
+/// When other numbers are read.
+pub fn base64(data: &[u8]) {
+    let bits = |values: Vec<f32>| -> Vec<u32> { values.into_iter().map(f32::to_bits).collect() };
+    let ours = fuzz::base64(data).ok().map(bits);
+    assert_eq!(ours, floats_in_base64(data).map(bits));
+}
+
+/// Of the data, one line is `retry-after-ms` and the other `retry-after`; one alone is the latter.
+///
+/// # Panics
+///
+/// When another pause is read, or one from what is none.
+pub fn retry_after(data: &[u8]) {
+    let mut lines = data.splitn(2, |byte| *byte == b'\n');
+    let values = (lines.next().unwrap_or_default(), lines.next());
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let ask = |headers: &[(&str, &[u8])]| fuzz::retry_after(headers, now);
+    let (seconds, milliseconds) = match values {
+        (seconds, None) => (seconds, None),
+        (milliseconds, Some(seconds)) => (seconds, Some(milliseconds)),
+    };
+    // A header's value has no line break.
+    if seconds.contains(&b'\n') || data.contains(&0) {
+        return;
+    }
+    let ours = ask(&[("retry-after", seconds)]);
+    let expected =
+        text(seconds).and_then(|text| number(text, 1).unwrap_or_else(|| date(text, now)));
+    if text(seconds).is_some() {
+        assert_eq!(ours, expected, "{:?}", seconds.escape_ascii().to_string());
+    }
+    if let Some(milliseconds) = milliseconds {
+        let both = ask(&[("retry-after", seconds), ("retry-after-ms", milliseconds)]);
+        // What is no number of milliseconds leaves the other to be asked.
+        match text(milliseconds).and_then(|text| number(text, 1000)) {
+            Some(expected) => assert_eq!(both, expected),
+            None if text(milliseconds).is_some() => assert_eq!(both, ours),
+            None => {}
+        }
+    }
+}
+
+/// ASCII, without what is trimmed.
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.is_ascii())
+        .map(str::trim)
+}
+
+/// What a number of `parts` of a second is as a pause, if it is a number: none where it is negative,
+/// or more than a `Duration` holds.
+fn number(text: &str, parts: u32) -> Option<Option<Duration>> {
+    if let Ok(whole) = text.parse::<u32>() {
+        return Some(Some(Duration::from_secs(whole.into()) / parts));
+    }
+    let number: f64 = text.parse().ok()?;
+    let seconds = number / f64::from(parts);
+    let pause =
+        (seconds >= 0.0 && seconds < 2f64.powi(64)).then(|| Duration::from_secs_f64(seconds));
+    Some(pause)
+}
+
+/// How long it is until a date in one of HTTP's three forms.
+fn date(text: &str, now: SystemTime) -> Option<Duration> {
+    let ours = httpdate::parse_http_date(text).ok()?;
+    // The form that is written today is also that of mail.
+    if text.len() == 29
+        && let Ok(theirs) = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text)
+    {
+        assert_eq!(SystemTime::from(theirs), ours);
+    }
+    Some(ours.duration_since(now).unwrap_or_default())
+}
