@@ -6,7 +6,9 @@ pub mod fuzz;
 
 use crate::actor::System;
 #[cfg(feature = "bench")]
-use crate::{Headers, transport};
+use crate::headers::Headers;
+#[cfg(feature = "bench")]
+use crate::transport;
 
 /// Makes the Worker at this place (of as many as there are) panic, as only a fault of this crate's
 /// own can.

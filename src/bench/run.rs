@@ -25,6 +25,9 @@ mod recorder;
 #[cfg(feature = "cli")]
 mod display;
 
+#[cfg(test)]
+mod slow_reader;
+
 pub(super) use begin::run_unwatched;
 pub use begin::{run, run_blocking};
 #[cfg(feature = "cli")]

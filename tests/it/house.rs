@@ -55,7 +55,11 @@ fn floors_of_the_harness() -> Floors {
         .expect("the table of the harness");
     let rooms = table.lines().filter_map(|line| {
         let cell = line.strip_prefix("//! | `")?.split('`').next()?;
-        Some(cell.trim_end_matches('/').trim_end_matches(".rs").to_owned())
+        Some(
+            cell.trim_end_matches('/')
+                .trim_end_matches(".rs")
+                .to_owned(),
+        )
     });
     let rooms: Vec<String> = rooms.collect();
     let from_the_top = rooms.into_iter().rev().zip(1..);
@@ -130,12 +134,25 @@ fn imports_of_the_harness_point_down() {
 #[test]
 fn an_import_that_points_up_is_found() {
     assert_eq!(named("use crate::actor::{System};", "crate::"), ["actor"]);
-    assert_eq!(named("    /// [`crate::actor::System`]", "crate::"), [""; 0]);
-    assert_eq!(named("let x = crate::job::Job(crate::caller::wait);", "crate::"), ["job", "caller"]);
+    assert_eq!(
+        named("    /// [`crate::actor::System`]", "crate::"),
+        [""; 0]
+    );
+    assert_eq!(
+        named("let x = crate::job::Job(crate::caller::wait);", "crate::"),
+        ["job", "caller"]
+    );
     let floors = Floors::from([("error".to_owned(), 9), ("headers".to_owned(), 9)]);
     let found = upward("src", "crate::", &floors);
-    assert!(found.contains(&"error.rs -> headers".to_owned()), "{found:?}");
-    assert!(found.iter().any(|line| line == "job.rs is in no table of floors"));
+    assert!(
+        found.contains(&"error.rs -> headers".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|line| line == "job.rs is in no table of floors")
+    );
 }
 
 #[test]
