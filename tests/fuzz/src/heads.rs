@@ -26,10 +26,10 @@ fn by_the_rules(bytes: &[u8]) -> Result<Option<PlainHead>, ()> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 128];
         let mut answer = httparse::Response::new(&mut headers);
-        let parsed = httparse::ParserConfig::default()
+        let answered = httparse::ParserConfig::default()
             .allow_spaces_after_header_name_in_responses(true)
             .parse_response(&mut answer, &bytes[passed..]);
-        let httparse::Status::Complete(length) = parsed.map_err(drop)? else {
+        let httparse::Status::Complete(length) = answered.map_err(drop)? else {
             return Ok(None);
         };
         let status = answer.code.ok_or(())?;
