@@ -10,6 +10,12 @@ mod trace;
 
 mod site;
 
+mod way;
+
+mod target;
+
+mod kept;
+
 mod http1;
 
 mod http2;

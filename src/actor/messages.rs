@@ -39,7 +39,6 @@
 //! [`Shutdown`]: super::dispatcher::Shutdown
 //! [`WorkerGone`]: super::pool::WorkerGone
 //! [`Ended`]: super::dispatcher::Ended
-//! [`Crash`]: super::worker::Crash
 
 use super::failure::Failure;
 use crate::caller::OperationId;
@@ -128,3 +127,9 @@ pub(crate) struct Tick;
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
 pub(crate) struct Stop;
+
+/// Panic. Tests see by it what follows from a Worker's death, which nothing that a transport or a
+/// server does brings about.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Crash(pub(crate) usize);

@@ -2,8 +2,7 @@
 
 use super::dispatcher::{Ended, Finished};
 use super::failure::Failure;
-use super::messages::{Abort, Assign, Attempt, AttemptId, Outcome, Stop};
-use super::worker::Crash;
+use super::messages::{Abort, Assign, Attempt, AttemptId, Crash, Outcome, Stop};
 use crate::policy::route::Route;
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;

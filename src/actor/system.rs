@@ -3,9 +3,9 @@
 use super::dispatcher::{Inspect, Shutdown};
 #[cfg(feature = "bench")]
 use super::entrance::Entrance;
+use super::messages::Crash;
 use super::metrics::{MetricsSnapshot, Snapshot};
 use super::wiring::{self, Ports, Setup};
-use super::worker::Crash;
 use crate::caller::{self, Cancel, OperationId, ReplyPort};
 use crate::error::{Error, Kind, Result};
 use crate::job::{Job, Operation};

@@ -3,9 +3,9 @@
 use super::dispatcher::{Ended, Finished};
 use super::exchange::Tools;
 use super::failure::Failure;
-use super::messages::{Abort, Assign, Attempt, AttemptId, RequestKey};
+use super::messages::{Abort, Assign, Attempt, AttemptId, Crash, RequestKey};
 use super::pool::{WorkerPool, WorkerPort};
-use super::worker::{Crash, Obituary, Worker};
+use super::worker::{Obituary, Worker};
 use crate::caller::OperationId;
 use crate::decode::DecodeError;
 use crate::headers::Headers;

@@ -6,9 +6,9 @@
 
 use super::exchange::{Exchange, Tools};
 use super::failure::Failure;
-use super::messages::{Abort, Assign, AttemptId, Flush, Outcome, Stop, Success};
+use super::messages::{Abort, Assign, AttemptId, Crash, Flush, Outcome, Stop, Success};
 use super::pool::{Report, WorkerGone};
-use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
+use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -130,12 +130,6 @@ impl Handler<Stop> for Worker {
         context.stop();
     }
 }
-
-/// Panic. Tests see by it what follows from a Worker's death, which nothing that a transport or a
-/// server does brings about.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Crash(pub(crate) usize);
 
 impl Handler<Crash> for Worker {
     type Result = ();

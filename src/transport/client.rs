@@ -4,7 +4,9 @@
 
 use super::connect::Connector;
 use super::proxy::{Proxy, Rules};
-use super::site::{Prepared, Site, Target};
+use super::site::{Prepared, Site};
+use super::target::Target;
+use super::way::Way;
 use super::{
     Head, Request, Response, TlsSettings, Transport, TransportError, TransportFactory, http1, http2,
 };
@@ -136,7 +138,12 @@ impl Inner {
             // Their connections are closed once what is in flight has ended.
             sites.clear();
         }
-        let site = Rc::new(Site::new(target.clone(), self.rules.server_for(&target)));
+        let proxy = self.rules.server_for(&target);
+        let way = Way {
+            target: target.clone(),
+            proxy,
+        };
+        let site = Rc::new(Site::new(way));
         sites.insert(target, Rc::clone(&site));
         site
     }

@@ -2,11 +2,12 @@
 //! proxy where there is one; TLS.
 
 use super::TransportError;
-use super::http1::{HeadReader, write_header};
+use super::http1::head::{HeadReader, write_header};
 use super::proxy::ProxyServer;
-use super::site::{Site, Target};
 use super::socket::Socket;
+use super::target::Target;
 use super::tls::TlsConfigs;
+use super::way::Way;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Shared};
@@ -64,48 +65,48 @@ impl Connector {
         }
     }
 
-    /// Opens a connection over which a request to `site` can be sent.
-    pub(super) async fn open(&self, site: &Site) -> Result<Opened, TransportError> {
+    /// Opens a connection over which a request can be sent.
+    pub(super) async fn open(&self, way: &Way) -> Result<Opened, TransportError> {
         // HTTP/1.1 alone is offered, as to proxies: a server that is several may choose anew.
-        let opening = self.connect(site, site.target.secure, &self.tls.http1);
-        self.in_time(site, opening).await
+        let opening = self.connect(way, way.target.secure, &self.tls.http1);
+        self.in_time(way, opening).await
     }
 
     /// The same for HTTP/2, of which a proxy passes on nothing: it is always asked for a tunnel.
     /// What is begun over the connection is given as much time as is left.
     pub(super) async fn open_for_http2<T>(
         &self,
-        site: &Site,
+        way: &Way,
         begin: impl AsyncFnOnce(Opened) -> Result<T, TransportError>,
     ) -> Result<T, TransportError> {
         let opening = async {
-            let opened = self.connect(site, true, &self.tls.http2).await?;
+            let opened = self.connect(way, true, &self.tls.http2).await?;
             begin(opened).await
         };
-        self.in_time(site, opening).await
+        self.in_time(way, opening).await
     }
 
     async fn in_time<T>(
         &self,
-        site: &Site,
+        way: &Way,
         opening: impl Future<Output = Result<T, TransportError>>,
     ) -> Result<T, TransportError> {
         let opened = tokio::time::timeout(self.timeout, opening).await;
         opened.unwrap_or_else(|_| {
-            let way = site.proxy.as_ref().map_or("", |_| " through the proxy");
-            let late = format!("connecting{way} took too long (connect_timeout)");
+            let through = way.proxy.as_ref().map_or("", |_| " through the proxy");
+            let late = format!("connecting{through} took too long (connect_timeout)");
             Err(TransportError::Connect(late))
         })
     }
 
     async fn connect(
         &self,
-        site: &Site,
+        way: &Way,
         needs_tunnel: bool,
         tls: &Arc<ClientConfig>,
     ) -> Result<Opened, TransportError> {
-        let target = &site.target;
-        let socket = match &site.proxy {
+        let target = &way.target;
+        let socket = match &way.proxy {
             None => Socket::Plain(self.dial(target).await?),
             Some(proxy) => {
                 let mut socket = self.reach(proxy).await?;

@@ -16,8 +16,9 @@ pub(crate) use answer::ControlAnswer;
 
 use super::connect::Connector;
 use super::proxy::Rules;
-use super::site::{Site, Target};
 use super::socket::Socket;
+use super::target::Target;
+use super::way::Way;
 use super::{Head, HttpSettings, TransportError};
 use crate::error::Result as Checked;
 use actix_rt::net::{ActixStream, Ready};
@@ -83,17 +84,17 @@ impl Control {
         let url = Url::parse(&head.url).map_err(|cause| bad(cause.to_string()))?;
         let target = Target::of(&url)?;
         let proxy = self.rules.server_for(&target);
-        let site = Rc::new(Site::new(target, proxy));
-        let uri = uri(&site, &url).ok_or_else(|| bad("the URL cannot be asked for".to_owned()))?;
+        let way = Rc::new(Way { target, proxy });
+        let uri = uri(&way, &url).ok_or_else(|| bad("the URL cannot be asked for".to_owned()))?;
         let method = head.method.as_str().parse();
         let method = method.map_err(|_| bad("the method cannot be written".to_owned()))?;
         let ended = Rc::new(Cell::new(false));
         let mut request = self
-            .client(&site, &ended, within)
+            .client(&way, &ended, within)
             .request(method, uri)
             .no_decompress()
             .force_close();
-        *request.headers_mut() = headers(&site, head)?;
+        *request.headers_mut() = headers(&way, head)?;
         let sent = match head.method {
             // Whoever may send a body says that it has none.
             Method::POST | Method::PUT | Method::PATCH => request.send(),
@@ -102,18 +103,18 @@ impl Control {
         let sent = sent.await;
         let answer = sent.map_err(|cause| answer::not_sent(cause, &ended, within))?;
         let mut answer = answer::read(answer, &head.method, &ended, longest).await?;
-        let secret = site.proxy.as_ref();
+        let secret = way.proxy.as_ref();
         answer.secret = secret.and_then(|proxy| proxy.authorization.clone());
         Ok(answer)
     }
 
     /// A client of one server, for one request.
-    fn client(&self, site: &Rc<Site>, ended: &Rc<Cell<bool>>, within: Duration) -> awc::Client {
-        let (connector, site, ended) = (self.connector.clone(), Rc::clone(site), Rc::clone(ended));
+    fn client(&self, way: &Rc<Way>, ended: &Rc<Cell<bool>>, within: Duration) -> awc::Client {
+        let (connector, way, ended) = (self.connector.clone(), Rc::clone(way), Rc::clone(ended));
         let open = move |asked: ConnectInfo<Uri>| {
-            let (connector, site, ended) = (connector.clone(), Rc::clone(&site), Rc::clone(&ended));
+            let (connector, way, ended) = (connector.clone(), Rc::clone(&way), Rc::clone(&ended));
             async move {
-                let opened = connector.open(&site).await;
+                let opened = connector.open(&way).await;
                 let opened = opened.map_err(|cause| ConnectError::Io(io::Error::other(cause)))?;
                 let wire = Wire {
                     socket: opened.socket,
@@ -140,19 +141,19 @@ impl fmt::Debug for Control {
 }
 
 /// What awc asks for. It writes the last part of a URI as it is, also where that is a whole URL.
-fn uri(site: &Site, url: &Url) -> Option<Uri> {
+fn uri(way: &Way, url: &Url) -> Option<Uri> {
     let mut parts = Parts::default();
     parts.scheme = Some(Scheme::HTTP);
-    parts.authority = site.target.to_string().parse().ok();
-    parts.path_and_query = site.asked_for(url).parse::<PathAndQuery>().ok();
+    parts.authority = way.target.to_string().parse().ok();
+    parts.path_and_query = way.asked_for(url).parse::<PathAndQuery>().ok();
     Uri::from_parts(parts).ok()
 }
 
 /// The headers that are sent, as awc takes them.
-fn headers(site: &Site, head: &Head) -> Result<HeaderMap, TransportError> {
-    let own = site.proxy_authorization(head);
+fn headers(way: &Way, head: &Head) -> Result<HeaderMap, TransportError> {
+    let own = way.proxy_authorization(head);
     let own = own.map(|value| (&PROXY_AUTHORIZATION, value));
-    let given = head.sent_headers(site.is_tunnelled());
+    let given = head.sent_headers(way.is_tunnelled());
     let mut headers = HeaderMap::new();
     for (name, value) in given.map(|pair| (&pair.0, &pair.1)).chain(own) {
         // Whether the connection is kept, awc says.

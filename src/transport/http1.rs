@@ -10,14 +10,11 @@ mod chunks;
 
 mod connection;
 
-mod head;
+pub(super) mod head;
 
-mod pool;
+pub(super) mod pool;
 
 pub(crate) mod plain;
-
-pub(super) use head::{HeadReader, LastHead, write_header, write_shared};
-pub(super) use pool::Pool;
 
 use super::connect::Connector;
 use super::site::Prepared;
@@ -54,7 +51,7 @@ pub(super) async fn send(
         connection
     } else {
         // Boxed, as few requests need it, and the future of each would have room for it.
-        let opened = Box::pin(connector.open(site)).await?;
+        let opened = Box::pin(connector.open(&site.way)).await?;
         Box::new(Connection::new(opened.socket, now))
     };
     let is_head = request.head.method == Method::HEAD;
@@ -90,6 +87,7 @@ pub(super) async fn send(
         content_length,
         body: Box::new(Http1Body::new(connection, framing, pool)),
         secret: site
+            .way
             .proxy
             .as_ref()
             .and_then(|proxy| proxy.authorization.clone()),

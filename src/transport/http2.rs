@@ -3,23 +3,21 @@
 //! A server has one connection a Worker; another is opened when all streams that it allows on one
 //! are in use. Dropping an exchange resets its stream and leaves the connection to the others.
 
-mod session;
+pub(super) mod session;
 
 mod body;
 
-pub(super) use session::Sessions;
+pub(super) mod head;
 
 use super::connect::Connector;
 use super::site::Prepared;
-use super::trace::OwnHeader;
-use super::{Head, Request, Response, Stale, TransportError};
+use super::{Request, Response, Stale, TransportError};
 use crate::headers::Headers;
 use body::Http2Body;
 use bytes::BytesMut;
 use h2::Reason;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, UPGRADE};
-use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use session::{Stream, stream};
 
 /// So often is a request sent again that met the end of a connection which had answered none:
@@ -40,7 +38,8 @@ pub(super) async fn send(
     let mut in_vain = 0;
     let mut refused = false;
     loop {
-        let Some(stream) = stream(connector, &prepared.site).await? else {
+        let Some(stream) = stream(connector, &prepared.site.way, &prepared.site.http2).await?
+        else {
             return Ok(None);
         };
         match exchange(stream, prepared, request).await {
@@ -161,61 +160,4 @@ fn fill(headers: &mut HeaderMap, prepared: &Prepared, request: &Request, is_firs
         Some(body) => headers.insert(CONTENT_LENGTH, body.len().into()),
         None => headers.remove(CONTENT_LENGTH),
     };
-}
-
-/// The part of a request that all with one head share, with places for what each has of its own.
-pub(super) fn shared_head(
-    head: &Head,
-    own: &[(OwnHeader, HeaderName)],
-    tunnelled: bool,
-) -> Result<http::Request<()>, TransportError> {
-    let bad = |cause: http::Error| TransportError::BadRequest(cause.to_string());
-    let mut uri = Uri::try_from(&*head.url)
-        .map_err(|cause| bad(cause.into()))?
-        .into_parts();
-    // A caller may have set another name than the URL's.
-    if let Some((_, host)) = head.headers.iter().find(|(name, _)| *name == HOST) {
-        let host = Authority::try_from(host.as_bytes());
-        uri.authority = Some(host.map_err(|cause| bad(cause.into()))?);
-    }
-    let mut request = http::Request::builder()
-        .method(head.method.clone())
-        .uri(Uri::from_parts(uri).map_err(|cause| bad(cause.into()))?)
-        .version(http::Version::HTTP_2)
-        .body(())
-        .map_err(bad)?;
-    for (name, value) in head.sent_headers(tunnelled) {
-        if !concerns_a_connection(name, value) {
-            request.headers_mut().insert(name, value.clone());
-        }
-    }
-    let names = own.iter().map(|(_, name)| name).chain([&CONTENT_LENGTH]);
-    for name in names {
-        let place = HeaderValue::from_static("");
-        request.headers_mut().insert(name, place);
-    }
-    Ok(request)
-}
-
-/// Whether a header is one of a connection, which HTTP/2 has none of (RFC 9113, section 8.2.2). The
-/// host is the authority that is asked.
-fn concerns_a_connection(name: &HeaderName, value: &HeaderValue) -> bool {
-    let of_connection = [CONNECTION, HOST, UPGRADE];
-    let named = ["keep-alive", "proxy-connection"];
-    of_connection.contains(name)
-        || named.contains(&name.as_str())
-        || (*name == TE && !value.as_bytes().eq_ignore_ascii_case(b"trailers"))
-}
-
-/// What went wrong, without the words that a server may add to it: they may quote a key.
-fn described(cause: &h2::Error) -> String {
-    let Some(reason) = cause.reason() else {
-        return cause.to_string();
-    };
-    let what = match (cause.is_remote(), cause.is_reset()) {
-        (true, true) => "the server reset the stream",
-        (true, false) => "the server ended the connection",
-        (false, _) => "the connection broke",
-    };
-    format!("{what}: {reason}")
 }

@@ -4,7 +4,7 @@
 //! and for HTTP/2 in clear text, it opens a tunnel (CONNECT).
 
 use super::secret::sensitive;
-use super::site::Target;
+use super::target::Target;
 use crate::error::{Error, Result};
 use base64_simd::STANDARD;
 use http::HeaderValue;

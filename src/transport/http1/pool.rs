@@ -1,7 +1,7 @@
 //! Connections to one server that wait for their next request.
 
 use super::connection::Connection;
-use crate::transport::site::{IDLE, LIFETIME};
+use crate::transport::kept::{IDLE, LIFETIME};
 use std::cell::RefCell;
 use tokio::time::Instant;
 

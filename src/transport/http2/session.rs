@@ -1,10 +1,10 @@
 //! The connections to one server, and their streams.
 
-use super::described;
 use crate::transport::TransportError;
 use crate::transport::connect::{Connector, Opened};
-use crate::transport::site::{IDLE, LIFETIME, Site};
+use crate::transport::kept::{IDLE, LIFETIME};
 use crate::transport::socket::Socket;
+use crate::transport::way::Way;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{self, LocalBoxFuture, Shared, WeakShared};
@@ -42,9 +42,9 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// server that speaks HTTP/1.1 alone.
 pub(super) async fn stream(
     connector: &Connector,
-    site: &Rc<Site>,
+    way: &Rc<Way>,
+    sessions: &Rc<Sessions>,
 ) -> Result<Option<Stream>, TransportError> {
-    let sessions = &site.http2;
     loop {
         if sessions.refuses.get() {
             return Ok(None);
@@ -52,7 +52,7 @@ pub(super) async fn stream(
         if let Some(stream) = sessions.stream() {
             return Ok(Some(stream));
         }
-        let opening = sessions.opening(connector, site);
+        let opening = sessions.opening(connector, way);
         opening.await?;
     }
 }
@@ -126,31 +126,39 @@ impl Sessions {
         with_room.find_map(Stream::on)
     }
 
-    fn opening(&self, connector: &Connector, site: &Rc<Site>) -> Shared<Open> {
+    fn opening(self: &Rc<Self>, connector: &Connector, way: &Rc<Way>) -> Shared<Open> {
         let mut opening = self.opening.borrow_mut();
         if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {
             return opening;
         }
-        let begun = open(connector.clone(), Rc::downgrade(site));
+        let begun = open(connector.clone(), Rc::clone(way), Rc::downgrade(self));
         let begun = begun.boxed_local().shared();
         *opening = begun.downgrade();
         begun
     }
 }
 
-/// Opens a connection and adds it to its site's.
-async fn open(connector: Connector, site: Weak<Site>) -> Result<(), TransportError> {
-    let Some(site) = site.upgrade() else {
+/// Opens a connection and adds it to the others.
+async fn open(
+    connector: Connector,
+    way: Rc<Way>,
+    sessions: Weak<Sessions>,
+) -> Result<(), TransportError> {
+    let Some(sessions) = sessions.upgrade() else {
         return Ok(());
     };
-    let result = open_for(&connector, &site).await;
-    *site.http2.opening.borrow_mut() = None;
+    let result = open_for(&connector, &way, &sessions).await;
+    *sessions.opening.borrow_mut() = None;
     result
 }
 
-async fn open_for(connector: &Connector, site: &Site) -> Result<(), TransportError> {
-    let opened = connector.open_for_http2(site, async |opened: Opened| {
-        let agreed = !site.target.secure || opened.speaks_http2;
+async fn open_for(
+    connector: &Connector,
+    way: &Way,
+    sessions: &Sessions,
+) -> Result<(), TransportError> {
+    let opened = connector.open_for_http2(way, async |opened: Opened| {
+        let agreed = !way.target.secure || opened.speaks_http2;
         Ok(if agreed {
             Some(begin(opened.socket).await?)
         } else {
@@ -158,8 +166,8 @@ async fn open_for(connector: &Connector, site: &Site) -> Result<(), TransportErr
         })
     });
     match opened.await? {
-        Some(session) => site.http2.open.borrow_mut().push(Rc::new(session)),
-        None => site.http2.refuses.set(true),
+        Some(session) => sessions.open.borrow_mut().push(Rc::new(session)),
+        None => sessions.refuses.set(true),
     }
     Ok(())
 }
@@ -303,6 +311,19 @@ impl Drop for Stream {
             self.session.idle_since.set(Instant::now());
         }
     }
+}
+
+/// What went wrong, without the words that a server may add to it: they may quote a key.
+fn described(cause: &h2::Error) -> String {
+    let Some(reason) = cause.reason() else {
+        return cause.to_string();
+    };
+    let what = match (cause.is_remote(), cause.is_reset()) {
+        (true, true) => "the server reset the stream",
+        (true, false) => "the server ended the connection",
+        (false, _) => "the connection broke",
+    };
+    format!("{what}: {reason}")
 }
 
 #[cfg(test)]
