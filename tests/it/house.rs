@@ -18,19 +18,24 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|cause| panic!("{}: {cause}", path.display()))
 }
 
-/// All Rust files below a folder.
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// Folders of what others wrote, or a build did.
+const NOT_OURS: [&str; 4] = ["target", "node_modules", "build", "corpus"];
+
+/// All files below a folder whose names end so.
+fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() && name != "target" && name != "node_modules" {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+        if path.is_dir() && !NOT_OURS.contains(&&*name) && !name.starts_with('.') {
+            found.extend(files(&path, extensions));
+        } else if let Some(extension) = path.extension()
+            && extensions.contains(&&*extension.to_string_lossy())
+        {
+            found.push(path);
         }
     }
-    files
+    found
 }
 
 /// Rooms and their floors; a higher number is further up.
@@ -93,7 +98,7 @@ fn named(text: &str, prefix: &str) -> Vec<String> {
 fn upward(folder: &str, prefix: &str, floors: &Floors) -> Vec<String> {
     let folder = root().join(folder);
     let mut wrong = Vec::new();
-    for path in rust_files(&folder) {
+    for path in files(&folder, &["rs"]) {
         let inside = path.strip_prefix(&folder).expect("below the folder");
         let room = room_of(inside);
         // What only gathers: the crate's own file, and the programs.
@@ -157,12 +162,15 @@ fn an_import_that_points_up_is_found() {
 
 #[test]
 fn each_file_opens_with_its_role_and_none_is_too_long() {
+    // Declarations (`.pyi`, `.d.ts`) are as long as what they declare: one module each.
+    let written = ["rs", "py", "js", "mjs", "sh"];
     let mut wrong = Vec::new();
     for folder in ["src", "tests", "benches", "examples", "bindings"] {
-        for path in rust_files(&root().join(folder)) {
+        for path in files(&root().join(folder), &written) {
             let text = read(&path);
             let shown = path.strip_prefix(root()).unwrap_or(&path).display();
-            if !text.starts_with("//!") {
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            if is_rust && !text.starts_with("//!") {
                 wrong.push(format!("{shown} does not open with `//!`"));
             }
             let lines = text.lines().count();

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from hedgerow import _loops, _streams
+from hedgerow._arguments import (
+    Headers,
+    HeadersOrPreference,
+    PreferenceOrMethod,
+    sort_out,
+    take_all,
+    take_all_async,
+)
 from hedgerow._hedgerow import (
     BatchPostResponse,
     Call,
@@ -26,12 +33,6 @@ from hedgerow._progress import ProgressArgument, listening
 
 if TYPE_CHECKING:
     from hedgerow.openai_shape import Embeddings
-
-Headers = dict[str, str]
-#: What stands third and fourth in a `batch_post` of old code and of new.
-HeadersOrPreference = Union[Headers, RequestProcessingPreference, None]
-PreferenceOrMethod = Union[RequestProcessingPreference, Headers, str, None]
-
 
 def _wrapper_for(http_version: int, proxy: str | None) -> HttpClientWrapper:
     if http_version == 1 and proxy is None:
@@ -168,7 +169,7 @@ class PerformanceClient:
             hedgerow.ConnectError: without a connection; a ValueError and a ConnectionError.
             hedgerow.Cancelled: cancelled by its token; a ValueError.
         """
-        texts = _all(Texts("input", input))
+        texts = take_all(Texts("input", input))
         call = Call.embed(texts, model, encoding_format, dimensions, user)
         return self._wait(call, preference, progress)
 
@@ -184,7 +185,7 @@ class PerformanceClient:
         progress: ProgressArgument = None,
     ) -> OpenAIEmbeddingsResponse:
         """As `embed`, for asyncio. Cancelling the task aborts the requests."""
-        texts = await _all_async(Texts("input", input))
+        texts = await take_all_async(Texts("input", input))
         call = Call.embed(texts, model, encoding_format, dimensions, user)
         return await self._answer(call, preference, progress)
 
@@ -276,7 +277,7 @@ class PerformanceClient:
         Raises:
             As `embed`.
         """
-        taken = _all(Texts("texts", texts))
+        taken = take_all(Texts("texts", texts))
         call = Call.rerank(
             query, taken, raw_scores, model, return_text, truncate, truncation_direction
         )
@@ -296,7 +297,7 @@ class PerformanceClient:
         progress: ProgressArgument = None,
     ) -> RerankResponse:
         """As `rerank`, for asyncio. Cancelling the task aborts the requests."""
-        taken = await _all_async(Texts("texts", texts))
+        taken = await take_all_async(Texts("texts", texts))
         call = Call.rerank(
             query, taken, raw_scores, model, return_text, truncate, truncation_direction
         )
@@ -326,7 +327,7 @@ class PerformanceClient:
         Raises:
             As `embed`.
         """
-        texts = _all(Texts("inputs", inputs))
+        texts = take_all(Texts("inputs", inputs))
         call = Call.classify(texts, model, raw_scores, truncate, truncation_direction)
         return self._wait(call, preference, progress)
 
@@ -342,7 +343,7 @@ class PerformanceClient:
         progress: ProgressArgument = None,
     ) -> ClassificationResponse:
         """As `classify`, for asyncio. Cancelling the task aborts the requests."""
-        texts = await _all_async(Texts("inputs", inputs))
+        texts = await take_all_async(Texts("inputs", inputs))
         call = Call.classify(texts, model, raw_scores, truncate, truncation_direction)
         return await self._answer(call, preference, progress)
 
@@ -381,8 +382,8 @@ class PerformanceClient:
 
             Others are as in `embed`.
         """
-        headers, preference, method = _sort_out(custom_headers, preference, method)
-        taken = _all(Payloads(payloads))
+        headers, preference, method = sort_out(custom_headers, preference, method)
+        taken = take_all(Payloads(payloads))
         call = Call.post(url_path, taken, headers, method)
         return self._wait(call, preference, progress)
 
@@ -397,8 +398,8 @@ class PerformanceClient:
         progress: ProgressArgument = None,
     ) -> BatchPostResponse:
         """As `batch_post`, for asyncio. Cancelling the task aborts the requests."""
-        headers, preference, method = _sort_out(custom_headers, preference, method)
-        taken = await _all_async(Payloads(payloads))
+        headers, preference, method = sort_out(custom_headers, preference, method)
+        taken = await take_all_async(Payloads(payloads))
         call = Call.post(url_path, taken, headers, method)
         return await self._answer(call, preference, progress)
 
@@ -423,44 +424,3 @@ class PerformanceClient:
             return await _loops.answer(
                 lambda bridge, future: self._native.start(call, preference, tell, bridge, future)
             )
-
-
-def _all(taken: Any) -> Any:
-    """Takes all texts or payloads. Other threads get their turns between the steps."""
-    while not taken.pull():
-        pass
-    return taken
-
-
-async def _all_async(taken: Any) -> Any:
-    """Takes all texts or payloads. The event loop gets its turns between the steps."""
-    while not taken.pull():
-        await asyncio.sleep(0)
-    return taken
-
-
-def _sort_out(
-    *given: HeadersOrPreference | PreferenceOrMethod,
-) -> tuple[Headers | None, RequestProcessingPreference | None, str | None]:
-    """Headers, preference and method, told apart by their kind: old code gives them in one order,
-    newer code in another."""
-    found: dict[str, Any] = {}
-    for value in given:
-        if value is None:
-            continue
-        if isinstance(value, RequestProcessingPreference):
-            name = "preference"
-        elif isinstance(value, str):
-            name = "method"
-        elif isinstance(value, dict):
-            name = "custom_headers"
-        else:
-            kind = type(value).__name__
-            raise TypeError(
-                "custom_headers must be a dict, preference a RequestProcessingPreference and "
-                f"method a str (got a value of type {kind})"
-            )
-        if name in found:
-            raise TypeError(f"{name} was given twice")
-        found[name] = value
-    return found.get("custom_headers"), found.get("preference"), found.get("method")
