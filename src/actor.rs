@@ -41,5 +41,7 @@ pub(crate) use dispatcher::Inspect;
 #[cfg(feature = "bench")]
 pub(crate) use entrance::Entrance;
 pub use metrics::MetricsSnapshot;
+#[cfg(feature = "bench")]
+pub(crate) use system::MOST_OPERATIONS;
 pub(crate) use system::Submitted;
 pub use system::{Placement, System, SystemBuilder};

@@ -12,7 +12,7 @@ mod cancel;
 mod thread;
 
 pub use cancel::CancellationToken;
-pub(crate) use cancel::{Cancel, OperationId, Reason};
+pub(crate) use cancel::{Cancel, OperationId, Reason, Registration};
 pub use progress::Progress;
 pub(crate) use reply::ReplyPort;
 pub(crate) use thread::{refuse_inside_runtime, wait};

@@ -129,6 +129,28 @@ impl Error {
         Arc::make_mut(&mut self.0)
     }
 
+    /// What kind of failure it is, in a word, for those who have a class or a counter a kind:
+    /// `config`, `status`, `timeout`, `connect`, `network`, `answer`, `cancelled`, `closed`,
+    /// `overloaded`, `inside_runtime` or `internal`. The predicates say the same.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.0.kind {
+            Kind::Config(_) => "config",
+            Kind::Status { .. } => "status",
+            Kind::Timeout { .. } => "timeout",
+            #[cfg(feature = "bench")]
+            Kind::NotReady(_) => "timeout",
+            Kind::Connect(_) => "connect",
+            Kind::Network(_) => "network",
+            Kind::Answer(_) => "answer",
+            Kind::Cancelled => "cancelled",
+            Kind::Closed => "closed",
+            Kind::Overloaded { .. } => "overloaded",
+            Kind::InsideRuntime => "inside_runtime",
+            Kind::Internal(_) => "internal",
+        }
+    }
+
     /// A value that the caller gave was refused; nothing was sent.
     #[must_use]
     pub fn is_config(&self) -> bool {

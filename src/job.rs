@@ -15,7 +15,7 @@ pub(crate) use part::Part;
 pub use post_answer::PostAnswer;
 pub use record::{RequestError, RequestRecord};
 
-use crate::caller::{CancellationToken, Progress};
+use crate::caller::{CancellationToken, Progress, Registration};
 use crate::config::{Checked, OnProgress, Preference};
 use crate::decode::DecodeError;
 use crate::error::Error;
@@ -38,6 +38,8 @@ pub(crate) struct Job {
     pub deadline: Option<Instant>,
     /// What ends it, and others that have the same one.
     pub cancel_token: Option<CancellationToken>,
+    /// Its place with that token, from when it is handed over to its end.
+    pub registration: Option<Registration>,
     /// What its caller wants to be told of progress by, until the facade has taken it.
     on_progress: Option<OnProgress>,
     /// Where its progress is told.
@@ -71,6 +73,7 @@ impl Job {
             settings,
             deadline: None,
             cancel_token: None,
+            registration: None,
             on_progress: None,
             progress: None,
         }

@@ -16,7 +16,7 @@ mod target;
 
 mod kept;
 
-mod http1;
+pub(crate) mod http1;
 
 mod http2;
 
@@ -45,7 +45,6 @@ pub use body::{Body, ReadBody};
 pub use client::{HttpSettings, HttpVersion};
 #[cfg(feature = "bench")]
 pub(crate) use control::{Control, ControlAnswer};
-pub(crate) use http1::plain as http1_plain;
 pub use proxy::Proxy;
 pub(crate) use refusal::{Refusal, retry_after};
 pub(crate) use secret::{is_secret, sensitive};

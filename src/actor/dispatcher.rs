@@ -3,14 +3,14 @@
 mod steps;
 
 use super::alarm::Alarm;
-use super::entrance::Place;
+use super::entrance::Permit;
 use super::flight::Flight;
 use super::hedger::{Settled, Watch};
 use super::messages::{Abort, Assign, Flush, Outcome, RequestKey, Stop, Tick};
 use super::metrics::Observed;
 use super::planner::MakePlan;
 use super::turn::Shared;
-use crate::caller::{Cancel, OperationId, Progress, ReplyPort};
+use crate::caller::{Cancel, OperationId, Progress, Registration, ReplyPort};
 use crate::error::{Error, Kind};
 use crate::job::{End, Job};
 use crate::policy::split;
@@ -90,24 +90,34 @@ impl Actor for Dispatcher {
 /// Carry out an operation.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Submit {
+pub(super) struct Submit {
     pub id: OperationId,
     pub job: Job,
-    pub place: Place,
+    pub permit: Permit,
 }
 
 impl Handler<Submit> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, submit: Submit, context: &mut Self::Context) {
-        let Submit { id, job, .. } = &submit;
-        let id = *id;
+        let Submit { id, job, permit } = submit;
         if job.gather.is_abandoned() {
             return;
         }
-        if self.stopping.is_some() {
-            let closed = End::Failed(Error::new(Kind::Closed));
-            submit.job.gather.finish(closed, None, Duration::ZERO);
+        // Its token may have been cancelled before it came, when there was nothing to end.
+        let is_cancelled = job
+            .registration
+            .as_ref()
+            .is_some_and(Registration::is_cancelled);
+        let refusal = if self.stopping.is_some() {
+            Some(Kind::Closed)
+        } else {
+            is_cancelled.then_some(Kind::Cancelled)
+        };
+        if let Some(kind) = refusal {
+            drop(permit);
+            let end = End::Failed(Error::new(kind));
+            job.gather.finish(end, None, Duration::ZERO);
             return;
         }
         let now = Instant::now();
@@ -115,7 +125,7 @@ impl Handler<Submit> for Dispatcher {
             prefix: Arc::clone(&self.request_id_prefix),
             number: rand::random(),
         };
-        let mut flight = Flight::new(submit, trace, now);
+        let mut flight = Flight::new(id, (job, permit), trace, now);
         self.plan_or_begin(id, &mut flight, now);
         let deadline = flight
             .deadline
@@ -128,7 +138,7 @@ impl Handler<Submit> for Dispatcher {
 /// The requests of an operation.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Planned {
+pub(super) struct Planned {
     pub id: OperationId,
     pub plan: split::Plan,
 }
@@ -180,7 +190,7 @@ impl Handler<Finished> for Dispatcher {
 /// Requests whose twin is due.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Due(pub Vec<RequestKey>);
+pub(super) struct Due(pub Vec<RequestKey>);
 
 impl Handler<Due> for Dispatcher {
     type Result = ();
@@ -266,7 +276,7 @@ impl Handler<Flush> for Dispatcher {
 /// Stop the system; the port is answered when no Worker is left.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Shutdown(pub Option<ReplyPort<()>>);
+pub(super) struct Shutdown(pub Option<ReplyPort<()>>);
 
 impl Handler<Shutdown> for Dispatcher {
     type Result = ();
@@ -289,7 +299,7 @@ impl Handler<Shutdown> for Dispatcher {
 /// No Worker is left.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Ended;
+pub(super) struct Ended;
 
 impl Handler<Ended> for Dispatcher {
     type Result = ();

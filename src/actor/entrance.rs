@@ -1,7 +1,7 @@
 //! Where operations come in: no more than the actors are to hold.
 //!
 //! A mailbox takes whatever is sent to it, and an operation under way takes memory until it has ended.
-//! Each takes a place here; beyond the last, operations are refused.
+//! Each takes a permit here; beyond the last, operations are refused.
 
 use super::dispatcher::Submit;
 use crate::caller::OperationId;
@@ -11,7 +11,7 @@ use actix::Recipient;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The Dispatcher's port for operations. Clones share their places.
+/// The Dispatcher's port for operations. Clones share their permits.
 #[derive(Clone)]
 pub(crate) struct Entrance {
     submit: Recipient<Submit>,
@@ -32,18 +32,21 @@ impl Entrance {
     ///
     /// # Errors
     ///
-    /// When as many are under way as there are places: the job is given back.
+    /// When there is no permit left: the job is given back.
     pub(crate) fn submit(&self, id: OperationId, job: Job) -> Result<(), Job> {
-        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.most {
-            self.taken.fetch_sub(1, Ordering::Relaxed);
+        let one_more = |taken| (taken < self.most).then_some(taken + 1);
+        let taken = self
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        if taken.is_err() {
             return Err(job);
         }
-        let place = Place(Arc::clone(&self.taken));
-        self.submit.do_send(Submit { id, job, place });
+        let permit = Permit(Arc::clone(&self.taken));
+        self.submit.do_send(Submit { id, job, permit });
         Ok(())
     }
 
-    /// What is said where all places are taken.
+    /// What is said where no permit is left.
     pub(crate) fn overloaded(&self) -> Error {
         let most = self.most;
         Error::new(Kind::Overloaded { most })
@@ -55,11 +58,11 @@ impl Entrance {
     }
 }
 
-/// The place of an operation, which another may take when this is dropped.
+/// That of an operation under way, which another may take when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(Arc<AtomicUsize>);
+pub(super) struct Permit(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

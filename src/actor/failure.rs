@@ -10,8 +10,8 @@
 //! | nobody waits, or a Worker died | the Worker, the WorkerPool | `Aborted`, `Lost` | `Lost` | internal |
 //!
 //! Each carries what its place knows: bytes, rows, or what may be done about it. The table is
-//! [`fault`](Failure::fault) and [`into_error`](Failure::into_error), which do not compile when a kind
-//! is missing.
+//! [`fault`](Failure::fault), [`into_error`](Failure::into_error) and, for its first row, the
+//! conversion beside [`TransportError`]; none of them compiles when a kind is missing.
 
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
@@ -62,6 +62,24 @@ impl Failure {
             Self::Misfit(_) => Fault::Mismatch,
             Self::Timeout => Fault::Timeout,
             Self::Aborted | Self::Lost => Fault::Lost,
+        }
+    }
+
+    /// The refusal, where it asks for less.
+    pub(super) fn too_much(&self) -> Option<&Refusal> {
+        match (self, self.fault()) {
+            (Self::Refused(refusal), Fault::TooMuch { .. }) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether a whole answer came, of whatever kind.
+    pub(super) fn was_answered(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Decode(_) => true,
+            Self::Transport(_) | Self::Misfit(_) | Self::Timeout | Self::Aborted | Self::Lost => {
+                false
+            }
         }
     }
 

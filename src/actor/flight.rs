@@ -5,8 +5,7 @@
 
 mod outcome;
 
-use super::dispatcher::Submit;
-use super::entrance::Place;
+use super::entrance::Permit;
 use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::request::{ActiveRequest, Base64};
@@ -15,6 +14,7 @@ use crate::caller::{OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
+use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
 use crate::policy::timers::later;
 use crate::transport::Trace;
@@ -31,13 +31,10 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub(super) struct Flight {
     id: OperationId,
     job: Job,
-    #[expect(
-        dead_code,
-        reason = "it is there to be held until the operation has ended"
-    )]
-    place: Place,
-    /// Whether it waits at its endpoint's gate.
-    is_gated: bool,
+    /// Held until the operation has ended.
+    _permit: Permit,
+    /// On which terms it waits at its endpoint's gate, if it does.
+    gate_terms: Option<GateTerms>,
     trace: Trace,
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
@@ -58,15 +55,19 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(submit: Submit, trace: Trace, now: Instant) -> Self {
-        let Submit { id, job, place } = submit;
+    pub(super) fn new(
+        id: OperationId,
+        (job, permit): (Job, Permit),
+        trace: Trace,
+        now: Instant,
+    ) -> Self {
         let whole = || job.settings.total_timeout.map(|total| later(now, total));
         let deadline = job.deadline.or_else(whole);
         Self {
             id,
-            is_gated: job.settings.retry.at_the_gate().is_some(),
+            gate_terms: job.settings.retry.at_the_gate(),
             job,
-            place,
+            _permit: permit,
             trace,
             submitted: now,
             deadline,
@@ -136,7 +137,7 @@ impl Flight {
     /// waited for another try first.
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
         while self.in_window < self.job.settings.window && self.has_waiting() {
-            let admission = if self.is_gated {
+            let admission = if self.gate_terms.is_some() {
                 around.endpoint.gate.admit(around.now)
             } else {
                 Admission::Go

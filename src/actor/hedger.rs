@@ -155,11 +155,11 @@ impl Actor for Hedger {
 /// Requests that want a twin if they have not ended by then.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Watch(pub Vec<Watched>);
+pub(super) struct Watch(pub Vec<Watched>);
 
 /// One request to watch.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Watched {
+pub(super) struct Watched {
     pub key: RequestKey,
     pub started: Instant,
     pub plan: HedgePlan,
@@ -181,11 +181,11 @@ impl Handler<Watch> for Hedger {
 /// Requests, or whole operations, that need no watching any more, and twins that were not sent.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Settled(pub Vec<Settlement>);
+pub(super) struct Settled(pub Vec<Settlement>);
 
 /// What ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Settlement {
+pub(super) enum Settlement {
     /// A request; `time` says how long the attempt took that succeeded.
     Request {
         key: RequestKey,

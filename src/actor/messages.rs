@@ -1,5 +1,6 @@
 //! The messages that pass between actors: all of them in the table, and those that pass through two
-//! actors or more. Any other stands above its handler.
+//! actors or more. Any other stands above its handler, but for [`Cancel`], which tokens send from a
+//! floor below.
 //!
 //! | message | sender | handler | reply | bound of the mailbox |
 //! |---|---|---|---|---|
@@ -16,7 +17,10 @@
 //! | [`Observed`] | Dispatcher | MetricsCollector | | one a turn |
 //! | [`Snapshot`] | facade | MetricsCollector | by its port | one a call |
 //! | [`Flush`], [`Tick`] | an actor to itself | | | one at a time |
-//! | [`Shutdown`], [`Stop`], [`WorkerGone`], [`Ended`] | system, and down the tree | | | one a system |
+//! | [`Shutdown`] | system | Dispatcher | by its port | a few a system |
+//! | [`Stop`] | Dispatcher, WorkerPool | all others | [`WorkerGone`] | one an actor |
+//! | [`WorkerGone`] | Worker | WorkerPool | | one a Worker |
+//! | [`Ended`] | WorkerPool | Dispatcher | | one a system |
 //! | [`Crash`] | a test | WorkerPool, Worker | | one a test |
 //!
 //! All mailboxes are without a limit of their own: `do_send` ignores one. The last column says what
@@ -53,14 +57,14 @@ use tokio::time::Instant;
 
 /// Names a request: its operation, and its place there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct RequestKey {
+pub(super) struct RequestKey {
     pub operation: OperationId,
     pub request: u32,
 }
 
 /// Names an attempt; attempts of a request are counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct AttemptId {
+pub(super) struct AttemptId {
     pub key: RequestKey,
     pub attempt: u32,
 }
@@ -74,7 +78,7 @@ impl AttemptId {
 
 /// One try of one request.
 #[derive(Clone)]
-pub(crate) struct Attempt {
+pub(super) struct Attempt {
     pub id: AttemptId,
     pub operation: Arc<dyn Operation>,
     pub inputs: Range<usize>,
@@ -87,7 +91,7 @@ pub(crate) struct Attempt {
 /// Carry out attempts: all that became due in one turn of the sender.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Assign(pub Vec<Attempt>);
+pub(super) struct Assign(pub Vec<Attempt>);
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -103,7 +107,7 @@ pub(super) struct Outcome {
 
 /// What an attempt gave.
 #[derive(Debug)]
-pub(crate) struct Success {
+pub(super) struct Success {
     pub part: Part,
     pub headers: Headers,
 }
@@ -111,25 +115,25 @@ pub(crate) struct Success {
 /// Give up attempts: nobody waits for them.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Abort(pub Vec<AttemptId>);
+pub(super) struct Abort(pub Vec<AttemptId>);
 
 /// The turn is over: send what was collected.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Flush;
+pub(super) struct Flush;
 
 /// Something in the actor's schedule is due.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Tick;
+pub(super) struct Tick;
 
 /// Stop an actor.
 #[derive(Message, Clone, Copy)]
 #[rtype(result = "()")]
-pub(crate) struct Stop;
+pub(super) struct Stop;
 
 /// Panic. Tests see by it what follows from a Worker's death, which nothing that a transport or a
 /// server does brings about.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Crash(pub(crate) usize);
+pub(super) struct Crash(pub(crate) usize);

@@ -98,7 +98,7 @@ impl Actor for MetricsCollector {
 /// What happened in one turn of the Dispatcher.
 #[derive(Message, Debug, Default, PartialEq, Eq)]
 #[rtype(result = "()")]
-pub(crate) struct Observed {
+pub(super) struct Observed {
     pub operations: u64,
     pub succeeded: u64,
     pub failed: u64,
@@ -136,7 +136,7 @@ impl Handler<Observed> for MetricsCollector {
 /// Tell what happened so far.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Snapshot(pub(crate) ReplyPort<MetricsSnapshot>);
+pub(super) struct Snapshot(pub(crate) ReplyPort<MetricsSnapshot>);
 
 impl Handler<Snapshot> for MetricsCollector {
     type Result = ();

@@ -20,7 +20,7 @@ impl Actor for BatchPlanner {
 /// Cut an operation into requests.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct MakePlan {
+pub(super) struct MakePlan {
     pub id: OperationId,
     pub operation: Arc<dyn Operation>,
     pub limits: Limits,

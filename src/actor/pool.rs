@@ -155,7 +155,7 @@ impl Handler<Report> for WorkerPool {
 /// A Worker has stopped, or died.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct WorkerGone {
+pub(super) struct WorkerGone {
     pub worker: usize,
     /// Tells a Worker from the one that took its place.
     pub generation: u64,

@@ -62,7 +62,7 @@ pub struct SystemBuilder {
 }
 
 /// As many operations as a system takes in, where nothing else is said, and at most.
-const MOST_OPERATIONS: usize = 1_000_000;
+pub(crate) const MOST_OPERATIONS: usize = 1_000_000;
 
 impl SystemBuilder {
     /// Where the actors run. Default: a thread a core.
@@ -226,20 +226,18 @@ impl System {
         answer.await.map_err(|_| Error::new(Kind::Closed))
     }
 
-    pub(crate) fn submit(&self, job: Job) -> Result<Submitted> {
+    pub(crate) fn submit(&self, mut job: Job) -> Result<Submitted> {
         let id = OperationId::next();
         let operation = Arc::clone(&job.operation);
-        if let Some(token) = &job.cancel_token
-            && !token.watch(id, &self.0.ports.cancel)
-        {
-            return Err(Error::new(Kind::Cancelled));
+        let Ports {
+            entrance, cancel, ..
+        } = &self.0.ports;
+        if let Some(token) = &job.cancel_token {
+            let registered = token.register(id, cancel);
+            job.registration = Some(registered.ok_or_else(|| Error::new(Kind::Cancelled))?);
         }
-        if let Err(refused) = self.0.ports.entrance.submit(id, job) {
-            if let Some(token) = &refused.cancel_token {
-                token.forget(id);
-            }
-            return Err(self.0.ports.entrance.overloaded());
-        }
+        let taken = entrance.submit(id, job);
+        taken.map_err(|_| entrance.overloaded())?;
         Ok(Submitted { id, operation })
     }
 

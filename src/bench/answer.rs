@@ -13,6 +13,6 @@ mod sse;
 mod wire;
 
 pub(super) use measured::Expected;
-pub(crate) use measured::Measured;
+pub(super) use measured::Measured;
 pub(super) use operation::WorkloadRequest;
 pub(crate) use sse::events;

@@ -9,6 +9,8 @@ mod own_retries;
 
 mod run_mode;
 
+mod span;
+
 mod schedule;
 
 mod open;

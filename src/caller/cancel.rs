@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names an operation within its system.
+/// Names an operation, within its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct OperationId(pub u64);
 
@@ -84,18 +84,42 @@ impl CancellationToken {
         self.0.lock().cancelled
     }
 
-    /// Makes an operation one that `cancel` ends, unless it was called already.
-    pub(crate) fn watch(&self, id: OperationId, dispatcher: &Recipient<Cancel>) -> bool {
+    /// Makes an operation one that `cancel` ends, until what is returned is dropped; `None` where it
+    /// was called already.
+    pub(crate) fn register(
+        &self,
+        id: OperationId,
+        dispatcher: &Recipient<Cancel>,
+    ) -> Option<Registration> {
         let mut state = self.0.lock();
-        if !state.cancelled {
-            state.operations.insert(id, dispatcher.clone());
+        if state.cancelled {
+            return None;
         }
-        !state.cancelled
+        state.operations.insert(id, dispatcher.clone());
+        Some(Registration {
+            token: self.clone(),
+            id,
+        })
     }
+}
 
-    /// The operation has ended.
-    pub(crate) fn forget(&self, id: OperationId) {
-        self.0.lock().operations.remove(&id);
+/// An operation's place with its token; dropped when it has ended, however.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    token: CancellationToken,
+    id: OperationId,
+}
+
+impl Registration {
+    /// Whether the token was cancelled, also when that was told before the operation came.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.token.is_cancelled()
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.token.0.lock().operations.remove(&self.id);
     }
 }
 
@@ -104,5 +128,51 @@ impl fmt::Debug for CancellationToken {
         f.debug_struct("CancellationToken")
             .field("cancelled", &self.is_cancelled())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Actor, Context, Handler};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// Stands where a Dispatcher does, and keeps what it is told to end.
+    #[derive(Default)]
+    struct Listener(Rc<RefCell<Vec<OperationId>>>);
+
+    impl Actor for Listener {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Cancel> for Listener {
+        type Result = ();
+
+        fn handle(&mut self, cancel: Cancel, _: &mut Self::Context) {
+            self.0.borrow_mut().push(cancel.id);
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_token_ends_the_operations_under_way_and_remembers_no_others() {
+        let listener = Listener::default();
+        let told = Rc::clone(&listener.0);
+        let port = listener.start().recipient();
+        let token = CancellationToken::new();
+        let (first, second) = (OperationId::next(), OperationId::next());
+        let under_way = token.register(first, &port).expect("not cancelled");
+        drop(token.register(second, &port));
+        assert_eq!(token.0.lock().operations.len(), 1);
+        assert!(!under_way.is_cancelled());
+
+        token.cancel();
+        // Whoever comes to the operation later sees it as well.
+        assert!(under_way.is_cancelled());
+        assert!(token.register(second, &port).is_none());
+        drop(under_way);
+        assert!(token.0.lock().operations.is_empty());
+        tokio::task::yield_now().await;
+        assert_eq!(*told.borrow(), [first]);
     }
 }

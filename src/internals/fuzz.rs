@@ -1,6 +1,6 @@
 //! The parsers of what servers send, over plain types: `tests/fuzz` compares them with others.
 
-pub use crate::transport::http1_plain::{PlainFraming, PlainHead, chunks, head};
+pub use crate::transport::http1::plain::{PlainFraming, PlainHead, chunks, head};
 
 use crate::headers::Headers;
 use crate::transport;

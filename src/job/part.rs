@@ -19,7 +19,7 @@ pub(crate) enum Part {
     /// the one that reads it and the one that gathers it.
     #[cfg_attr(
         not(feature = "bench"),
-        allow(dead_code, reason = "the harness alone has such operations")
+        expect(dead_code, reason = "the harness alone has such operations")
     )]
     Other(Box<dyn Any + Send>),
 }

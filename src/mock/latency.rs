@@ -45,7 +45,7 @@ impl Latency {
             Self::None => Duration::ZERO,
             Self::Fixed(latency) => latency,
             Self::LogNormal { median, sigma } => {
-                let seconds = median.as_secs_f64() * (sigma * normal(seed, n)).exp();
+                let seconds = median.as_secs_f64() * libm::exp(sigma * normal(seed, n));
                 Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
             }
             Self::SlowShare { fast, slow, share } => {
@@ -61,8 +61,9 @@ impl Latency {
 
 /// A standard normal number, by Box and Muller's transform.
 fn normal(seed: u64, n: u64) -> f64 {
-    let radius = (-2.0 * nth_uniform(seed, 2 * n).ln()).sqrt();
-    radius * (TAU * nth_uniform(seed, 2 * n + 1)).cos()
+    // The same on every machine, as those of std need not be.
+    let radius = (-2.0 * libm::log(nth_uniform(seed, 2 * n))).sqrt();
+    radius * libm::cos(TAU * nth_uniform(seed, 2 * n + 1))
 }
 
 impl FromStr for Latency {

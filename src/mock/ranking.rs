@@ -138,7 +138,7 @@ fn push_score(body: &mut Vec<u8>, score: f32, raw: Option<bool>, not_a_number: b
     if not_a_number {
         body.extend_from_slice(b"NaN");
     } else if raw == Some(true) {
-        let logit = (score / (1.0 - score)).ln();
+        let logit = libm::logf(score / (1.0 - score));
         body.extend_from_slice(logit.to_string().as_bytes());
     } else {
         push_floats(body, &[score]);

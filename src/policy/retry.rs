@@ -15,6 +15,7 @@ const BACKOFF_FACTOR: u32 = 4;
 /// A host that cannot be connected to is tried again within this span and then given up, so that
 /// a dead host fails in seconds.
 const LONGEST_CONNECT_TROUBLE: Duration = Duration::from_secs(3);
+const AT_ONCE: Duration = Duration::ZERO;
 /// So often is a request sent again because the Worker that had it died.
 const MOST_LOSSES: u32 = 2;
 
@@ -167,6 +168,7 @@ impl RetryRules for RetryPolicy {
                 after: pause,
                 charge: Charge::Operation,
             },
+            // The last two are settled above.
             Fault::Mismatch | Fault::Lost | Fault::Permanent => free(pause),
         }
     }
@@ -178,8 +180,6 @@ impl RetryRules for RetryPolicy {
         })
     }
 }
-
-const AT_ONCE: Duration = Duration::ZERO;
 
 impl RetryPolicy {
     /// Decides on what does not depend on how many retries are left.

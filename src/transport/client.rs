@@ -10,7 +10,7 @@ use super::way::Way;
 use super::{
     Head, Request, Response, TlsSettings, Transport, TransportError, TransportFactory, http1, http2,
 };
-use crate::error::Result as Checked;
+use crate::error;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use rustc_hash::FxHashMap;
@@ -65,7 +65,7 @@ impl HttpSettings {
     /// # Errors
     ///
     /// When the TLS or proxy settings cannot be used.
-    pub fn factory(&self) -> Checked<TransportFactory> {
+    pub fn factory(&self) -> error::Result<TransportFactory> {
         let rules = Arc::new(self.proxy.rules()?);
         let tls = self.tls.build()?;
         let (version, connect_timeout) = (self.version, self.connect_timeout);

@@ -20,7 +20,7 @@ use super::socket::Socket;
 use super::target::Target;
 use super::way::Way;
 use super::{Head, HttpSettings, TransportError};
-use crate::error::Result as Checked;
+use crate::error;
 use actix_rt::net::{ActixStream, Ready};
 use actix_service::fn_service;
 use actix_tls::connect::{ConnectError, ConnectInfo, Connection};
@@ -52,7 +52,7 @@ impl HttpSettings {
     /// # Errors
     ///
     /// When the TLS or proxy settings cannot be used.
-    pub(crate) fn control(&self) -> Checked<Control> {
+    pub(crate) fn control(&self) -> error::Result<Control> {
         Ok(Control {
             connector: Connector::new(self.connect_timeout, self.tls.build()?),
             rules: self.proxy.rules()?,

@@ -2,7 +2,7 @@
 
 use super::body::read_beginning;
 use super::decompress::unpack;
-use super::secret::redact_value;
+use super::secret::redacted;
 use super::{Head, Response};
 use crate::headers::Headers;
 use std::time::{Duration, SystemTime};
@@ -39,14 +39,11 @@ impl Refusal {
             text.clear();
         }
         text.truncate(MOST_KEPT);
-        let mut text = String::from_utf8_lossy(&text).into_owned();
-        if let Some(secret) = secret.as_ref().and_then(|secret| secret.to_str().ok()) {
-            redact_value(&mut text, secret);
-        }
+        let text = String::from_utf8_lossy(&text).into_owned();
         Self {
             code: status,
             retry_after: retry_after(&headers, SystemTime::now()),
-            body: head.without_key(&text),
+            body: redacted(text, secret.as_ref(), head),
             headers,
         }
     }

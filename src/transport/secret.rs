@@ -59,6 +59,15 @@ pub(crate) fn sensitive(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// `text` of an answer to a request with `head`, without the keys that went with it: those of the
+/// head, and `proxy`, the value that a proxy was sent.
+pub(super) fn redacted(mut text: String, proxy: Option<&HeaderValue>, head: &Head) -> Box<str> {
+    if let Some(Ok(value)) = proxy.map(HeaderValue::to_str) {
+        redact_value(&mut text, value);
+    }
+    head.without_key(&text)
+}
+
 impl Head {
     /// `text` without the keys that these headers carry: a server may send them back in an error.
     pub(crate) fn without_key(&self, text: &str) -> Box<str> {
@@ -77,7 +86,7 @@ impl Head {
 
 /// Takes the value of a header out of `text`, also without its scheme, such as "Bearer", and the
 /// parts that it has, such as those of a cookie.
-pub(super) fn redact_value(text: &mut String, value: &str) {
+fn redact_value(text: &mut String, value: &str) {
     /// Shorter parts are found all over a text.
     const SHORTEST_PART: usize = 8;
     const SEPARATORS: [char; 3] = [' ', ';', ','];

@@ -16,13 +16,13 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// The proxy where it passes requests on, which it does with plain ones; for others it only
-    /// opens a tunnel.
+    /// The proxy where it passes requests on, which it does with plain ones over HTTP/1.1; for all
+    /// others it only opens a tunnel.
     fn passed_on_by(&self) -> Option<&ProxyServer> {
         self.proxy.as_deref().filter(|_| !self.target.secure)
     }
 
-    /// Whether a proxy sees nothing of a request.
+    /// Whether a proxy sees nothing of a request over HTTP/1.1.
     pub(super) fn is_tunnelled(&self) -> bool {
         self.proxy.is_some() && self.target.secure
     }

@@ -110,11 +110,10 @@ fn upward(folder: &str, prefix: &str, floors: &Floors) -> Vec<String> {
             continue;
         };
         for other in named(&read(&path), prefix) {
-            let is_below = floors.get(&other).is_none_or(|below| below < floor);
-            let is_known = floors.contains_key(&other) || other.starts_with(char::is_uppercase);
+            let is_below = floors.get(&other).is_some_and(|below| below < floor);
             let arrow = format!("{} -> {other}", inside.display());
             let allowed = ALLOWED.iter().any(|(allowed, _)| *allowed == arrow);
-            if other != room && !allowed && !(is_below && is_known) {
+            if other != room && !allowed && !is_below {
                 wrong.push(arrow);
             }
         }

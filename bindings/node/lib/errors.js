@@ -114,7 +114,7 @@ const CLASSES = {
   network: NetworkError,
   answer: AnswerError,
   cancelled: CancelledError,
-  argument: ArgumentError,
+  config: ArgumentError,
 };
 
 /** The error for a failure that the native half tells of. */

@@ -33,7 +33,7 @@ impl Failure {
     pub(crate) fn of(error: &Error) -> Self {
         let causes = std::iter::successors(error.source(), |&cause| cause.source());
         Self {
-            kind: kind(error),
+            kind: error.kind(),
             message: error.to_string(),
             causes: causes.map(ToString::to_string).collect(),
             status: error.status(),
@@ -54,20 +54,6 @@ impl From<&RequestError> for FailedRequest {
             failure: Failure::of(&failed.error),
         }
     }
-}
-
-fn kind(error: &Error) -> &'static str {
-    let kinds: [(bool, &str); 7] = [
-        (error.is_config(), "argument"),
-        (error.status().is_some(), "status"),
-        (error.is_timeout(), "timeout"),
-        (error.is_connect(), "connect"),
-        (error.is_network(), "network"),
-        (error.is_answer(), "answer"),
-        (error.is_cancelled(), "cancelled"),
-    ];
-    let found = kinds.iter().find(|(is, _)| *is);
-    found.map_or("internal", |(_, kind)| kind)
 }
 
 /// What is thrown at once: a value that was refused, or a system that cannot start.

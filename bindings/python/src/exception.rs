@@ -56,7 +56,7 @@ pub(crate) struct ErrorReport {
 impl ErrorReport {
     pub(crate) fn of(error: &Error) -> Self {
         Self {
-            kind: kind(error),
+            kind: error.kind(),
             text: error.to_string(),
             status: error.status(),
             body: error.body().map(str::to_owned),
@@ -86,20 +86,6 @@ impl ErrorReport {
         let make = MAKE.import(py, "hedgerow.exceptions", "make")?;
         make.call((), Some(&arguments)).map(Bound::unbind)
     }
-}
-
-fn kind(error: &Error) -> &'static str {
-    let kinds: [(bool, &str); 7] = [
-        (error.is_config(), "config"),
-        (error.status().is_some(), "status"),
-        (error.is_timeout(), "timeout"),
-        (error.is_connect(), "connect"),
-        (error.is_network(), "network"),
-        (error.is_answer(), "answer"),
-        (error.is_cancelled(), "cancelled"),
-    ];
-    let found = kinds.iter().find(|(is, _)| *is);
-    found.map_or("internal", |(_, kind)| kind)
 }
 
 /// A value that the caller gave was refused.

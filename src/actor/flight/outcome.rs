@@ -10,7 +10,7 @@ use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
-use crate::policy::retry::{Charge, Fault, Verdict};
+use crate::policy::retry::{Charge, Verdict};
 use crate::policy::timers::later;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Flight {
         failure: Option<&Failure>,
         around: &mut Surroundings<'_>,
     ) {
-        let Some(terms) = self.job.settings.retry.at_the_gate() else {
+        let Some(terms) = self.gate_terms else {
             return;
         };
         let Some(active) = self.active.get_mut(&id.key.request) else {
@@ -64,22 +64,21 @@ impl Flight {
         };
         let probing = std::mem::take(&mut active.probing);
         let gate = &mut around.endpoint.gate;
-        match failure.map(Failure::fault) {
-            Some(Fault::TooMuch { retry_after, .. }) => {
-                gate.refused(around.now, retry_after, terms.initial_backoff, jitter());
-                if probing && let Some(Failure::Refused(refusal)) = failure {
-                    around.turn.refused_probe = Some(RefusedProbe {
-                        key: id.key,
-                        head: Arc::clone(self.job.operation.head()),
-                        error: Error::new(refused(refusal.clone())),
-                    });
-                }
+        if let Some(refusal) = failure.and_then(Failure::too_much) {
+            let (asked, initial) = (refusal.retry_after, terms.initial_backoff);
+            gate.refused(around.now, asked, initial, jitter());
+            if probing {
+                around.turn.refused_probe = Some(RefusedProbe {
+                    key: id.key,
+                    head: Arc::clone(self.job.operation.head()),
+                    error: Error::new(refused(refusal.clone())),
+                });
             }
-            _ if !probing => {}
+        } else if probing && failure.is_none_or(Failure::was_answered) {
             // Whatever the server answered, it was not "too much".
-            None | Some(Fault::Status { .. }) => gate.probe_passed(),
-            Some(_) if matches!(failure, Some(Failure::Decode(_))) => gate.probe_passed(),
-            Some(_) => gate.probe_lost(around.now),
+            gate.probe_passed();
+        } else if probing {
+            gate.probe_lost(around.now);
         }
     }
 
@@ -212,7 +211,7 @@ impl Flight {
         probe: &RefusedProbe,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
-        let most = self.job.settings.retry.at_the_gate()?.max_retries;
+        let most = self.gate_terms?.max_retries;
         for request in std::mem::take(&mut self.again) {
             let key = self.key(request);
             let Some(active) = self.active.get_mut(&request) else {
@@ -300,9 +299,6 @@ impl Flight {
         }
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Operation(self.id));
-        }
-        if let Some(token) = &self.job.cancel_token {
-            token.forget(self.id);
         }
         self.tell_progress();
         around.turn.observed.operations += 1;

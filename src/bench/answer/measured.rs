@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// What an answer is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Expected {
+pub(in crate::bench) enum Expected {
     /// JSON as a whole, with `usage` where the service counts tokens.
     Json,
     /// Events of a completion.
@@ -25,7 +25,7 @@ pub(crate) enum Expected {
 
 /// What is read off one answer.
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub(in crate::bench) struct Measured {
     pub sent: Instant,
     /// The head of the answer was there.
     pub first_byte: Instant,

@@ -2,7 +2,7 @@
 
 /// How many tokens there were, as far as the answer tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct TokenCounts {
+pub(in crate::bench) struct TokenCounts {
     pub prompt: Option<u64>,
     pub completion: Option<u64>,
     /// The server's count is missing; `completion` is what the answer's size suggests.

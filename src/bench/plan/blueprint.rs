@@ -6,7 +6,7 @@ mod load;
 
 use super::config::{BenchmarkConfig, Content};
 use super::own_retries::OwnRetries;
-use super::run_mode::check_span;
+use super::span::check_span;
 use super::url::split_url;
 use crate::actor::Placement;
 use crate::bench::answer::Expected;

@@ -1,6 +1,6 @@
 //! What a run is: raw as the caller gives it; checked in `blueprint.rs`, once.
 
-mod pace;
+mod load_model;
 
 mod ready;
 

@@ -1,5 +1,6 @@
 //! How long users go on.
 
+use super::span::LONGEST_RUN;
 use crate::error::{Error, Result};
 use std::time::Duration;
 
@@ -18,9 +19,6 @@ pub enum RunMode {
     },
 }
 
-/// No run is longer.
-pub(super) const LONGEST_RUN: Duration = Duration::from_hours(24 * 30);
-
 impl RunMode {
     pub(super) fn check(&self) -> Result<()> {
         match self {
@@ -38,15 +36,4 @@ impl RunMode {
             _ => Ok(()),
         }
     }
-}
-
-/// Refuses a span that no run is as long as.
-pub(super) fn check_span(name: &str, span: Duration) -> Result<()> {
-    if span > LONGEST_RUN {
-        return Err(Error::config(format!(
-            "{name} must be at most 30 days (got {} s)",
-            span.as_secs_f64()
-        )));
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 //! Pure: a schedule is drawn from its seed one arrival after the other, as it is needed, and takes
 //! no memory however long it is.
 
-use super::run_mode::LONGEST_RUN;
+use super::span::LONGEST_RUN;
 use crate::bench::request::{Purpose, Rng};
 use crate::config::parse_span;
 use crate::error::{Error, Result};

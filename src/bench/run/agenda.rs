@@ -24,14 +24,14 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub(super) fn new(plan: OpenLoad) -> Self {
-        let each = plan.sessions.map_or(1, |sessions| sessions.requests.max(1));
-        let arrivals = usize::try_from(plan.most.div_ceil(each)).unwrap_or(usize::MAX);
+    pub(super) fn new(load: OpenLoad) -> Self {
+        let each = load.sessions.map_or(1, |sessions| sessions.requests.max(1));
+        let arrivals = usize::try_from(load.most.div_ceil(each)).unwrap_or(usize::MAX);
         Self {
-            arrivals: plan.schedule.take(arrivals).peekable(),
-            sessions: plan.sessions,
+            arrivals: load.schedule.take(arrivals).peekable(),
+            sessions: load.sessions,
             arrived: 0,
-            most: plan.most,
+            most: load.most,
             following: Timers::new(),
         }
     }

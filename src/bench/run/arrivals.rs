@@ -25,11 +25,11 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(launcher: Launcher, plan: OpenLoad, done: Sender<Done>) -> Self {
+    pub(super) fn new(launcher: Launcher, load: OpenLoad, done: Sender<Done>) -> Self {
         Self {
             launcher,
-            max_in_flight: plan.max_in_flight,
-            agenda: Agenda::new(plan),
+            max_in_flight: load.max_in_flight,
+            agenda: Agenda::new(load),
             reply: None,
             pacer: None,
             done: Some(done),

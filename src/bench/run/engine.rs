@@ -23,9 +23,9 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// How often the run is looked after: levels of users, its end, whether anyone still waits.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(250);
+pub(super) const TELL_EVERY: Duration = Duration::from_millis(250);
 /// What was cut has ended within this, or never will.
 const LONGEST_END: Duration = Duration::from_secs(10);
 
@@ -44,35 +44,41 @@ pub(super) fn carry_out(
     let ended = run.conduct(config, is_abandoned);
     let cpu = capacity::process_time().saturating_sub(cpu);
     let (recording, ended) = run.finish(ended)?;
-    let mut facts = facts(config, blueprint, &ended);
+    let mut facts = facts(config, blueprint, &ended, started_at);
+    facts.cpu = cpu;
+    facts.ceiling_per_s = ceiling;
     if config.calibrate && ceiling.is_none() {
         let note = "the client could not be calibrated".to_owned();
         facts.notes.push(note);
     }
-    let facts = RunFacts {
-        started_at,
-        cpu,
-        ceiling_per_s: ceiling,
-        ..facts
-    };
     Ok(Report::new(recording, facts))
 }
 
 /// The report of a run that was stopped while its service was waited for.
 pub(super) fn never_began(config: &BenchmarkConfig, blueprint: Blueprint) -> Report {
-    let mut facts = facts(config, blueprint, &Ended::before_it_began());
+    let mut facts = facts(
+        config,
+        blueprint,
+        &Ended::before_it_began(),
+        SystemTime::now(),
+    );
     let note = "the run was stopped while it waited for the service to be ready".to_owned();
     facts.notes.push(note);
     Report::new(Recording::new(config.slos.clone()), facts)
 }
 
-/// What is to be told of a run, but for what it cost.
-fn facts(config: &BenchmarkConfig, blueprint: Blueprint, ended: &Ended) -> RunFacts {
+/// What is to be told of a run that cost nothing.
+fn facts(
+    config: &BenchmarkConfig,
+    blueprint: Blueprint,
+    ended: &Ended,
+    started_at: SystemTime,
+) -> RunFacts {
     RunFacts {
         seed: config.seed,
         load_model: blueprint.load.describe(),
         data_set: Some(blueprint.workload.hash().to_owned()),
-        started_at: SystemTime::now(),
+        started_at,
         duration: ended.duration,
         warmup: config.warmup.min(ended.duration),
         planned: ended.planned,

@@ -2,6 +2,7 @@
 //! system, on whose thread the client for such requests lives, while the run's own thread looks
 //! whether anyone still waits.
 
+use super::engine::{LOOK_EVERY, TELL_EVERY, beside};
 use crate::actor::System;
 use crate::bench::plan::{BenchmarkConfig, Progress, Readiness};
 use crate::error::{Error, Kind, Result};
@@ -23,11 +24,6 @@ const LONGEST_BODY: usize = 16 << 20;
 const SHOWN: usize = 200;
 /// A wait that is not longer is not spoken of.
 const QUIET: Duration = Duration::from_secs(1);
-/// How often it is looked whether anyone still waits.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_millis(250);
-
 /// What becomes of a wait.
 enum News {
     /// An attempt failed, for this reason.
@@ -48,13 +44,13 @@ pub(super) fn wait(
 ) -> Result<bool> {
     let (told, news) = unbounded();
     let (http, asked) = (config.http.clone(), readiness.clone());
-    let task = super::engine::beside(system, move |_, _| {
-        let watch = async move {
-            let ended = watch(&http, &asked, &told).await;
+    let task = beside(system, move |_, _| {
+        let asking = async move {
+            let ended = ask_until_ready(&http, &asked, &told).await;
             // Whoever does not wait any more does not mind.
             let _ = told.send(News::Ended(ended));
         };
-        actix::spawn(watch).abort_handle()
+        actix::spawn(asking).abort_handle()
     })?;
     let _aborted = Aborted(task);
     let began = Instant::now();
@@ -97,22 +93,25 @@ impl Drop for Aborted {
 }
 
 /// Asks again and again.
-async fn watch(http: &HttpSettings, readiness: &Readiness, told: &Sender<News>) -> Result<()> {
+async fn ask_until_ready(
+    http: &HttpSettings,
+    readiness: &Readiness,
+    told: &Sender<News>,
+) -> Result<()> {
     let control = http.control()?;
-    let began = Instant::now();
-    let over = began + readiness.span;
+    let over = Instant::now() + readiness.span;
     let mut attempts: u64 = 0;
     let mut pause = FIRST_PAUSE;
     let mut last: Option<String> = None;
     loop {
-        let began = Instant::now();
-        let within = (over - began).min(LONGEST_ATTEMPT);
+        let asked = Instant::now();
+        let within = (over - asked).min(LONGEST_ATTEMPT);
         attempts += 1;
         let Some(cause) = attempt(&control, readiness, within).await? else {
             return Ok(());
         };
         // An attempt that the end cut short says less than the one before.
-        let was_cut = within < LONGEST_ATTEMPT && began.elapsed() >= within;
+        let was_cut = within < LONGEST_ATTEMPT && asked.elapsed() >= within;
         if !was_cut || last.is_none() {
             // Whoever does not wait any more does not mind.
             let _ = told.send(News::NotYet(cause.clone()));

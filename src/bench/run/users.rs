@@ -25,7 +25,7 @@ pub(super) struct Share {
 /// The users of a run, or a share of them.
 pub(super) struct Users {
     launcher: Launcher,
-    plan: ClosedLoad,
+    load: ClosedLoad,
     share: Share,
     /// How many requests each of the share has started, and whether one is under way.
     states: Vec<State>,
@@ -48,15 +48,15 @@ struct State {
 impl Users {
     pub(super) fn new(
         launcher: Launcher,
-        plan: ClosedLoad,
+        load: ClosedLoad,
         share: Share,
         done: Sender<Done>,
     ) -> Self {
         Self {
             launcher,
-            states: share.users(plan.users).map(|_| State::default()).collect(),
+            states: share.users(load.users).map(|_| State::default()).collect(),
             share,
-            plan,
+            load,
             thinking: Timers::new(),
             pacer: None,
             reply: None,
@@ -69,11 +69,11 @@ impl Users {
     /// Lets a user who has nothing under way start a request, if it may.
     fn start(&mut self, user: u32, now: Duration) {
         let state = &mut self.states[self.share.place(user)];
-        if state.busy || self.ending || !self.plan.lets(user, state.started, now) {
+        if state.busy || self.ending || !self.load.lets(user, state.started, now) {
             return;
         }
         let Some(reply) = &self.reply else { return };
-        let number = state.started * u64::from(self.plan.users) + u64::from(user);
+        let number = state.started * u64::from(self.load.users) + u64::from(user);
         state.started += 1;
         state.busy = true;
         let start = Start {
@@ -86,11 +86,11 @@ impl Users {
 
     /// A request was answered: its user thinks, or sends the next at once.
     fn follow(&mut self, user: u32, ended: Duration) {
-        if self.plan.think.is_zero() {
+        if self.load.think.is_zero() {
             self.states[self.share.place(user)].busy = false;
             self.start(user, self.launcher.now());
         } else {
-            self.thinking.add(ended + self.plan.think, user);
+            self.thinking.add(ended + self.load.think, user);
             self.arm();
         }
     }
@@ -121,7 +121,7 @@ impl Users {
 
     fn start_all(&mut self) {
         let now = self.launcher.now();
-        for user in self.share.users(self.plan.users) {
+        for user in self.share.users(self.load.users) {
             self.start(user, now);
         }
     }
@@ -133,8 +133,8 @@ impl Users {
         }
         let all = |most| self.states.iter().all(|state| state.started >= most);
         self.ending
-            || (self.plan.until).is_some_and(|until| self.launcher.now() >= until)
-            || self.plan.per_user.is_some_and(all)
+            || (self.load.until).is_some_and(|until| self.launcher.now() >= until)
+            || self.load.per_user.is_some_and(all)
     }
 
     fn end_turn(&mut self, context: &mut Context<Self>) {
@@ -174,7 +174,7 @@ impl Actor for Users {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.reply = Some(Reply::new(context.address().recipient()));
-        if !self.plan.think.is_zero() {
+        if !self.load.think.is_zero() {
             self.pacer = Pacer::start(context.address().recipient());
         }
     }
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn a_user_goes_on_for_its_requests_its_time_and_its_level() {
         let second = Duration::from_secs(1);
-        let plan = ClosedLoad {
+        let load = ClosedLoad {
             users: 10,
             per_user: Some(2),
             until: Some(second),
@@ -270,9 +270,9 @@ mod tests {
             }])),
             think: Duration::ZERO,
         };
-        assert!(plan.lets(4, 1, second / 2));
-        assert!(!plan.lets(4, 2, second / 2), "all requests are made");
-        assert!(!plan.lets(5, 0, second / 2), "not yet its turn");
-        assert!(!plan.lets(0, 0, second), "the time is over");
+        assert!(load.lets(4, 1, second / 2));
+        assert!(!load.lets(4, 2, second / 2), "all requests are made");
+        assert!(!load.lets(5, 0, second / 2), "not yet its turn");
+        assert!(!load.lets(0, 0, second), "the time is over");
     }
 }

@@ -182,7 +182,7 @@ pub(crate) struct Load {
     /// Open loop: ends after so many requests. Default with --rate alone: each request once.
     #[arg(long, value_name = "N", value_parser = values::count)]
     requests: Option<u32>,
-    /// Open loop: at most so many at once; what waits keeps its scheduled start. 0: no limit.
+    /// Open loop: at most so many at once; what waits keeps its scheduled start. 0: 1000000.
     /// Default: 16384.
     #[arg(long, value_name = "N", value_parser = values::most)]
     max_in_flight: Option<usize>,

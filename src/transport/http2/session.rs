@@ -13,7 +13,7 @@ use h2::{Ping, PingPong, Reason};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::BufReader;
@@ -131,7 +131,7 @@ impl Sessions {
         if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {
             return opening;
         }
-        let begun = open(connector.clone(), Rc::clone(way), Rc::downgrade(self));
+        let begun = open(connector.clone(), Rc::clone(way), Rc::clone(self));
         let begun = begun.boxed_local().shared();
         *opening = begun.downgrade();
         begun
@@ -142,11 +142,8 @@ impl Sessions {
 async fn open(
     connector: Connector,
     way: Rc<Way>,
-    sessions: Weak<Sessions>,
+    sessions: Rc<Sessions>,
 ) -> Result<(), TransportError> {
-    let Some(sessions) = sessions.upgrade() else {
-        return Ok(());
-    };
     let result = open_for(&connector, &way, &sessions).await;
     *sessions.opening.borrow_mut() = None;
     result

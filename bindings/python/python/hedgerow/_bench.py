@@ -67,7 +67,8 @@ def run_benchmark(config: Mapping[str, Any]) -> dict[str, Any]:
             Default 0.
         arrival: how arrivals are spaced: "poisson" (default), "constant" or "gamma:SHAPE".
         requests: an open loop ends after so many. Default with `rate` alone: each once.
-        max_in_flight: an open loop has at most so many at once; 0 sets no limit. Default 16,384.
+        max_in_flight: an open loop has at most so many at once; 0 is as
+            many as can be, 1,000,000. Default 16,384.
         warmup: leaves requests of the first so long out of the figures. Default 0.
         drain: how long what is under way is waited for at the end. Default: the request timeout.
         workers: threads that send, 1 to 1024. Default: one a core.

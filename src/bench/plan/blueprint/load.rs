@@ -1,10 +1,12 @@
 //! Who starts requests, checked.
 
+use crate::actor::MOST_OPERATIONS;
 use crate::bench::figure::counted;
 use crate::bench::plan::config::BenchmarkConfig;
 use crate::bench::plan::open::{Open, Pace};
-use crate::bench::plan::run_mode::{LONGEST_RUN, RunMode, check_span};
+use crate::bench::plan::run_mode::RunMode;
 use crate::bench::plan::schedule::{Levels, Schedule, Stage};
+use crate::bench::plan::span::{LONGEST_RUN, check_span};
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -216,7 +218,9 @@ fn arrivals(config: &BenchmarkConfig, open: &Open, bodies: usize) -> Result<Open
     Ok(OpenLoad {
         span: levels.span(),
         schedule: Schedule::new(levels, open.arrival, config.seed),
-        max_in_flight: config.max_in_flight.unwrap_or(usize::MAX),
+        max_in_flight: config
+            .max_in_flight
+            .map_or(MOST_OPERATIONS, |most| most.min(MOST_OPERATIONS)),
         most: most.unwrap_or(u64::MAX),
         sessions: sessions(config)?,
     })

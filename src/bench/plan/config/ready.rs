@@ -1,7 +1,7 @@
 //! Whether a service is waited for before its load.
 
 use super::BenchmarkConfig;
-use crate::bench::plan::run_mode::check_span;
+use crate::bench::plan::span::check_span;
 use crate::error::{Error, Result};
 use std::time::Duration;
 

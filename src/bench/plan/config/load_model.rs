@@ -61,8 +61,8 @@ impl BenchmarkConfig {
     }
 
     /// The most requests that are in flight at once in an open loop or a partly open one, at least
-    /// 1; `None` sets no limit. What must wait for a place keeps its scheduled start: the wait is
-    /// latency. Whoever thinks takes no place. Default 16,384.
+    /// 1; `None` for as many as a system takes in, 1,000,000. What must wait for a place keeps its
+    /// scheduled start: the wait is latency. Whoever thinks takes no place. Default 16,384.
     #[must_use]
     pub fn with_max_in_flight(mut self, most: Option<usize>) -> Self {
         self.max_in_flight = most;
