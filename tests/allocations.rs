@@ -19,7 +19,7 @@ const ROW: &str = r#"{"data":[{"index":0,"embedding":[0.25,0.5,0.75,1.0]}],"mode
 /// underneath.
 const MOST_FOR_EMBED: f64 = 13.0;
 const MOST_FOR_POST: f64 = 10.0;
-/// 43.2: a request that is alone has every message of the actors' turns to itself. With 8 users a
+/// 44.2: a request that is alone has every message of the actors' turns to itself. With 8 users a
 /// thread it is 16.
 #[cfg(feature = "bench")]
 const MOST_FOR_BENCHMARK: f64 = 47.0;
