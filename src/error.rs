@@ -34,6 +34,10 @@ pub(crate) enum Kind {
         code: u16,
         headers: Headers,
         body: Box<str>,
+        /// How long the server asks to be left alone.
+        retry_after: Option<Duration>,
+        /// Why it was not asked again: it asks for longer than this.
+        too_long: Option<Duration>,
     },
     /// A request, or the whole operation, took too long.
     Timeout { scope: Scope, after: Duration },
@@ -238,6 +242,15 @@ impl Error {
         }
     }
 
+    /// How long the server asks to be left alone, where its answer was the failure and says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.0.kind {
+            Kind::Status { retry_after, .. } => retry_after,
+            _ => None,
+        }
+    }
+
     /// The `x-baseten-customer-request-id` of the attempt that failed, for the server's logs.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
@@ -249,12 +262,26 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.kind {
             Kind::Config(text) => f.write_str(text)?,
-            Kind::Status { code, body, .. } => {
+            Kind::Status {
+                code,
+                body,
+                retry_after,
+                too_long,
+                ..
+            } => {
                 let reason = http::StatusCode::from_u16(*code)
                     .ok()
                     .and_then(|status| status.canonical_reason())
                     .unwrap_or("Unknown Status");
                 write!(f, "the server answered {code} {reason}")?;
+                if let (Some(asked), Some(most)) = (retry_after, too_long) {
+                    let (asked, most) = (asked.as_secs_f64(), most.as_secs_f64());
+                    write!(
+                        f,
+                        ", and asks for a pause of {asked} s, longer than {most} s \
+                         (max_retry_after_s)"
+                    )?;
+                }
                 if !body.is_empty() {
                     write!(f, ": {body}")?;
                 }

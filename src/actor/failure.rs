@@ -13,6 +13,7 @@
 //! [`fault`](Failure::fault), [`into_error`](Failure::into_error) and, for its first row, the
 //! conversion beside [`TransportError`]; none of them compiles when a kind is missing.
 
+use crate::config::Checked;
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
 use crate::policy::retry::Fault;
@@ -39,7 +40,9 @@ impl Failure {
     /// The failure as the retry policy sees it.
     pub(super) fn fault(&self) -> Fault {
         match self {
-            Self::Refused(refusal) => Fault::of_status(refusal.code, refusal.retry_after),
+            Self::Refused(refusal) => {
+                Fault::of_status(refusal.code, refusal.retry_after, refusal.advice)
+            }
             Self::Transport(cause) => match cause {
                 TransportError::Connect(_) => Fault::Connect,
                 TransportError::TooLarge { .. } | TransportError::BadRequest(_) => Fault::Permanent,
@@ -84,10 +87,10 @@ impl Failure {
     }
 
     /// The failure as the caller is told. `head` says which keys a server may have sent back;
-    /// `timeout` is the attempt's.
-    pub(super) fn into_error(self, head: &Head, timeout: Duration) -> Error {
+    /// `settings` are the operation's.
+    pub(super) fn into_error(self, head: &Head, settings: &Checked) -> Error {
         Error::new(match self {
-            Self::Refused(refusal) => refused(refusal),
+            Self::Refused(refusal) => refused(refusal, settings.retry.max_retry_after()),
             Self::Transport(cause) => return Error::from(cause),
             Self::Decode(cause) => {
                 let text = head.without_key(&cause.to_string());
@@ -100,7 +103,7 @@ impl Failure {
             Self::Misfit(cause) => Kind::Answer(cause.into()),
             Self::Timeout => Kind::Timeout {
                 scope: Scope::Request,
-                after: timeout,
+                after: settings.timeout,
             },
             Self::Aborted | Self::Lost => {
                 Kind::Internal("a worker died each time that it had this request".into())
@@ -109,18 +112,23 @@ impl Failure {
     }
 }
 
-/// A refusal as the caller is told.
-pub(super) fn refused(refusal: Refusal) -> Kind {
+/// A refusal as the caller is told. A longer pause than `most` is not made.
+pub(super) fn refused(refusal: Refusal, most: Duration) -> Kind {
     let Refusal {
         code,
         headers,
         body,
-        retry_after: _,
+        retry_after,
+        advice: _,
     } = refusal;
     Kind::Status {
         code,
         headers,
         body,
+        retry_after,
+        too_long: retry_after
+            .is_some_and(|asked| asked > most)
+            .then_some(most),
     }
 }
 

@@ -55,6 +55,10 @@ pub struct Preference {
     /// The longest pause before the first retry, 50 ms to 45 s; four times longer each retry, at
     /// most 45 s, with full jitter. Default 125 ms.
     pub initial_backoff: Duration,
+    /// The longest pause that is made because a server asks for it (`retry-after`), 0 s to 3600 s. A
+    /// call whose server asks for a longer one ends at once, in an error that names the span. Default
+    /// 120 s.
+    pub max_retry_after: Duration,
     /// What a request that fails for good does to the others. Default: [`OnError::Raise`].
     pub on_error: OnError,
     /// Called with how far the call is, about ten times a second and at its end: while its future
@@ -89,6 +93,7 @@ impl Default for Preference {
             retry_budget_pct: 0.05,
             max_retries: 5,
             initial_backoff: Duration::from_millis(125),
+            max_retry_after: Duration::from_mins(2),
             on_error: OnError::Raise,
             on_progress: None,
             cancel_token: None,
@@ -156,6 +161,7 @@ impl Preference {
                 "initial_backoff_ms must be between 50 and 45000 milliseconds (got {backoff})"
             )));
         }
+        seconds_within("max_retry_after_s", self.max_retry_after, 0.0, 3600.0)?;
         Ok(Checked {
             window: self.max_concurrent_requests,
             limits: self.limits(),
@@ -166,6 +172,7 @@ impl Preference {
                 max_retries: self.max_retries,
                 initial_backoff: self.initial_backoff,
                 non_retryable: self.non_retryable_status_codes.as_slice().into(),
+                max_retry_after: self.max_retry_after,
             }),
             retry_budget_share: self.retry_budget_pct,
             on_error: self.on_error,
@@ -337,6 +344,10 @@ mod tests {
             (
                 refusal(|p| p.initial_backoff = Duration::from_millis(49)),
                 "initial_backoff_ms must be between 50 and 45000 milliseconds (got 49)".into(),
+            ),
+            (
+                refusal(|p| p.max_retry_after = Duration::from_secs(3601)),
+                "max_retry_after_s must be between 0 and 3600 seconds (got 3601)".into(),
             ),
             (
                 refusal(|p| p.hedge_delay = Some(Duration::from_millis(44).into())),

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     Status {
         code: u16,
         retry_after: Option<Duration>,
+        /// It says that the request may be sent again, whatever the status is.
+        invites: bool,
     },
     /// No connection could be made: refused, no such host, no handshake.
     Connect,
@@ -48,12 +50,37 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// What a status that is no success says. No other place knows which ask for less.
-    pub(crate) fn of_status(code: u16, retry_after: Option<Duration>) -> Self {
-        match code {
-            429 | 503 => Self::TooMuch { code, retry_after },
-            _ => Self::Status { code, retry_after },
+    pub(crate) fn of_status(code: u16, retry_after: Option<Duration>, advice: Advice) -> Self {
+        match (code, advice) {
+            (_, Advice::GiveUp) => Self::Permanent,
+            (429 | 503, _) => Self::TooMuch { code, retry_after },
+            _ => Self::Status {
+                code,
+                retry_after,
+                invites: advice == Advice::Retry,
+            },
         }
     }
+
+    /// How long the server asks to be left alone.
+    pub(crate) fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::TooMuch { retry_after, .. } | Self::Status { retry_after, .. } => retry_after,
+            _ => None,
+        }
+    }
+}
+
+/// What a server says of another try, beside its status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// Nothing.
+    #[default]
+    None,
+    /// That it may be made.
+    Retry,
+    /// That it would be in vain.
+    GiveUp,
 }
 
 /// What a request has been through.
@@ -105,6 +132,9 @@ pub(crate) trait RetryRules: fmt::Debug + Send + Sync {
     /// How the operation waits at its endpoint's gate, with all others that go there; `None` for one
     /// that passes it by.
     fn at_the_gate(&self) -> Option<GateTerms>;
+
+    /// The longest pause that is made because a server asks for it.
+    fn max_retry_after(&self) -> Duration;
 }
 
 /// On which terms an operation waits at its endpoint's gate.
@@ -114,6 +144,8 @@ pub(crate) struct GateTerms {
     pub max_retries: u32,
     /// The longest first pause, where the server names none.
     pub initial_backoff: Duration,
+    /// A pause that the server names and that is longer is nobody's but the request's that was told.
+    pub max_retry_after: Duration,
 }
 
 /// What a caller says of one request's retries.
@@ -125,6 +157,8 @@ pub(crate) struct RetryPolicy {
     pub initial_backoff: Duration,
     /// Statuses that are final although they would be retried otherwise.
     pub non_retryable: Box<[u16]>,
+    /// A server that asks for a longer pause is asked no more.
+    pub max_retry_after: Duration,
 }
 
 /// The rules of a client's operations, which share what an endpoint can bear.
@@ -177,7 +211,12 @@ impl RetryRules for RetryPolicy {
         Some(GateTerms {
             max_retries: self.max_retries,
             initial_backoff: self.initial_backoff,
+            max_retry_after: self.max_retry_after,
         })
+    }
+
+    fn max_retry_after(&self) -> Duration {
+        self.max_retry_after
     }
 }
 
@@ -189,11 +228,14 @@ impl RetryPolicy {
         history: &mut History,
         elapsed: Duration,
     ) -> Option<Verdict> {
+        let asked = fault.retry_after();
+        if asked.is_some_and(|asked| asked > self.max_retry_after) {
+            return Some(Verdict::GiveUp);
+        }
         match fault {
             Fault::Permanent => Some(Verdict::GiveUp),
-            Fault::TooMuch { code, .. } | Fault::Status { code, .. } => {
-                (!self.retries_status(code)).then_some(Verdict::GiveUp)
-            }
+            Fault::TooMuch { code, .. } => self.settles_status(code, false),
+            Fault::Status { code, invites, .. } => self.settles_status(code, invites),
             Fault::Connect => (elapsed > LONGEST_CONNECT_TROUBLE).then_some(Verdict::GiveUp),
             Fault::Lost => {
                 history.losses += 1;
@@ -221,9 +263,10 @@ impl RetryPolicy {
         Some(pause)
     }
 
-    fn retries_status(&self, code: u16) -> bool {
-        let transient = matches!(code, 408 | 409 | 429 | 500..=599);
-        transient && !self.non_retryable.contains(&code)
+    fn settles_status(&self, code: u16, invites: bool) -> Option<Verdict> {
+        let transient = invites || matches!(code, 408 | 409 | 429 | 500..=599);
+        let retries = transient && !self.non_retryable.contains(&code);
+        (!retries).then_some(Verdict::GiveUp)
     }
 
     fn backoff(&self, retries_before: u32, jitter: f64) -> Duration {
@@ -254,11 +297,12 @@ mod tests {
             max_retries: 3,
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::new([501]),
+            max_retry_after: Duration::from_mins(2),
         }
     }
 
     fn status(code: u16) -> Fault {
-        Fault::of_status(code, None)
+        Fault::of_status(code, None, Advice::None)
     }
 
     fn verdict(fault: Fault) -> Verdict {
@@ -276,6 +320,18 @@ mod tests {
         for code in [301, 400, 401, 403, 404, 413, 422, 501] {
             assert_eq!(verdict(status(code)), Verdict::GiveUp, "{code}");
         }
+    }
+
+    #[test]
+    fn a_server_s_word_on_another_try_goes_before_its_status() {
+        let verdict = |code, advice| verdict(Fault::of_status(code, None, advice));
+        for code in [400, 404, 429, 500] {
+            assert_eq!(verdict(code, Advice::GiveUp), Verdict::GiveUp, "{code}");
+            let retried = verdict(code, Advice::Retry);
+            assert!(matches!(retried, Verdict::Retry { .. }), "{code}");
+        }
+        // The caller's word goes before the server's.
+        assert_eq!(verdict(501, Advice::Retry), Verdict::GiveUp);
     }
 
     #[test]
@@ -333,8 +389,14 @@ mod tests {
     #[test]
     fn the_server_s_own_pause_is_kept() {
         let asked = Duration::from_secs(7);
-        let fault = Fault::of_status(500, Some(asked));
-        assert!(matches!(verdict(fault), Verdict::Retry { after, .. } if after == asked));
+        let fault = |asked| Fault::of_status(500, Some(asked), Advice::None);
+        let verdict_on = |asked| verdict(fault(asked));
+        assert!(matches!(verdict_on(asked), Verdict::Retry { after, .. } if after == asked));
+        for code in [429, 500, 503] {
+            let too_long = Some(Duration::from_secs(121));
+            let fault = Fault::of_status(code, too_long, Advice::None);
+            assert_eq!(verdict(fault), Verdict::GiveUp, "{code}");
+        }
     }
 
     proptest! {
@@ -347,6 +409,7 @@ mod tests {
                 max_retries,
                 initial_backoff: Duration::from_millis(initial),
                 non_retryable: Box::new([]),
+                max_retry_after: Duration::from_mins(2),
             };
             let mut history = History::default();
             for retry in 0..max_retries {

@@ -1,10 +1,15 @@
 //! What a server says when it does not do what it was asked: an answer that is no success.
 
+mod advice;
+
+pub(crate) use advice::retry_after;
+
 use super::body::read_beginning;
 use super::decompress::unpack;
 use super::secret::redacted;
 use super::{Head, Response};
 use crate::headers::Headers;
+use crate::policy::retry::Advice;
 use std::time::{Duration, SystemTime};
 
 /// So much of the body is kept for the error.
@@ -21,6 +26,8 @@ pub(crate) struct Refusal {
     pub body: Box<str>,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What it says of another try.
+    pub advice: Advice,
 }
 
 impl Refusal {
@@ -42,47 +49,11 @@ impl Refusal {
         let text = String::from_utf8_lossy(&text).into_owned();
         Self {
             code: status,
-            retry_after: retry_after(&headers, SystemTime::now()),
+            retry_after: retry_after(&headers, SystemTime::now())
+                .or_else(|| advice::retry_after_in_words(status, &text)),
+            advice: advice::of(status, &headers, &text),
             body: redacted(text, secret.as_ref(), head),
             headers,
         }
-    }
-}
-
-/// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as an
-/// HTTP date.
-pub(crate) fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
-    if let Some(value) = headers.get("retry-after-ms")
-        && let Ok(milliseconds) = value.trim().parse::<f64>()
-    {
-        return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
-    }
-    let value = headers.get("retry-after")?.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        Duration::try_from_secs_f64(seconds).ok()
-    } else {
-        let date = httpdate::parse_http_date(value).ok()?;
-        Some(date.duration_since(now).unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_read_as_milliseconds_seconds_or_a_date() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777 - 30);
-        let after = |name, value| retry_after(&[(name, value)].into_iter().collect(), now);
-        assert_eq!(
-            after("retry-after-ms", "1500"),
-            Some(Duration::from_millis(1500))
-        );
-        assert_eq!(after("retry-after", "2"), Some(Duration::from_secs(2)));
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(after("retry-after", date), Some(Duration::from_secs(30)));
-        assert_eq!(after("retry-after", "soon"), None);
-        assert_eq!(after("retry-after", "-1"), None);
-        assert_eq!(after("retry-after", "1e300"), None);
     }
 }

@@ -44,9 +44,9 @@ async fn the_pause_that_a_server_asks_for_is_kept() {
 
 #[actix_rt::test]
 async fn a_sleeping_retry_holds_no_place_in_the_window() {
-    // The first request sleeps for an hour; the other nine pass through a window of one.
+    // The first request sleeps for 100 s; the other nine pass through a window of one.
     let network = Network::new(|number, _| match number {
-        0 => (MS, Answer::Status(500, &[("retry-after", "3600")])),
+        0 => (MS, Answer::Status(500, &[("retry-after", "100")])),
         _ => (MS, Answer::Right),
     });
     let call = Embed::new(texts(10), "m").preference(one_by_one());

@@ -65,13 +65,20 @@ impl Flight {
         let probing = std::mem::take(&mut active.probing);
         let gate = &mut around.endpoint.gate;
         if let Some(refusal) = failure.and_then(Failure::too_much) {
-            let (asked, initial) = (refusal.retry_after, terms.initial_backoff);
-            gate.refused(around.now, asked, initial, jitter());
+            let (asked, most) = (refusal.retry_after, terms.max_retry_after);
+            if asked.is_some_and(|asked| asked > most) {
+                // Nobody waits for so long, and others may be told something else.
+                if probing {
+                    gate.probe_lost(around.now);
+                }
+                return;
+            }
+            gate.refused(around.now, asked, terms.initial_backoff, jitter());
             if probing {
                 around.turn.refused_probe = Some(RefusedProbe {
                     key: id.key,
                     head: Arc::clone(self.job.operation.head()),
-                    error: Error::new(refused(refusal.clone())),
+                    error: Error::new(refused(refusal.clone(), most)),
                 });
             }
         } else if probing && failure.is_none_or(Failure::was_answered) {
@@ -196,9 +203,16 @@ impl Flight {
             }
             _ => {
                 log::debug!("{request_id}: {failure}");
-                let timeout = self.job.settings.timeout;
-                let error = failure.into_error(self.job.operation.head(), timeout);
-                self.fail(id, error, around)
+                let settings = &self.job.settings;
+                let asked = fault.retry_after();
+                let is_over = asked.is_some_and(|asked| asked > settings.retry.max_retry_after());
+                let error = failure.into_error(self.job.operation.head(), settings);
+                let end = self.fail(id, error.clone(), around);
+                match end {
+                    // What follows would be told the same.
+                    None if is_over => Some(End::CutShort(error)),
+                    end => end,
+                }
             }
         }
     }

@@ -226,6 +226,7 @@ fn settings(config: &BenchmarkConfig) -> Result<Checked> {
         max_retries: retries,
         initial_backoff: delay,
         non_retryable: Box::default(),
+        max_retry_after: preference.max_retry_after,
     }));
     Ok(settings)
 }

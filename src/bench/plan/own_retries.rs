@@ -38,12 +38,16 @@ impl RetryRules for OwnRetries {
     fn at_the_gate(&self) -> Option<GateTerms> {
         None
     }
+
+    fn max_retry_after(&self) -> Duration {
+        self.0.max_retry_after
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::retry::Charge;
+    use crate::policy::retry::{Advice, Charge};
 
     #[test]
     fn a_request_on_its_own_makes_its_retries_and_no_more_and_owes_nobody() {
@@ -51,8 +55,9 @@ mod tests {
             max_retries: 3,
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::default(),
+            max_retry_after: Duration::from_mins(2),
         });
-        let status = |code| Fault::of_status(code, None);
+        let status = |code| Fault::of_status(code, None, Advice::None);
         for fault in [
             Fault::Network,
             Fault::Timeout,
@@ -72,7 +77,7 @@ mod tests {
             let verdict = own.decide(fault, &mut history, Duration::ZERO, 1.0);
             assert_eq!(verdict, Verdict::GiveUp, "{fault:?}");
         }
-        let asked = Fault::of_status(429, Some(Duration::from_secs(7)));
+        let asked = Fault::of_status(429, Some(Duration::from_secs(7)), Advice::None);
         let verdict = own.decide(asked, &mut History::default(), Duration::ZERO, 1.0);
         assert_eq!(verdict, free(Duration::from_secs(7)));
     }

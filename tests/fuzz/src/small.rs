@@ -66,9 +66,13 @@ fn text(value: &[u8]) -> Option<&str> {
         .map(str::trim)
 }
 
-/// A pause of so many `parts` of a second, or `Err` where the text is no number at all. A number that
-/// is negative, or more than a `Duration` holds, is no pause.
+/// A pause of so many `parts` of a second, or `Err` where the text is no number at all: signs and
+/// exponents make none. A number that is more than a `Duration` holds is no pause.
 fn number(text: &str, parts: u32) -> Result<Option<Duration>, ()> {
+    let strange = |c: char| !matches!(c, '0'..='9' | '.');
+    if text.starts_with('.') || text.contains(strange) {
+        return Err(());
+    }
     if let Ok(whole) = text.parse::<u32>() {
         return Ok(Some(Duration::from_secs(whole.into()) / parts));
     }

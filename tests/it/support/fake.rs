@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Cut,
     /// A status without a body, and headers.
     Status(u16, &'static [(&'static str, &'static str)]),
+    /// A status with a body.
+    Says(u16, &'static str),
     /// The exchange fails.
     Broken(TransportError),
     /// The transport panics.
@@ -177,6 +179,7 @@ impl Transport for Fake {
                 Answer::Short => Ok(whole(200, &[], &right(&request, 1), open)),
                 Answer::Cut => Ok(cut(&right(&request, 0), open)),
                 Answer::Status(status, headers) => Ok(whole(status, headers, "", open)),
+                Answer::Says(status, body) => Ok(whole(status, &[], body, open)),
                 Answer::Broken(error) => Err(error),
                 Answer::Panic => panic!("a planned panic"),
             }
