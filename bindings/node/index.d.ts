@@ -36,6 +36,11 @@ export interface PreferenceOptions {
   extraHeaders?: Readonly<Record<string, string>> | Iterable<readonly [string, string]> | null;
   /** Statuses that are final although they would be retried otherwise. */
   nonRetryableStatusCodes?: Iterable<number> | null;
+  /**
+   * The longest pause that is made because a server asks for it, 0 to 3600 seconds; a call whose server
+   * asks for a longer one ends at once. Default 120.
+   */
+  maxRetryAfterS?: number | null;
   /** Plays no part yet. Default false. */
   pinInitialEndpointOnce?: boolean | null;
   /**
@@ -116,6 +121,7 @@ export declare class RequestProcessingPreference {
   set extraHeaders(headers: PreferenceOptions['extraHeaders']);
   get nonRetryableStatusCodes(): readonly number[] | null;
   set nonRetryableStatusCodes(statuses: Optional<Iterable<number>>);
+  maxRetryAfterS: number;
   pinInitialEndpointOnce: boolean;
   onError: 'raise' | 'return';
   onProgress: ((progress: Progress) => void) | null;

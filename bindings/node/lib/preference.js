@@ -140,6 +140,7 @@ const READ = {
   primaryApiKeyOverride: text,
   extraHeaders: headers,
   nonRetryableStatusCodes: statuses,
+  maxRetryAfterS: seconds('must be between 0 and 3600 seconds'),
   pinInitialEndpointOnce: truth,
   onError,
   onProgress: callback,
@@ -156,6 +157,7 @@ const DEFAULTS = {
   retryBudgetPct: 0.05,
   maxRetries: 5,
   initialBackoffMs: 125,
+  maxRetryAfterS: 120,
   pinInitialEndpointOnce: false,
   onError: 'raise',
 };
@@ -201,6 +203,7 @@ function nativeSettings(values) {
     primaryApiKeyOverride: values.primaryApiKeyOverride,
     extraHeaders: extraHeaders && Object.entries(extraHeaders).flat(),
     nonRetryableStatusCodes: values.nonRetryableStatusCodes,
+    maxRetryAfterS: values.maxRetryAfterS,
     returnErrors: values.onError === 'return',
   };
 }

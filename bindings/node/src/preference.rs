@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     /// Names and values, by turns.
     pub extra_headers: Option<Vec<String>>,
     pub non_retryable_status_codes: Option<Vec<u16>>,
+    pub max_retry_after_s: Option<f64>,
     pub return_errors: Option<bool>,
 }
 
@@ -66,6 +67,10 @@ impl Settings {
         put(
             &mut preference.non_retryable_status_codes,
             self.non_retryable_status_codes,
+        );
+        put(
+            &mut preference.max_retry_after,
+            seconds("max_retry_after_s", self.max_retry_after_s)?,
         );
         if self.return_errors == Some(true) {
             preference.on_error = OnError::Return;

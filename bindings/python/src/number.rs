@@ -13,6 +13,7 @@ fn range(field: &str) -> &'static str {
         "max_chars_per_request" => "must be between 50 and 256000",
         "timeout_s" => "must be between 0.1 and 3600 seconds",
         "hedge_delay" => "must be between 0.045 and 3600 seconds",
+        "max_retry_after_s" => "must be between 0 and 3600 seconds",
         "max_retries" => "cannot be negative, and cannot exceed 6",
         "initial_backoff_ms" => "must be between 50 and 45000 milliseconds",
         "non_retryable_status_codes" => "must hold statuses between 100 and 599",

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyTuple};
 use settings::Settings;
 
 /// The names of all settings, in the order of the constructor.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "max_concurrent_requests",
     "batch_size",
     "max_chars_per_request",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 17] = [
     "primary_api_key_override",
     "extra_headers",
     "non_retryable_status_codes",
+    "max_retry_after_s",
     "on_error",
     "pickle_api_key",
 ];
@@ -71,6 +72,8 @@ const SECRET_HEADERS: [&str; 6] = [
 ///         None.
 ///     non_retryable_status_codes: statuses that are final although they would be retried
 ///         otherwise. Default none.
+///     max_retry_after_s: the longest pause that is made because a server asks for it, 0 to 3600
+///         seconds; a call whose server asks for a longer one ends at once. Default 120.
 ///     on_error: "raise" (default): the first request that fails for good ends the call.
 ///         "return": the others go on, and the response's `errors` says what failed.
 ///     pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -94,7 +97,8 @@ impl RequestProcessingPreference {
         pin_initial_endpoint_once=None, timeout_s=None, hedge_delay=None, total_timeout_s=None,
         hedge_budget_pct=None, retry_budget_pct=None, max_retries=None, initial_backoff_ms=None,
         cancel_token=None, primary_api_key_override=None, extra_headers=None,
-        non_retryable_status_codes=None, *, on_error=None, pickle_api_key=None
+        non_retryable_status_codes=None, *, max_retry_after_s=None, on_error=None,
+        pickle_api_key=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn new<'py>(
@@ -113,6 +117,7 @@ impl RequestProcessingPreference {
         primary_api_key_override: Option<Bound<'py, PyAny>>,
         extra_headers: Option<Bound<'py, PyAny>>,
         non_retryable_status_codes: Option<Bound<'py, PyAny>>,
+        max_retry_after_s: Option<Bound<'py, PyAny>>,
         on_error: Option<Bound<'py, PyAny>>,
         pickle_api_key: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
@@ -132,6 +137,7 @@ impl RequestProcessingPreference {
             primary_api_key_override,
             extra_headers,
             non_retryable_status_codes,
+            max_retry_after_s,
             on_error,
             pickle_api_key,
         ];
@@ -264,6 +270,7 @@ properties! {
     primary_api_key_override, set_primary_api_key_override, "The key of the call, or None.";
     extra_headers, set_extra_headers, "Headers that join each request, or None.";
     non_retryable_status_codes, set_non_retryable_status_codes, "Statuses that are final.";
+    max_retry_after_s, set_max_retry_after_s, "The longest pause that a server may ask for, in seconds.";
     on_error, set_on_error, "What a request that fails for good does: \"raise\" or \"return\".";
     pickle_api_key, set_pickle_api_key, "Whether pickling includes keys.";
 }

@@ -28,6 +28,7 @@ DEFAULTS = {
     "primary_api_key_override": None,
     "extra_headers": None,
     "non_retryable_status_codes": set(),
+    "max_retry_after_s": 120.0,
     "on_error": "raise",
     "pickle_api_key": False,
 }
@@ -47,6 +48,7 @@ OTHERS = {
     "primary_api_key_override": "sk-secret",
     "extra_headers": {"x-a": "1"},
     "non_retryable_status_codes": {429, 503},
+    "max_retry_after_s": 0.0,
     "on_error": "return",
     "pickle_api_key": True,
 }
@@ -102,6 +104,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("primary_api_key_override", "sk-a\n", "api_key holds a character"),
     ("non_retryable_status_codes", [99], "must hold statuses between 100 and 599"),
     ("non_retryable_status_codes", [600], "must hold statuses between 100 and 599"),
+    ("max_retry_after_s", 3600.1, "max_retry_after_s must be between 0 and 3600 seconds"),
+    ("max_retry_after_s", -1, "max_retry_after_s must be between 0 and 3600 seconds"),
     ("on_error", "ignore", 'on_error must be "raise" or "return"'),
 ]
 

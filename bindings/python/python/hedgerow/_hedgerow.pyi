@@ -139,6 +139,8 @@ class RequestProcessingPreference:
             None.
         non_retryable_status_codes: statuses that are final although they would be retried
             otherwise. Default none.
+        max_retry_after_s: the longest pause that is made because a server asks for it, 0 to 3600
+            seconds; a call whose server asks for a longer one ends at once. Default 120.
         on_error: "raise" (default): the first request that fails for good ends the call.
             "return": the others go on, and the response's `errors` says what failed.
         pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -166,6 +168,7 @@ class RequestProcessingPreference:
         extra_headers: dict[str, str] | None = None,
         non_retryable_status_codes: Iterable[int] | None = None,
         *,
+        max_retry_after_s: _Seconds | None = None,
         on_error: Literal["raise", "return"] | None = None,
         pickle_api_key: bool | None = None,
     ) -> RequestProcessingPreference: ...
@@ -188,6 +191,7 @@ class RequestProcessingPreference:
     primary_api_key_override: str | None
     extra_headers: dict[str, str] | None
     non_retryable_status_codes: set[int]
+    max_retry_after_s: float
     on_error: Literal["raise", "return"]
     pickle_api_key: bool
     def __eq__(self, other: builtins.object, /) -> bool: ...

@@ -120,6 +120,11 @@ impl Settings {
                 let codes = optional(value, |value| statuses(field, value))?;
                 self.core.non_retryable_status_codes = codes.unwrap_or_default();
             }
+            "max_retry_after_s" => {
+                let most = seconds(field, value)?;
+                alone(&|it| it.max_retry_after = most)?;
+                self.core.max_retry_after = most;
+            }
             "on_error" => self.core.on_error = on_error(value)?,
             "pin_initial_endpoint_once" => self.pin_initial_endpoint_once = value.is_truthy()?,
             "pickle_api_key" => self.pickle_api_key = value.is_truthy()?,
@@ -165,6 +170,7 @@ impl Settings {
                     .collect::<std::collections::BTreeSet<u16>>()
                     .into_bound_py_any(py)
             }
+            "max_retry_after_s" => core.max_retry_after.as_secs_f64().into_bound_py_any(py),
             "on_error" => match core.on_error {
                 OnError::Raise => "raise".into_bound_py_any(py),
                 OnError::Return => "return".into_bound_py_any(py),
