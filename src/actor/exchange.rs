@@ -142,13 +142,14 @@ impl Exchange {
             .await
             .map_err(Failure::Transport)?;
         decompress::unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
+        let operation = &self.attempt.operation;
         let part = if let Some(observer) = observer {
-            observer.decode(&headers, buffer)
+            observer.decode(&headers, buffer).map_err(Failure::Decode)?
         } else {
             let inputs = self.attempt.inputs.clone();
-            self.attempt.operation.decode(inputs, &headers, buffer)
+            let part = operation.decode(inputs, &headers, buffer);
+            part.map_err(|cause| Failure::misread(cause, &headers, buffer, operation.head()))?
         };
-        let part = part.map_err(Failure::Decode)?;
         Ok(Success { part, headers })
     }
 }

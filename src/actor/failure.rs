@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | an exchange broke | [`TransportError`] | `Transport` | `Connect`, `Network`, `Permanent` | connect, network, answer, config |
 //! | the server refused | [`Refusal`] | `Refused` | `TooMuch`, `Status` | status |
-//! | an answer cannot be read | [`DecodeError`] | `Decode` | `Network` where it may be cut, `Permanent` or `Mismatch` | network, answer |
+//! | an answer cannot be read | [`DecodeError`] | `Decode`; `Refused` where it is an error with a status | `Network` where it may be cut, `Hollow`, `Permanent` or `Mismatch` | network, answer, status |
 //! | a part does not fit the others | [`Gather::accept`](crate::job::Gather::accept) | `Misfit` | `Mismatch` | answer |
 //! | its time was over | the Worker | `Timeout` | `Timeout` | timeout |
 //! | nobody waits, or a Worker died | the Worker, the WorkerPool | `Aborted`, `Lost` | `Lost` | internal |
@@ -16,6 +16,7 @@
 use crate::config::Checked;
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
+use crate::headers::Headers;
 use crate::policy::retry::Fault;
 use crate::transport::{Head, Refusal, TransportError};
 use std::fmt;
@@ -55,6 +56,7 @@ impl Failure {
                 // JSON that does not parse was, most often, cut short on its way.
                 DecodeError::Malformed(_) => Fault::Network,
                 DecodeError::Shape { .. } => Fault::Permanent,
+                DecodeError::Count { found: 0, .. } => Fault::Hollow,
                 DecodeError::Count { .. }
                 | DecodeError::Index { .. }
                 | DecodeError::Empty { .. }
@@ -66,6 +68,15 @@ impl Failure {
             Self::Timeout => Fault::Timeout,
             Self::Aborted | Self::Lost => Fault::Lost,
         }
+    }
+
+    /// What it means that `body`, of an answer of status 2xx, is not what was asked for: it may be a
+    /// refusal that says so too late for a status.
+    pub(super) fn misread(cause: DecodeError, headers: &Headers, body: &[u8], head: &Head) -> Self {
+        let refusal = matches!(cause, DecodeError::Shape { .. })
+            .then(|| Refusal::within(body, headers, head))
+            .flatten();
+        refusal.map_or(Self::Decode(cause), Self::Refused)
     }
 
     /// The refusal, where it asks for less.

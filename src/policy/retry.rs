@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     Timeout,
     /// A whole answer whose content is wrong (count, indices, dimensions).
     Mismatch,
+    /// A whole answer that holds nothing at all: as much as a server's error.
+    Hollow,
     /// The Worker died under it.
     Lost,
     /// An answer that will be the same the next time (too large, not the expected shape).
@@ -183,8 +185,8 @@ impl RetryRules for RetryPolicy {
         match fault {
             // The endpoint's gate makes it wait, with all others.
             Fault::TooMuch { .. } => free(AT_ONCE),
-            Fault::Status { retry_after, .. } => Verdict::Retry {
-                after: retry_after.unwrap_or(pause),
+            Fault::Status { .. } | Fault::Hollow => Verdict::Retry {
+                after: fault.retry_after().unwrap_or(pause),
                 charge: Charge::Endpoint,
             },
             Fault::Connect => {
@@ -249,7 +251,7 @@ impl RetryPolicy {
                 history.mismatches += 1;
                 (history.mismatches > 1).then_some(Verdict::GiveUp)
             }
-            Fault::Network | Fault::Timeout => None,
+            Fault::Network | Fault::Timeout | Fault::Hollow => None,
         }
     }
 
@@ -368,6 +370,21 @@ mod tests {
         let mut decide = || policy().decide(Fault::Mismatch, &mut history, Duration::ZERO, 0.5);
         assert!(matches!(decide(), Verdict::Retry { .. }));
         assert_eq!(decide(), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn an_answer_that_holds_nothing_is_retried_with_pauses() {
+        let mut history = History::default();
+        for _ in 0..3 {
+            let verdict = policy().decide(Fault::Hollow, &mut history, Duration::ZERO, 1.0);
+            let Verdict::Retry { after, charge } = verdict else {
+                panic!("given up");
+            };
+            assert!(after >= Duration::from_millis(125));
+            assert_eq!(charge, Charge::Endpoint);
+        }
+        let last = policy().decide(Fault::Hollow, &mut history, Duration::ZERO, 1.0);
+        assert_eq!(last, Verdict::GiveUp);
     }
 
     #[test]

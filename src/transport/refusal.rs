@@ -10,6 +10,7 @@ use super::secret::redacted;
 use super::{Head, Response};
 use crate::headers::Headers;
 use crate::policy::retry::Advice;
+use http::HeaderValue;
 use std::time::{Duration, SystemTime};
 
 /// So much of the body is kept for the error.
@@ -31,6 +32,32 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal that a body of an answer of status 2xx holds in place of what was asked for:
+    /// `{"error": {"code": 429, ...}}`, as gateways send it that had begun to answer.
+    pub(crate) fn within(body: &[u8], headers: &Headers, head: &Head) -> Option<Self> {
+        let beginning = body.get(..MOST_KEPT).unwrap_or(body);
+        let code = advice::status_within(body)?;
+        let text = String::from_utf8_lossy(beginning).into_owned();
+        Some(Self::told(code, headers.clone(), text, None, head))
+    }
+
+    fn told(
+        code: u16,
+        headers: Headers,
+        text: String,
+        secret: Option<&HeaderValue>,
+        head: &Head,
+    ) -> Self {
+        let said = retry_after(&headers, SystemTime::now());
+        Self {
+            code,
+            retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
+            advice: advice::of(code, &headers, &text),
+            body: redacted(text, secret, head),
+            headers,
+        }
+    }
+
     /// Reads the answer to a request with `head`. A body that cannot be read is no second failure.
     pub(crate) async fn read(response: Response, head: &Head) -> Self {
         let Response {
@@ -47,13 +74,6 @@ impl Refusal {
         }
         text.truncate(MOST_KEPT);
         let text = String::from_utf8_lossy(&text).into_owned();
-        Self {
-            code: status,
-            retry_after: retry_after(&headers, SystemTime::now())
-                .or_else(|| advice::retry_after_in_words(status, &text)),
-            advice: advice::of(status, &headers, &text),
-            body: redacted(text, secret.as_ref(), head),
-            headers,
-        }
+        Self::told(status, headers, text, secret.as_ref(), head)
     }
 }

@@ -167,3 +167,34 @@ async fn a_server_s_word_on_another_try_is_taken() {
     answer.unwrap();
     assert_eq!(asked, 2);
 }
+
+#[actix_rt::test]
+async fn an_error_in_an_answer_of_200_is_the_status_that_it_names() {
+    const BUSY: &str = r#"{"error":{"code":429,"message":"Please retry after 2 seconds."}}"#;
+    const WRONG: &str = r#"{"error":{"code":"404","message":"no such model"}}"#;
+    let network = Network::new(|number, _| match number {
+        0..3 => (MS, Answer::Says(200, BUSY)),
+        _ => (MS, Answer::Right),
+    });
+    let start = Instant::now();
+    network.embed(1, one_each()).await.unwrap();
+    let took = start.elapsed();
+    assert!((6000 * MS..6100 * MS).contains(&took), "{took:?}");
+    assert_eq!(network.asked(), 4);
+    drop(network);
+
+    let (answer, asked) = after(|| Answer::Says(200, WRONG)).await;
+    let error = answer.unwrap_err();
+    assert_eq!((error.status(), error.body()), (Some(404), Some(WRONG)));
+    assert_eq!(asked, 1);
+}
+
+#[actix_rt::test]
+async fn an_answer_without_any_row_is_asked_for_again_with_pauses() {
+    let network = Network::new(|number, _| match number {
+        0..3 => (MS, Answer::Says(200, r#"{"data":[],"model":"m"}"#)),
+        _ => (MS, Answer::Right),
+    });
+    network.embed(1, one_each()).await.unwrap();
+    assert_eq!(network.asked(), 4);
+}

@@ -29,9 +29,12 @@ impl RetryRules for OwnRetries {
                 retry_after.unwrap_or(pause)
             }
             Fault::Connect => before_connecting(pause),
-            Fault::Network | Fault::Timeout | Fault::Mismatch | Fault::Lost | Fault::Permanent => {
-                pause
-            }
+            Fault::Network
+            | Fault::Timeout
+            | Fault::Mismatch
+            | Fault::Hollow
+            | Fault::Lost
+            | Fault::Permanent => pause,
         })
     }
 

@@ -49,6 +49,18 @@ fn names_what_is_final(body: &str) -> bool {
     names.any(|name| FINAL.contains(&name))
 }
 
+/// The status that an error names within a body, as a number or as its digits.
+pub(super) fn status_within(body: &[u8]) -> Option<u16> {
+    let Envelope { error } = serde_json::from_slice(body).ok()?;
+    let code = match error.code? {
+        serde_json::Value::Number(code) => code.as_u64()?,
+        serde_json::Value::String(code) => code.parse().ok()?,
+        _ => return None,
+    };
+    let status = u16::try_from(code).ok()?;
+    (400..600).contains(&status).then_some(status)
+}
+
 /// How long the server asks to be left alone: `retry-after-ms`, or `retry-after` in seconds or as an
 /// HTTP date. What is malformed, negative or said twice says nothing.
 pub(crate) fn retry_after(headers: &Headers, now: SystemTime) -> Option<Duration> {
@@ -161,6 +173,22 @@ mod tests {
         assert_eq!(retry_after(&headers(&[("retry-after", &huge)]), now), None);
         let twice = headers(&[("retry-after", "1"), ("retry-after", "2")]);
         assert_eq!(retry_after(&twice, now), None);
+    }
+
+    #[test]
+    fn an_error_within_a_body_names_its_status() {
+        for (body, status) in [
+            (r#"{"error":{"code":429,"message":"x"}}"#, Some(429)),
+            (r#"{"error":{"code":"503"},"data":[]}"#, Some(503)),
+            (r#"{"error":{"code":"rate_limit_exceeded"}}"#, None),
+            (r#"{"error":{"code":200}}"#, None),
+            (r#"{"error":{"code":1302}}"#, None),
+            (r#"{"error":{"message":"x"}}"#, None),
+            (r#"{"error":"x"}"#, None),
+            (r#"{"data":[]}"#, None),
+        ] {
+            assert_eq!(status_within(body.as_bytes()), status, "{body}");
+        }
     }
 
     #[test]
