@@ -155,7 +155,9 @@ mod tests {
             units in 1u64..5000
         ) {
             let mut bucket = Bucket::full(per_minute, Duration::ZERO);
-            taken.into_iter().for_each(|units| bucket.take(units));
+            for units in taken {
+                bucket.take(units);
+            }
             let wait = bucket.wait_for(units);
             if !wait.is_zero() {
                 let early = wait.saturating_sub(Duration::from_nanos(1));

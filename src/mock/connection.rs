@@ -172,11 +172,15 @@ impl<'s> Connection<'s> {
 
     /// Lets a request in whose head is read, if the limits do.
     fn enter(&self) -> Result<Option<Permit<'s>>, Box<Denial>> {
+        let limiter = &self.shared.limiter;
+        if !limiter.limits_any() {
+            return Ok(None);
+        }
         let head = Request::new(&self.head, self.wire.received(), b"");
         if control::is_control(head.path()) {
             return Ok(None);
         }
-        self.shared.limiter.enter(&head)
+        limiter.enter(&head)
     }
 
     /// Reads the rest of a request.

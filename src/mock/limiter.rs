@@ -59,9 +59,14 @@ impl Limiter {
         self.lock().limits.clone()
     }
 
-    /// Lets a request in, by its head: `None` where nothing limits it.
+    /// Whether there is any limit; costs no lock.
+    pub(super) fn limits_any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Lets a request in, by its head: `None` for one that is not limited.
     pub(super) fn enter(&self, head: &Request<'_>) -> Result<Option<Permit<'_>>, Box<Denial>> {
-        if !self.any.load(Ordering::Acquire) || head.path() == "/health" {
+        if head.path() == "/health" {
             return Ok(None);
         }
         let mut state = self.lock();

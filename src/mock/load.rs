@@ -16,7 +16,7 @@ pub(super) struct Load {
 
 /// The fields of all endpoints that hold input.
 #[derive(Deserialize)]
-struct Inputs<'a> {
+struct Weighed<'a> {
     #[serde(borrow)]
     input: Option<Texts<'a>>,
     #[serde(borrow)]
@@ -47,18 +47,18 @@ impl Load {
         serde_json::from_slice(request.body()).map_or_else(|_| Self::default(), Self::sum)
     }
 
-    fn sum(inputs: Inputs<'_>) -> Self {
+    fn sum(body: Weighed<'_>) -> Self {
         let mut load = Self::default();
-        for texts in [inputs.input, inputs.prompt, inputs.texts] {
+        for texts in [body.input, body.prompt, body.texts] {
             for text in texts.iter().flat_map(|texts| &texts.0) {
                 load.add(1, tokens_of(text));
             }
         }
-        for texts in inputs.inputs.iter().flatten() {
+        for texts in body.inputs.iter().flatten() {
             load.add(1, texts.0.iter().map(|text| tokens_of(text)).sum());
         }
-        load.add(0, inputs.query.map_or(0, |query| tokens_of(&query)));
-        for content in inputs.messages.iter().flatten().map(|it| &it.content) {
+        load.add(0, body.query.map_or(0, |query| tokens_of(&query)));
+        for content in body.messages.iter().flatten().map(|it| &it.content) {
             load.add(0, content.as_ref().map_or(0, |content| content.tokens));
         }
         load
