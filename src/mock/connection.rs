@@ -114,7 +114,8 @@ impl<'s> Connection<'s> {
         let treatment = match Treatment::of(&request, shared, serving.crowd, shared.next_draw()) {
             Ok(treatment) => treatment,
             Err(bad) => {
-                let reply = Reply::error(400, &bad.to_string(), &mut self.body);
+                let mut reply = Reply::error(400, &bad.to_string(), &mut self.body);
+                reply.headers = quota;
                 self.deliver(Some(&mut serving), &reply, &Treatment::default(), form)
                     .await?;
                 return self.finish(received, form.keep_alive);

@@ -142,18 +142,13 @@ fn come_again(style: LimitStyle, wait: Duration) -> String {
 
 fn openai(excess: Excess, style: LimitStyle, status: u16, message: &str, body: &mut Vec<u8>) {
     let (kind, code) = match excess {
+        Excess::InFlight if status < 500 => ("requests", "overloaded"),
         Excess::InFlight => ("server_error", "overloaded"),
         Excess::Requests(_) | Excess::Tokens(_) if style == LimitStyle::Azure => ("", "429"),
         Excess::Requests(_) => ("requests", "rate_limit_exceeded"),
         Excess::Tokens(_) => ("tokens", "rate_limit_exceeded"),
         Excess::BatchItems(_) => ("invalid_request_error", ""),
         Excess::BatchTokens(_) => ("max_tokens_per_request", "max_tokens_per_request"),
-    };
-    // Of an overload, `OpenAI`'s type tells the two statuses apart.
-    let kind = if excess == Excess::InFlight && status < 500 {
-        "requests"
-    } else {
-        kind
     };
     body.extend_from_slice(b"{\"error\":{\"message\":");
     push_string(body, message);

@@ -70,7 +70,7 @@ impl Limits {
     /// What `max_in_flight` may be.
     pub const IN_FLIGHT: RangeInclusive<u64> = 1..=1_000_000;
     /// What `overload_status` may be.
-    pub const STATUS: RangeInclusive<u16> = 400..=599;
+    pub const STATUS: RangeInclusive<u64> = 400..=599;
     /// What `retry_after` may be: up to a year.
     pub const RETRY_AFTER: RangeInclusive<u64> = 0..=31_536_000;
     /// What `requests_per_minute` and `tokens_per_minute` may be.
@@ -84,11 +84,10 @@ impl Limits {
     ///
     /// Names the first that is not, its value and its range.
     pub fn check(&self) -> Result<(), BadLimit> {
-        let status = u64::from(*Self::STATUS.start())..=u64::from(*Self::STATUS.end());
-        let overload = Some(u64::from(self.overload_status));
+        let status = Some(u64::from(self.overload_status));
         for (field, value, range) in [
             ("max_in_flight", self.max_in_flight, Self::IN_FLIGHT),
-            ("overload_status", overload, status),
+            ("overload_status", status, Self::STATUS),
             ("retry_after", self.retry_after, Self::RETRY_AFTER),
             (
                 "requests_per_minute",

@@ -54,43 +54,35 @@ pub(crate) struct Mock {
 struct LimitFlags {
     /// Requests served at once, from the head read to the answer's last byte. One more is refused
     /// without delay.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(Limits::IN_FLIGHT))]
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::IN_FLIGHT))]
     max_in_flight: Option<u64>,
     /// The status of the refusal above --max-in-flight. Traefik and uvicorn say 503.
     #[arg(
         long, value_name = "STATUS", default_value_t = 429,
-        value_parser = clap::value_parser!(u16).range(status())
+        value_parser = values::ranged::<u16>(Limits::STATUS)
     )]
     overload_status: u16,
     /// Seconds of a retry-after header beside --overload-status. Without this flag there is none.
-    #[arg(
-        long, value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(Limits::RETRY_AFTER)
-    )]
+    #[arg(long, value_name = "SECONDS", value_parser = values::ranged::<u64>(Limits::RETRY_AFTER))]
     retry_after: Option<u64>,
     /// Requests a minute, refilled evenly, with one second's worth (at least one) at once. Above it:
     /// 429 and the headers of --limit-style.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(Limits::PER_MINUTE))]
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_MINUTE))]
     requests_per_minute: Option<u64>,
     /// Tokens of input a minute, one every four bytes of text, in the same way. A request of more
     /// than a second's worth passes when none is owed, and those behind it wait the longer.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(Limits::PER_MINUTE))]
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_MINUTE))]
     tokens_per_minute: Option<u64>,
     /// Inputs of one request. Above it: 400, or 422 with --limit-style tei.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(Limits::PER_BATCH))]
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_BATCH))]
     max_batch_items: Option<u64>,
     /// Tokens of one request. Above it: 400, or 413 with --limit-style tei.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(Limits::PER_BATCH))]
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_BATCH))]
     max_batch_tokens: Option<u64>,
     /// Whose headers and bodies refusals have: openai, azure, anthropic, ietf (RateLimit-Policy), tei
     /// (text-embeddings-inference), dashscope, or none (no headers).
     #[arg(long, value_name = "STYLE", default_value_t = LimitStyle::OpenAi)]
     limit_style: LimitStyle,
-}
-
-/// The range of a status, as clap has it for small numbers.
-fn status() -> std::ops::RangeInclusive<i64> {
-    i64::from(*Limits::STATUS.start())..=i64::from(*Limits::STATUS.end())
 }
 
 impl From<LimitFlags> for Limits {
