@@ -1,7 +1,7 @@
 //! The mock inference server: fast, deterministic, and faulty on demand. It is
 //! run by `batchbench mock` and, in-process, by tests and benchmarks.
 //!
-//! | endpoint (all but the last two also below `/v1`) | answers |
+//! | endpoint (all but the last three also below `/v1`) | answers |
 //! |---|---|
 //! | `POST /embeddings` | [`embedding_of`] each text, as floats or base64 |
 //! | `POST /rerank` | [`score_of`] each text, best first |
@@ -11,6 +11,7 @@
 //! | `GET /health` | `{"status":"ok"}` |
 //! | `GET`, `DELETE /stats` | [`Stats`]; forgets them |
 //! | `GET`, `POST`, `DELETE /mock/rules` | the [`Rule`]s in force; adds one or a list; forgets them |
+//! | `GET`, `POST`, `DELETE /mock/limits` | the [`Limits`] in force; puts others in their place; lifts them |
 //!
 //! A request may itself say how it wants to be treated:
 //!
@@ -46,8 +47,16 @@ mod ranking;
 mod config;
 mod fault;
 mod latency;
+mod limits;
 mod rules;
 mod stats;
+
+// How limits are held.
+mod bucket;
+mod denial;
+mod limiter;
+mod load;
+mod quota;
 
 // Tools of the above.
 mod hash;
@@ -67,6 +76,7 @@ mod tests;
 pub use config::MockConfig;
 pub use fault::{Encoding, Fault};
 pub use latency::Latency;
+pub use limits::{BadLimit, LimitStyle, Limits};
 pub use ranking::{labels_of, score_of};
 pub use rules::{HeaderMatch, Rule};
 pub use server::MockServer;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::latency::Latency;
+use super::limits::Limits;
 use super::rules::Rule;
 
 /// The settings of a [`MockServer`](super::MockServer). `Default` serves tests;
@@ -30,6 +31,8 @@ pub struct MockConfig {
     /// Rules that hold from the start. [`MockServer::clear`](super::MockServer::clear)
     /// forgets these too.
     pub rules: Vec<Rule>,
+    /// What the server takes in before it says no. Default no limit.
+    pub limits: Limits,
 }
 
 impl Default for MockConfig {
@@ -44,6 +47,7 @@ impl Default for MockConfig {
             itl: Duration::ZERO,
             seed: 0,
             rules: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! One connection, one request after another: receive, decide, wait, answer,
-//! deliver. Read [`Connection::exchange`] to follow a request from top to bottom.
+//! One connection, one request after another: receive, limit, decide, wait,
+//! answer, deliver. Read [`Connection::exchange`] to follow a request from top to bottom.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,8 @@ use httparse::Status;
 use tokio::net::TcpStream;
 
 use super::control;
+use super::denial::Denial;
+use super::limiter::Permit;
 use super::reply::Reply;
 use super::request::{BodyLength, Head, Request};
 use super::routes;
@@ -77,7 +79,9 @@ impl<'s> Connection<'s> {
     /// Takes one request and answers it. An `Err` ends the connection.
     async fn exchange(&mut self) -> Result<(), ConnectionEnd> {
         let shared = self.shared;
-        let received = self.receive().await?;
+        self.receive_head().await?;
+        let entry = self.enter();
+        let received = self.receive_body().await?;
         let arrived = Instant::now();
 
         let request = self.request(received);
@@ -92,10 +96,26 @@ impl<'s> Connection<'s> {
         }
 
         let mut serving = shared.ledger.begin(request.path(), request.key());
+        let quota = match entry.and_then(|permit| serving.admit(permit, &request, arrived)) {
+            Ok(quota) => quota,
+            Err(denial) => {
+                self.body = denial.body;
+                serving.refused_by(denial.limit);
+                self.deliver(
+                    Some(&mut serving),
+                    &denial.reply,
+                    &Treatment::default(),
+                    form,
+                )
+                .await?;
+                return self.finish(received, form.keep_alive);
+            }
+        };
         let treatment = match Treatment::of(&request, shared, serving.crowd, shared.next_draw()) {
             Ok(treatment) => treatment,
             Err(bad) => {
-                let reply = Reply::error(400, &bad.to_string(), &mut self.body);
+                let mut reply = Reply::error(400, &bad.to_string(), &mut self.body);
+                reply.headers = quota;
                 self.deliver(Some(&mut serving), &reply, &Treatment::default(), form)
                     .await?;
                 return self.finish(received, form.keep_alive);
@@ -114,8 +134,9 @@ impl<'s> Connection<'s> {
 
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        let reply = routes::answer(&self.request(received), &treatment, shared, &mut body);
+        let mut reply = routes::answer(&self.request(received), &treatment, shared, &mut body);
         self.body = body;
+        reply.headers.extend(quota);
         let start = arrived + treatment.delay;
         if let Some(script) = &reply.script {
             self.stream(&mut serving, &reply, script, &treatment, form, start)
@@ -139,14 +160,32 @@ impl<'s> Connection<'s> {
         }
     }
 
-    /// Reads a request whole.
-    async fn receive(&mut self) -> Result<Received, ConnectionEnd> {
+    /// Reads a request's head.
+    async fn receive_head(&mut self) -> Result<(), ConnectionEnd> {
         while self.wire.received().is_empty() || !self.head.parse(self.wire.received())? {
             if self.wire.received().len() > MAX_HEAD {
                 return Err(ConnectionEnd::Refused(431));
             }
             self.wire.fill().await?;
         }
+        Ok(())
+    }
+
+    /// Lets a request in whose head is read, if the limits do.
+    fn enter(&self) -> Result<Option<Permit<'s>>, Box<Denial>> {
+        let limiter = &self.shared.limiter;
+        if !limiter.limits_any() {
+            return Ok(None);
+        }
+        let head = Request::new(&self.head, self.wire.received(), b"");
+        if control::is_control(head.path()) {
+            return Ok(None);
+        }
+        limiter.enter(&head)
+    }
+
+    /// Reads the rest of a request.
+    async fn receive_body(&mut self) -> Result<Received, ConnectionEnd> {
         let start = self.head.len;
         let known = match self.head.body {
             BodyLength::Known(length) => start.saturating_add(length),

@@ -1,8 +1,9 @@
-//! `/stats` and `/mock/rules`: the server's own handle, over HTTP. Neither
-//! counts, waits or fails as other requests do.
+//! `/stats`, `/mock/rules` and `/mock/limits`: the server's own handle, over HTTP.
+//! None counts, waits or fails as other requests do.
 
 use serde::Serialize;
 
+use super::limits::Limits;
 use super::reply::Reply;
 use super::request::Request;
 use super::rules::Rule;
@@ -31,7 +32,21 @@ pub(super) fn answer(request: &Request<'_>, shared: &Shared, body: &mut Vec<u8>)
             shared.rules.clear();
             Reply::of(204, "")
         }
-        (_, "/stats" | "/mock/rules") => Reply::error(405, "no such method here", body),
+        ("GET" | "HEAD", "/mock/limits") => json(&shared.limiter.limits(), body),
+        ("POST", "/mock/limits") => match limits(request.body()) {
+            Ok(limits) => {
+                shared.limiter.set(limits);
+                json(&shared.limiter.limits(), body)
+            }
+            Err(error) => Reply::error(400, &format!("these are no limits: {error}"), body),
+        },
+        ("DELETE", "/mock/limits") => {
+            shared.limiter.set(Limits::default());
+            Reply::of(204, "")
+        }
+        (_, "/stats" | "/mock/rules" | "/mock/limits") => {
+            Reply::error(405, "no such method here", body)
+        }
         (_, path) => Reply::error(404, &format!("there is nothing at {path}"), body),
     }
 }
@@ -44,6 +59,12 @@ fn rules(body: &[u8]) -> serde_json::Result<Vec<Rule>> {
     } else {
         serde_json::from_slice(body).map(|rule| vec![rule])
     }
+}
+
+fn limits(body: &[u8]) -> Result<Limits, String> {
+    let limits: Limits = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    limits.check().map_err(|error| error.to_string())?;
+    Ok(limits)
 }
 
 fn json(value: &impl Serialize, body: &mut Vec<u8>) -> Reply {

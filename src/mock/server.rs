@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::config::MockConfig;
 use super::connection::serve;
+use super::limits::{BadLimit, Limits};
 use super::rules::Rule;
 use super::shared::Shared;
 use super::stats::Stats;
@@ -46,8 +47,11 @@ impl MockServer {
     ///
     /// # Errors
     ///
-    /// When the address cannot be listened on, or the system grants no thread.
+    /// When the address cannot be listened on, the system grants no thread, or a
+    /// limit is out of its range.
     pub fn start_with(config: MockConfig) -> io::Result<Self> {
+        let checked = config.limits.check();
+        checked.map_err(|bad| io::Error::new(io::ErrorKind::InvalidInput, bad))?;
         let runtimes: Vec<Runtime> = (0..config.threads.max(1))
             .map(|_| Builder::new_current_thread().enable_io().build())
             .collect::<io::Result<_>>()?;
@@ -126,7 +130,25 @@ impl MockServer {
         self.shared.rules.list()
     }
 
-    /// Forgets rules and counts. Connections stay open, and requests in flight
+    /// Puts these limits in the place of those there are, with full buckets. A
+    /// server that had none counts only the requests that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// When a limit is out of its range; then those there are stay.
+    pub fn limit(&self, limits: Limits) -> Result<(), BadLimit> {
+        limits.check()?;
+        self.shared.limiter.set(limits);
+        Ok(())
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.shared.limiter.limits()
+    }
+
+    /// Forgets rules and counts; limits stay. Connections stay open, and requests in flight
     /// go on as they began; they count no more.
     pub fn clear(&self) {
         self.shared.rules.clear();

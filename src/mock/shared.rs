@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::config::MockConfig;
+use super::limiter::Limiter;
 use super::memory::Memory;
 use super::pacer::Pacer;
 use super::rules::RuleBook;
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     pub(super) config: MockConfig,
     pub(super) ledger: Ledger,
     pub(super) rules: RuleBook,
+    pub(super) limiter: Limiter,
     pub(super) pacer: Pacer,
     pub(super) memory: Memory,
     /// Numbers the requests, for the sequences that are drawn from the seed.
@@ -21,14 +23,16 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Takes the configuration's rules, as the first that are in force.
+    /// Takes the configuration's rules and limits, as the first that are in force.
     pub(super) fn new(mut config: MockConfig) -> Self {
         let rules = RuleBook::default();
         rules.add(std::mem::take(&mut config.rules));
+        let limiter = Limiter::new(std::mem::take(&mut config.limits));
         Self {
             config,
             ledger: Ledger::default(),
             rules,
+            limiter,
             pacer: Pacer::default(),
             memory: Memory::default(),
             draws: AtomicU64::new(0),

@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::denial::Denial;
+use super::limiter::Permit;
+use super::quota::Headers;
+use super::request::Request;
+
 /// A snapshot of a server's counters, as `GET /stats` answers it. `/stats` and
-/// `/mock/rules` themselves are not counted, but their connections are.
+/// `/mock/...` themselves are not counted, but their connections are.
 ///
 /// Since the last reset, `requests` is the sum of `answered`, `aborted`,
 /// `dropped` and those in flight that began since.
@@ -41,6 +47,9 @@ pub struct Stats {
     pub per_key: BTreeMap<String, u64>,
     /// Answers by status, those that broke off among them.
     pub per_status: BTreeMap<u16, u64>,
+    /// Answers that are refusals by the server's [`Limits`](super::Limits), by the
+    /// name of the limit, such as `max_in_flight`.
+    pub per_limit: BTreeMap<String, u64>,
 }
 
 /// The counters, shared by all threads of a server.
@@ -56,6 +65,7 @@ struct Inner {
     per_path: Tally,
     per_key: Tally,
     per_status: FxHashMap<u16, u64>,
+    per_limit: Tally,
 }
 
 impl Ledger {
@@ -64,6 +74,7 @@ impl Ledger {
         let mut stats = inner.counts.clone();
         stats.per_path = inner.per_path.sorted();
         stats.per_key = inner.per_key.sorted();
+        stats.per_limit = inner.per_limit.sorted();
         stats.per_status = inner
             .per_status
             .iter()
@@ -123,6 +134,8 @@ impl Ledger {
             crowd,
             status: None,
             end: None,
+            permit: None,
+            limit: None,
         }
     }
 
@@ -151,6 +164,11 @@ pub(super) struct Serving<'a> {
     pub(super) crowd: u64,
     status: Option<u16>,
     end: Option<RequestEnd>,
+    /// Given back where the request ends, so that a client that has its answer
+    /// finds its place free.
+    permit: Option<Permit<'a>>,
+    /// The limit that refused it.
+    limit: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,10 +178,29 @@ enum RequestEnd {
     Dropped,
 }
 
-impl Serving<'_> {
+impl<'a> Serving<'a> {
+    /// Takes the permit of a request that the limits let in by its head, and has
+    /// the rest of it weighed.
+    pub(super) fn admit(
+        &mut self,
+        permit: Option<Permit<'a>>,
+        request: &Request<'_>,
+        now: Instant,
+    ) -> Result<Headers, Box<Denial>> {
+        self.permit = permit;
+        self.permit
+            .as_ref()
+            .map_or(Ok(Headers::new()), |permit| permit.admit(request, now))
+    }
+
     /// Notes the status of the answer that is about to be sent.
     pub(super) fn status(&mut self, status: u16) {
         self.status = Some(status);
+    }
+
+    /// Notes the limit whose refusal is about to be sent.
+    pub(super) fn refused_by(&mut self, limit: &'static str) {
+        self.limit = Some(limit);
     }
 
     /// The whole answer goes out now.
@@ -191,6 +228,7 @@ impl Serving<'_> {
         if self.end.replace(end).is_some() {
             return;
         }
+        self.permit = None;
         let mut inner = self.ledger.lock();
         inner.counts.in_flight -= 1;
         if inner.epoch != self.epoch {
@@ -198,6 +236,9 @@ impl Serving<'_> {
         }
         if let Some(status) = self.status {
             *inner.per_status.entry(status).or_default() += 1;
+        }
+        if let Some(limit) = self.limit {
+            inner.per_limit.count(limit);
         }
         match end {
             RequestEnd::Answered => inner.counts.answered += 1,

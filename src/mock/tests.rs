@@ -5,6 +5,8 @@ mod client;
 mod endpoints;
 mod faults;
 mod http;
+mod limit_styles;
+mod limits;
 mod pace;
 mod pure;
 mod stats;

@@ -3,7 +3,8 @@
 use crate::support::eventually;
 use crate::support::program::{Running, example};
 use hedgerow::mock::embedding_of;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -73,12 +74,41 @@ fn batchbench_mock_serves_and_tells_its_address() {
 }
 
 #[test]
+fn batchbench_mock_says_no_at_its_limits() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
+        .args(["mock", "--port", "0", "--requests-per-minute", "1"])
+        .args(["--limit-style", "azure"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let _running = Running(child);
+    let first = lines.next().unwrap().unwrap();
+    let (_, addr) = first.rsplit_once('/').unwrap();
+    let answers = [(); 2].map(|()| {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let request = b"GET /echo HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    assert!(answers[0].starts_with("HTTP/1.1 200 "), "{answers:?}");
+    assert!(answers[1].starts_with("HTTP/1.1 429 "), "{answers:?}");
+    assert!(answers[1].contains("Please retry after "), "{answers:?}");
+}
+
+#[test]
 fn batchbench_refuses_a_bad_argument_by_name() {
     for (argument, value) in [
         ("--latency", "sometimes"),
         ("--fault", "earthquake"),
         ("--fault-share", "2"),
         ("--threads", "0"),
+        ("--max-in-flight", "0"),
+        ("--overload-status", "200"),
+        ("--requests-per-minute", "many"),
+        ("--limit-style", "tie"),
     ] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
             .args(["mock", argument, value])

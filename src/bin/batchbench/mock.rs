@@ -1,7 +1,7 @@
 //! `batchbench mock`: the mock inference server.
 
 use crate::values;
-use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};
+use hedgerow::mock::{Fault, Latency, LimitStyle, Limits, MockConfig, MockServer, Rule};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -44,6 +44,60 @@ pub(crate) struct Mock {
     /// The share of requests that meet the faults, 0 to 1.
     #[arg(long, default_value_t = 1.0, value_parser = values::share)]
     fault_share: f64,
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+/// What the server takes in before it says no. At run time: POST /mock/limits.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitFlags {
+    /// Requests served at once, from the head read to the answer's last byte. One more is refused
+    /// without delay.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::IN_FLIGHT))]
+    max_in_flight: Option<u64>,
+    /// The status of the refusal above --max-in-flight. Traefik and uvicorn say 503.
+    #[arg(
+        long, value_name = "STATUS", default_value_t = 429,
+        value_parser = values::ranged::<u16>(Limits::STATUS)
+    )]
+    overload_status: u16,
+    /// Seconds of a retry-after header beside --overload-status. Without this flag there is none.
+    #[arg(long, value_name = "SECONDS", value_parser = values::ranged::<u64>(Limits::RETRY_AFTER))]
+    retry_after: Option<u64>,
+    /// Requests a minute, refilled evenly, with one second's worth (at least one) at once. Above it:
+    /// 429 and the headers of --limit-style.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_MINUTE))]
+    requests_per_minute: Option<u64>,
+    /// Tokens of input a minute, one every four bytes of text, in the same way. A request of more
+    /// than a second's worth passes when none is owed, and those behind it wait the longer.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_MINUTE))]
+    tokens_per_minute: Option<u64>,
+    /// Inputs of one request. Above it: 400, or 422 with --limit-style tei.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_BATCH))]
+    max_batch_items: Option<u64>,
+    /// Tokens of one request. Above it: 400, or 413 with --limit-style tei.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_BATCH))]
+    max_batch_tokens: Option<u64>,
+    /// Whose headers and bodies refusals have: openai, azure, anthropic, ietf (RateLimit-Policy), tei
+    /// (text-embeddings-inference), dashscope, or none (no headers).
+    #[arg(long, value_name = "STYLE", default_value_t = LimitStyle::OpenAi)]
+    limit_style: LimitStyle,
+}
+
+impl From<LimitFlags> for Limits {
+    fn from(flags: LimitFlags) -> Self {
+        Self {
+            max_in_flight: flags.max_in_flight,
+            overload_status: flags.overload_status,
+            retry_after: flags.retry_after,
+            requests_per_minute: flags.requests_per_minute,
+            tokens_per_minute: flags.tokens_per_minute,
+            max_batch_items: flags.max_batch_items,
+            max_batch_tokens: flags.max_batch_tokens,
+            style: flags.limit_style,
+        }
+    }
 }
 
 /// Serves until it is interrupted, and then tells what was counted.
@@ -59,6 +113,7 @@ pub(crate) fn serve(arguments: Mock) -> Result<(), Box<dyn std::error::Error>> {
         itl: Duration::from_secs_f64(arguments.itl_ms / 1e3),
         seed: arguments.seed,
         rules: rules(arguments.fault, arguments.fault_share),
+        limits: arguments.limits.into(),
     })
     .map_err(|cause| format!("cannot listen on {addr}: {cause} (try another --port, or 0)"))?;
     println!("mock inference server at {}", server.url());

@@ -1,6 +1,7 @@
 //! Values of flags: each error says what would be right.
 
 use hedgerow::bench::{Stage, parse_span};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A span such as `30s`, `500ms`, `2m`; seconds where no unit is given.
@@ -64,6 +65,13 @@ pub(crate) fn milliseconds(text: &str) -> Result<f64, String> {
 /// The length of an answer of the mock server's.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
     within(text, 1, 1_000_000)
+}
+
+/// A limit of the mock server's, whose range the library knows.
+pub(crate) fn ranged<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| within(text, *range.start(), *range.end())
 }
 
 /// The standard deviation of a logarithm.

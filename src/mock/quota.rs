@@ -1,0 +1,205 @@
+//! What a server says of its rates in headers: the limit, what is left of it, and
+//! when it is whole again.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use super::bucket::Bucket;
+use super::limits::LimitStyle;
+
+pub(super) type Headers = Vec<(&'static str, String)>;
+
+/// How full one bucket is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    limit: u64,
+    remaining: u64,
+    until_full: Duration,
+}
+
+impl Level {
+    pub(super) fn of(bucket: &Bucket) -> Self {
+        Self {
+            limit: bucket.per_minute(),
+            remaining: bucket.remaining(),
+            until_full: bucket.until_full(),
+        }
+    }
+}
+
+/// How full the buckets are, as far as there are any.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Levels {
+    pub(super) requests: Option<Level>,
+    pub(super) tokens: Option<Level>,
+}
+
+impl Levels {
+    /// The headers of an answer at `now`.
+    pub(super) fn headers(self, style: LimitStyle, now: SystemTime) -> Headers {
+        match style {
+            LimitStyle::OpenAi => self.each(openai),
+            LimitStyle::Azure => self.each(azure),
+            LimitStyle::Anthropic => {
+                self.each(|level, counts, to| anthropic(level, counts, now, to))
+            }
+            LimitStyle::Ietf => self.ietf(),
+            LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => Headers::new(),
+        }
+    }
+
+    fn each(self, mut push: impl FnMut(Level, Counts, &mut Headers)) -> Headers {
+        let mut headers = Headers::new();
+        if let Some(level) = self.requests {
+            push(level, Counts::Requests, &mut headers);
+        }
+        if let Some(level) = self.tokens {
+            push(level, Counts::Tokens, &mut headers);
+        }
+        headers
+    }
+
+    /// Two lists, with an item for each of the rates.
+    fn ietf(self) -> Headers {
+        let (mut policies, mut states) = (Vec::new(), Vec::new());
+        for (name, level) in [("requests", self.requests), ("tokens", self.tokens)] {
+            if let Some(level) = level {
+                let reset = whole_seconds(level.until_full);
+                policies.push(format!("\"{name}\";q={};w=60", level.limit));
+                states.push(format!("\"{name}\";r={};t={reset}", level.remaining));
+            }
+        }
+        if policies.is_empty() {
+            return Headers::new();
+        }
+        vec![
+            ("ratelimit-policy", policies.join(", ")),
+            ("ratelimit", states.join(", ")),
+        ]
+    }
+}
+
+/// What a rate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    Requests,
+    Tokens,
+}
+
+fn openai(level: Level, counts: Counts, headers: &mut Headers) {
+    let [limit, remaining, reset] = match counts {
+        Counts::Requests => [
+            "x-ratelimit-limit-requests",
+            "x-ratelimit-remaining-requests",
+            "x-ratelimit-reset-requests",
+        ],
+        Counts::Tokens => [
+            "x-ratelimit-limit-tokens",
+            "x-ratelimit-remaining-tokens",
+            "x-ratelimit-reset-tokens",
+        ],
+    };
+    headers.push((limit, level.limit.to_string()));
+    headers.push((remaining, level.remaining.to_string()));
+    headers.push((reset, spelled(level.until_full)));
+}
+
+fn azure(level: Level, counts: Counts, headers: &mut Headers) {
+    let remaining = match counts {
+        Counts::Requests => "x-ratelimit-remaining-requests",
+        Counts::Tokens => "x-ratelimit-remaining-tokens",
+    };
+    headers.push((remaining, level.remaining.to_string()));
+}
+
+fn anthropic(level: Level, counts: Counts, now: SystemTime, headers: &mut Headers) {
+    let [limit, remaining, reset] = match counts {
+        Counts::Requests => [
+            "anthropic-ratelimit-requests-limit",
+            "anthropic-ratelimit-requests-remaining",
+            "anthropic-ratelimit-requests-reset",
+        ],
+        Counts::Tokens => [
+            "anthropic-ratelimit-tokens-limit",
+            "anthropic-ratelimit-tokens-remaining",
+            "anthropic-ratelimit-tokens-reset",
+        ],
+    };
+    let now = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    headers.push((limit, level.limit.to_string()));
+    headers.push((remaining, level.remaining.to_string()));
+    headers.push((
+        reset,
+        rfc3339(whole_seconds(now.saturating_add(level.until_full))),
+    ));
+}
+
+/// What a refusal says of when to come again.
+pub(super) fn push_retry_after(style: LimitStyle, wait: Duration, headers: &mut Headers) {
+    match style {
+        LimitStyle::OpenAi => {
+            headers.push(("retry-after-ms", whole_milliseconds(wait).to_string()));
+            headers.push(("retry-after", whole_seconds(wait).to_string()));
+        }
+        LimitStyle::Azure | LimitStyle::Anthropic | LimitStyle::Ietf => {
+            headers.push(("retry-after", whole_seconds(wait).to_string()));
+        }
+        LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => {}
+    }
+}
+
+/// Rounded up: a client that waits so long has waited long enough.
+pub(super) fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs()
+        .saturating_add(u64::from(span.subsec_nanos() > 0))
+}
+
+fn whole_milliseconds(span: Duration) -> u128 {
+    span.as_nanos().div_ceil(1_000_000)
+}
+
+/// A span as `OpenAI` spells it: `120ms`, `6s`, `8.64s`, `1m30s`, `2h0m5s`.
+pub(super) fn spelled(span: Duration) -> String {
+    let milliseconds = whole_milliseconds(span);
+    if (1..1000).contains(&milliseconds) {
+        return format!("{milliseconds}ms");
+    }
+    let (seconds, fraction) = (milliseconds / 1000, milliseconds % 1000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let mut text = String::new();
+    // Writing into a string has no way to fail.
+    if hours > 0 {
+        let _ = write!(text, "{hours}h");
+    }
+    if hours + minutes > 0 {
+        let _ = write!(text, "{minutes}m");
+    }
+    let _ = write!(text, "{}", seconds % 60);
+    if fraction > 0 {
+        let _ = write!(text, ".{}", format!("{fraction:03}").trim_end_matches('0'));
+    }
+    text.push('s');
+    text
+}
+
+/// Seconds since 1970 as a date and time of day in UTC.
+pub(super) fn rfc3339(seconds: u64) -> String {
+    // Counted in years that begin in March, so that the leap day comes last, and
+    // from 0000-03-01, where the calendar's cycle of 400 years begins.
+    let days = seconds / 86_400 + 719_468;
+    let (cycle, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    let year = cycle * 400 + year + next;
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
