@@ -3,6 +3,7 @@
 use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
+use crate::decode::DecodeError;
 use crate::job::Observer;
 use crate::transport::{
     self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress,
@@ -130,6 +131,7 @@ impl Exchange {
             headers,
             content_length,
             body,
+            secret,
             ..
         } = response;
         let limit = self.tools.max_response_bytes;
@@ -148,7 +150,14 @@ impl Exchange {
         } else {
             let inputs = self.attempt.inputs.clone();
             let part = operation.decode(inputs, &headers, buffer);
-            part.map_err(|cause| Failure::misread(cause, &headers, buffer, operation.head()))?
+            part.map_err(|cause| {
+                // It may be a refusal that came too late for a status.
+                let refusal = matches!(cause, DecodeError::Shape { .. })
+                    .then(|| Refusal::within(buffer, &headers, secret.as_ref(), operation.head()));
+                refusal
+                    .flatten()
+                    .map_or(Failure::Decode(cause), Failure::Refused)
+            })?
         };
         Ok(Success { part, headers })
     }

@@ -16,7 +16,6 @@
 use crate::config::Checked;
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
-use crate::headers::Headers;
 use crate::policy::retry::Fault;
 use crate::transport::{Head, Refusal, TransportError};
 use std::fmt;
@@ -68,15 +67,6 @@ impl Failure {
             Self::Timeout => Fault::Timeout,
             Self::Aborted | Self::Lost => Fault::Lost,
         }
-    }
-
-    /// What it means that `body`, of an answer of status 2xx, is not what was asked for: it may be a
-    /// refusal that says so too late for a status.
-    pub(super) fn misread(cause: DecodeError, headers: &Headers, body: &[u8], head: &Head) -> Self {
-        let refusal = matches!(cause, DecodeError::Shape { .. })
-            .then(|| Refusal::within(body, headers, head))
-            .flatten();
-        refusal.map_or(Self::Decode(cause), Self::Refused)
     }
 
     /// The refusal, where it asks for less.

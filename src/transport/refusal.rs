@@ -34,11 +34,17 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// The refusal that a body of an answer of status 2xx holds in place of what was asked for:
     /// `{"error": {"code": 429, ...}}`, as gateways send it that had begun to answer.
-    pub(crate) fn within(body: &[u8], headers: &Headers, head: &Head) -> Option<Self> {
-        let beginning = body.get(..MOST_KEPT).unwrap_or(body);
+    /// `secret` is what the answer says that no error may show.
+    pub(crate) fn within(
+        body: &[u8],
+        headers: &Headers,
+        secret: Option<&HeaderValue>,
+        head: &Head,
+    ) -> Option<Self> {
         let code = advice::status_within(body)?;
+        let beginning = body.get(..MOST_KEPT).unwrap_or(body);
         let text = String::from_utf8_lossy(beginning).into_owned();
-        Some(Self::told(code, headers.clone(), text, None, head))
+        Some(Self::told(code, headers.clone(), text, secret, head))
     }
 
     fn told(
