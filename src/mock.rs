@@ -55,8 +55,8 @@ mod stats;
 mod bucket;
 mod denial;
 mod limiter;
-mod load;
 mod quota;
+mod weight;
 
 // Tools of the above.
 mod hash;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::bucket::Bucket;
 use super::denial::{Denial, Excess};
 use super::limits::Limits;
-use super::load::Load;
 use super::quota::{Headers, Level, Levels};
 use super::request::Request;
+use super::weight::Weight;
 
 /// One of these a server.
 #[derive(Debug)]
@@ -114,10 +114,10 @@ impl Permit<'_> {
             return Ok(Headers::new());
         }
         // Without the lock: a body may hold megabytes.
-        let load = Load::of(request);
+        let weight = Weight::of(request);
         let now = now.saturating_duration_since(self.limiter.began);
         let mut state = self.limiter.lock();
-        let excess = state.weigh(load, now);
+        let excess = state.weigh(weight, now);
         let levels = state.levels();
         let headers = levels.headers(state.limits.style, SystemTime::now());
         match excess {
@@ -135,26 +135,29 @@ impl Drop for Permit<'_> {
 
 impl State {
     /// Takes a request from the buckets, from all of them or none.
-    fn weigh(&mut self, load: Load, now: Duration) -> Result<(), Excess> {
+    fn weigh(&mut self, weight: Weight, now: Duration) -> Result<(), Excess> {
         for bucket in [&mut self.requests, &mut self.tokens].into_iter().flatten() {
             bucket.refill(now);
         }
         let limits = &self.limits;
-        if limits.max_batch_items.is_some_and(|most| load.items > most) {
-            return Err(Excess::BatchItems(load.items));
+        if limits
+            .max_batch_items
+            .is_some_and(|most| weight.items > most)
+        {
+            return Err(Excess::BatchItems(weight.items));
         }
         if limits
             .max_batch_tokens
-            .is_some_and(|most| load.tokens > most)
+            .is_some_and(|most| weight.tokens > most)
         {
-            return Err(Excess::BatchTokens(load.tokens));
+            return Err(Excess::BatchTokens(weight.tokens));
         }
         let wait = |bucket: &Option<Bucket>, units| match bucket {
             Some(bucket) if units > 0 => bucket.wait_for(units),
             _ => Duration::ZERO,
         };
         let requests = wait(&self.requests, 1);
-        let tokens = wait(&self.tokens, load.tokens);
+        let tokens = wait(&self.tokens, weight.tokens);
         // Of two rates that both refuse, the one that takes longer is told.
         if requests.max(tokens) > Duration::ZERO {
             return Err(if requests >= tokens {
@@ -163,7 +166,7 @@ impl State {
                 Excess::Tokens(tokens)
             });
         }
-        for (bucket, units) in [(&mut self.requests, 1), (&mut self.tokens, load.tokens)] {
+        for (bucket, units) in [(&mut self.requests, 1), (&mut self.tokens, weight.tokens)] {
             if let Some(bucket) = bucket {
                 bucket.take(units);
             }

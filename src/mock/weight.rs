@@ -9,7 +9,7 @@ use super::tokens::tokens_of;
 
 /// The inputs of a request, and the tokens of all of them together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Load {
+pub(super) struct Weight {
     pub(super) items: u64,
     pub(super) tokens: u64,
 }
@@ -35,7 +35,7 @@ struct Message {
     content: Option<Content>,
 }
 
-impl Load {
+impl Weight {
     /// That of a request. A body that cannot be read weighs nothing: its endpoint
     /// says what is wrong with it. Nor do bodies of `/echo`.
     pub(super) fn of(request: &Request<'_>) -> Self {
@@ -48,20 +48,20 @@ impl Load {
     }
 
     fn sum(body: Weighed<'_>) -> Self {
-        let mut load = Self::default();
+        let mut weight = Self::default();
         for texts in [body.input, body.prompt, body.texts] {
             for text in texts.iter().flat_map(|texts| &texts.0) {
-                load.add(1, tokens_of(text));
+                weight.add(1, tokens_of(text));
             }
         }
         for texts in body.inputs.iter().flatten() {
-            load.add(1, texts.0.iter().map(|text| tokens_of(text)).sum());
+            weight.add(1, texts.0.iter().map(|text| tokens_of(text)).sum());
         }
-        load.add(0, body.query.map_or(0, |query| tokens_of(&query)));
+        weight.add(0, body.query.map_or(0, |query| tokens_of(&query)));
         for content in body.messages.iter().flatten().map(|it| &it.content) {
-            load.add(0, content.as_ref().map_or(0, |content| content.tokens));
+            weight.add(0, content.as_ref().map_or(0, |content| content.tokens));
         }
-        load
+        weight
     }
 
     fn add(&mut self, items: u64, tokens: usize) {
