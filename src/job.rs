@@ -36,9 +36,9 @@ pub(crate) struct Job {
     pub settings: Arc<Checked>,
     /// When the total timeout is over, where it does not begin with the operation.
     pub deadline: Option<Instant>,
-    /// What ends it, and others that have the same one.
+    /// What ends it, and others that have the same one, until it is handed over.
     pub cancel_token: Option<CancellationToken>,
-    /// Its place with that token, from when it is handed over to its end.
+    /// Its place with that token, from then to its end.
     pub registration: Option<Registration>,
     /// What its caller wants to be told of progress by, until the facade has taken it.
     on_progress: Option<OnProgress>,

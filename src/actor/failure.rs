@@ -16,7 +16,7 @@
 use crate::config::Checked;
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
-use crate::policy::retry::Fault;
+use crate::policy::retry::{Fault, outlasts};
 use crate::transport::{Head, Refusal, TransportError};
 use std::fmt;
 use std::time::Duration;
@@ -127,9 +127,7 @@ pub(super) fn refused(refusal: Refusal, most: Duration) -> Kind {
         headers,
         body,
         retry_after,
-        too_long: retry_after
-            .is_some_and(|asked| asked > most)
-            .then_some(most),
+        too_long: outlasts(retry_after, most).then_some(most),
     }
 }
 

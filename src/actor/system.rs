@@ -232,7 +232,7 @@ impl System {
         let Ports {
             entrance, cancel, ..
         } = &self.0.ports;
-        if let Some(token) = &job.cancel_token {
+        if let Some(token) = job.cancel_token.take() {
             let registered = token.register(id, cancel);
             job.registration = Some(registered.ok_or_else(|| Error::new(Kind::Cancelled))?);
         }

@@ -178,10 +178,10 @@ impl<'s> Connection<'s> {
             return Ok(None);
         }
         let head = Request::new(&self.head, self.wire.received(), b"");
-        if control::is_control(head.path()) {
+        if head.path() == "/health" || control::is_control(head.path()) {
             return Ok(None);
         }
-        limiter.enter(&head)
+        limiter.enter(&head).map(Some)
     }
 
     /// Reads the rest of a request.

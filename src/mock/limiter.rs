@@ -64,11 +64,8 @@ impl Limiter {
         self.any.load(Ordering::Acquire)
     }
 
-    /// Lets a request in, by its head: `None` for one that is not limited.
-    pub(super) fn enter(&self, head: &Request<'_>) -> Result<Option<Permit<'_>>, Box<Denial>> {
-        if head.path() == "/health" {
-            return Ok(None);
-        }
+    /// Lets a request in, by its head.
+    pub(super) fn enter(&self, head: &Request<'_>) -> Result<Permit<'_>, Box<Denial>> {
         let mut state = self.lock();
         let limits = &state.limits;
         if limits
@@ -83,10 +80,10 @@ impl Limiter {
             ));
         }
         state.in_flight += 1;
-        Ok(Some(Permit {
+        Ok(Permit {
             limiter: self,
             weighs: state.limits.weighs(),
-        }))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -51,11 +51,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// What a status that is no success says. No other place knows which ask for less.
+    /// What a status that is no success says.
     pub(crate) fn of_status(code: u16, retry_after: Option<Duration>, advice: Advice) -> Self {
-        match (code, advice) {
-            (_, Advice::GiveUp) => Self::Permanent,
-            (429 | 503, _) => Self::TooMuch { code, retry_after },
+        match advice {
+            Advice::GiveUp => Self::Permanent,
+            _ if asks_for_less(code) => Self::TooMuch { code, retry_after },
             _ => Self::Status {
                 code,
                 retry_after,
@@ -73,11 +73,20 @@ impl Fault {
     }
 }
 
+/// Whether a status means "too much". No other place knows which do.
+pub(crate) fn asks_for_less(code: u16) -> bool {
+    matches!(code, 429 | 503)
+}
+
+/// Whether a pause that a server asks for is longer than the longest that is made.
+pub(crate) fn outlasts(asked: Option<Duration>, most: Duration) -> bool {
+    asked.is_some_and(|asked| asked > most)
+}
+
 /// What a server says of another try, beside its status.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advice {
     /// Nothing.
-    #[default]
     None,
     /// That it may be made.
     Retry,
@@ -146,8 +155,6 @@ pub(crate) struct GateTerms {
     pub max_retries: u32,
     /// The longest first pause, where the server names none.
     pub initial_backoff: Duration,
-    /// A pause that the server names and that is longer is nobody's but the request's that was told.
-    pub max_retry_after: Duration,
 }
 
 /// What a caller says of one request's retries.
@@ -213,7 +220,6 @@ impl RetryRules for RetryPolicy {
         Some(GateTerms {
             max_retries: self.max_retries,
             initial_backoff: self.initial_backoff,
-            max_retry_after: self.max_retry_after,
         })
     }
 
@@ -230,8 +236,7 @@ impl RetryPolicy {
         history: &mut History,
         elapsed: Duration,
     ) -> Option<Verdict> {
-        let asked = fault.retry_after();
-        if asked.is_some_and(|asked| asked > self.max_retry_after) {
+        if outlasts(fault.retry_after(), self.max_retry_after) {
             return Some(Verdict::GiveUp);
         }
         match fault {

@@ -3,10 +3,10 @@
 use crate::support::eventually;
 use crate::support::program::{Running, example};
 use hedgerow::mock::embedding_of;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{ChildStdout, Command, Output, Stdio};
 
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
@@ -48,19 +48,42 @@ fn the_actix_example_runs() {
     assert_eq!(said, "300 lines are indexed\n600 lines are indexed\n");
 }
 
-#[test]
-fn batchbench_mock_serves_and_tells_its_address() {
+/// `batchbench mock`, which says more than its URL: what it says is kept open to the end.
+struct Mock {
+    url: String,
+    _said: Lines<BufReader<ChildStdout>>,
+    _running: Running,
+}
+
+/// Runs it with these flags.
+fn mock(flags: &[&str]) -> Mock {
     let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
-        .args(["mock", "--port", "0", "--fault", "status=503;retry_after=0"])
-        .args(["--fault-share", "0.5"])
+        .args(["mock", "--port", "0"])
+        .args(flags)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let _running = Running(child);
-    let first = lines.next().unwrap().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running(child);
+    let first = said.next().unwrap().unwrap();
     let url = first.rsplit(' ').next().unwrap();
-    let client = crate::support::client_of(url);
+    Mock {
+        url: url.to_owned(),
+        _said: said,
+        _running: running,
+    }
+}
+
+#[test]
+fn batchbench_mock_serves_and_tells_its_address() {
+    let faults = [
+        "--fault",
+        "status=503;retry_after=0",
+        "--fault-share",
+        "0.5",
+    ];
+    let mock = mock(&faults);
+    let client = crate::support::client_of(&mock.url);
     let call =
         hedgerow::Embed::new(crate::support::texts(20), "m").preference(hedgerow::Preference {
             batch_size: 1,
@@ -75,16 +98,9 @@ fn batchbench_mock_serves_and_tells_its_address() {
 
 #[test]
 fn batchbench_mock_says_no_at_its_limits() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_batchbench"))
-        .args(["mock", "--port", "0", "--requests-per-minute", "1"])
-        .args(["--limit-style", "azure"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let _running = Running(child);
-    let first = lines.next().unwrap().unwrap();
-    let (_, addr) = first.rsplit_once('/').unwrap();
+    let limits = ["--requests-per-minute", "1", "--limit-style", "azure"];
+    let mock = mock(&limits);
+    let (_, addr) = mock.url.rsplit_once('/').unwrap();
     let answers = [(); 2].map(|()| {
         let mut stream = TcpStream::connect(addr).unwrap();
         let request = b"GET /echo HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n\r\n";

@@ -10,7 +10,7 @@ use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
-use crate::policy::retry::{Charge, Verdict};
+use crate::policy::retry::{Charge, Verdict, outlasts};
 use crate::policy::timers::later;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,8 +65,9 @@ impl Flight {
         let probing = std::mem::take(&mut active.probing);
         let gate = &mut around.endpoint.gate;
         if let Some(refusal) = failure.and_then(Failure::too_much) {
-            let (asked, most) = (refusal.retry_after, terms.max_retry_after);
-            if asked.is_some_and(|asked| asked > most) {
+            let asked = refusal.retry_after;
+            let most = self.job.settings.retry.max_retry_after();
+            if outlasts(asked, most) {
                 // Nobody waits for so long, and others may be told something else.
                 if probing {
                     gate.probe_lost(around.now);
@@ -204,8 +205,7 @@ impl Flight {
             _ => {
                 log::debug!("{request_id}: {failure}");
                 let settings = &self.job.settings;
-                let asked = fault.retry_after();
-                let is_over = asked.is_some_and(|asked| asked > settings.retry.max_retry_after());
+                let is_over = outlasts(fault.retry_after(), settings.retry.max_retry_after());
                 let error = failure.into_error(self.job.operation.head(), settings);
                 let end = self.fail(id, error.clone(), around);
                 match end {

@@ -25,16 +25,8 @@ impl RetryRules for OwnRetries {
             return Verdict::GiveUp;
         };
         free(match fault {
-            Fault::TooMuch { retry_after, .. } | Fault::Status { retry_after, .. } => {
-                retry_after.unwrap_or(pause)
-            }
             Fault::Connect => before_connecting(pause),
-            Fault::Network
-            | Fault::Timeout
-            | Fault::Mismatch
-            | Fault::Hollow
-            | Fault::Lost
-            | Fault::Permanent => pause,
+            _ => fault.retry_after().unwrap_or(pause),
         })
     }
 

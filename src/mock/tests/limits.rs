@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::client::{Client, Received, request};
+use super::stats::until;
 use crate::mock::{Fault, LimitStyle, Limits, MockConfig, MockServer, Rule};
 
 pub(super) fn limited(limits: Limits) -> (MockServer, Client) {
@@ -31,14 +32,6 @@ pub(super) fn embed(client: &mut Client, texts: &[&str]) -> Received {
     client.post("/v1/embeddings", "", &body)
 }
 
-fn eventually(server: &MockServer, in_flight: u64) {
-    let start = Instant::now();
-    while server.stats().in_flight != in_flight {
-        assert!(start.elapsed() < Duration::from_secs(5));
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 #[test]
 fn one_too_many_in_flight_is_refused_at_once() {
     let (server, mut client) = limited(Limits {
@@ -51,7 +44,7 @@ fn one_too_many_in_flight_is_refused_at_once() {
     for client in &mut held {
         client.send(&slow);
     }
-    eventually(&server, 2);
+    until(&server, |stats| stats.in_flight == 2);
 
     // Refused without the delay that it asks for, and on a connection that stays.
     let start = Instant::now();
@@ -68,7 +61,7 @@ fn one_too_many_in_flight_is_refused_at_once() {
 
     // A client that leaves makes room.
     drop(held.pop());
-    eventually(&server, 1);
+    until(&server, |stats| stats.in_flight == 1);
     assert_eq!(client.post("/echo", "", "").status, 200);
     let stats = server.stats();
     assert_eq!(stats.per_limit, [("max_in_flight".into(), 2)].into());
@@ -244,7 +237,7 @@ fn a_limit_that_changes_while_requests_are_in_flight_counts_them_right() {
     });
     let mut held = Client::new(&server);
     held.send(request("POST", "/echo", "x-mock-latency-ms: 60000\r\n", ""));
-    eventually(&server, 1);
+    until(&server, |stats| stats.in_flight == 1);
     let one = Limits {
         max_in_flight: Some(1),
         ..Limits::default()
@@ -252,7 +245,7 @@ fn a_limit_that_changes_while_requests_are_in_flight_counts_them_right() {
     server.limit(one).expect("limits");
     assert_eq!(embed(&mut client, &["a"]).status, 429);
     drop(held);
-    eventually(&server, 0);
+    until(&server, |stats| stats.in_flight == 0);
     assert_eq!(embed(&mut client, &["a"]).status, 200);
 }
 

@@ -7,7 +7,7 @@ use crate::mock::{Fault, MockServer, Rule, Stats};
 
 /// Waits until the counters say so; they follow a client's close within
 /// milliseconds, but a loaded machine may take its time.
-fn until(server: &MockServer, holds: impl Fn(&Stats) -> bool) -> Stats {
+pub(super) fn until(server: &MockServer, holds: impl Fn(&Stats) -> bool) -> Stats {
     let start = Instant::now();
     loop {
         let stats = server.stats();

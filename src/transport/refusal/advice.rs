@@ -4,7 +4,7 @@
 //! as `OpenAI` has them), and some in words alone (Azure: "Please retry after 4 seconds.").
 
 use crate::headers::Headers;
-use crate::policy::retry::Advice;
+use crate::policy::retry::{Advice, asks_for_less};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};
 
@@ -96,7 +96,7 @@ fn number(text: &str) -> Option<f64> {
 pub(super) fn retry_after_in_words(status: u16, body: &str) -> Option<Duration> {
     /// What stands before the span.
     const BEFORE: [&str; 2] = ["retry after ", "try again in "];
-    if !matches!(status, 429 | 503) {
+    if !asks_for_less(status) {
         return None;
     }
     let body = body.to_ascii_lowercase();

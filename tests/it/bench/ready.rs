@@ -1,6 +1,7 @@
 //! Waiting for a service before its load.
 
 use super::command::{batchbench, code, file};
+use super::refusals::assert_refused;
 use super::{ANSWER, users};
 use crate::support::hostile::{Hostile, Visit, header};
 use crate::support::tinyproxy::Tinyproxy;
@@ -303,13 +304,10 @@ fn bad_settings_are_refused_by_name_value_and_range() {
             "--ready-path must begin",
         ),
     ] {
-        let output = batchbench()
+        let mut command = batchbench();
+        command
             .args(["--input-tokens", "5", "--host", "http://127.0.0.1:9"])
-            .args(flags)
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        assert!(said.contains(part), "{flags:?}: {said}");
+            .args(flags);
+        assert_refused(&mut command, flags, &[part]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::command::{batchbench, code, file, records};
 use std::path::Path;
+use std::process::Command;
 
 /// Runs the command on a file of one record, and looks for what it must say.
 fn refuses(jsonl: &Path, flags: &[&str], parts: &[&str]) {
@@ -11,6 +12,11 @@ fn refuses(jsonl: &Path, flags: &[&str], parts: &[&str]) {
         // Whatever is let through goes nowhere.
         command.args(["--host", "http://127.0.0.1:9"]);
     }
+    assert_refused(&mut command, flags, parts);
+}
+
+/// Runs a command that has these flags, and looks for what it must say.
+pub(super) fn assert_refused(command: &mut Command, flags: &[&str], parts: &[&str]) {
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
@@ -167,14 +173,11 @@ fn a_search_refuses_what_says_nothing_in_it() {
         (&["--precision", "0"], "--precision"),
         (&["--repeats", "x"], "--repeats"),
     ] {
-        let output = batchbench()
+        let mut command = batchbench();
+        command
             .args(["search", "--input-tokens", "5", "--slo", "error_rate<1%"])
             .args(["--host", "http://127.0.0.1:9"])
-            .args(flags)
-            .output()
-            .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        assert!(said.contains(part), "{flags:?}: {said}");
+            .args(flags);
+        assert_refused(&mut command, flags, &[part]);
     }
 }
