@@ -10,6 +10,8 @@ pub(crate) mod budget;
 
 pub(crate) mod limit;
 
+pub(crate) mod pace;
+
 pub(crate) mod hedge;
 
 pub(crate) mod route;

@@ -30,6 +30,8 @@ mod stale;
 
 mod refusal;
 
+mod rate;
+
 mod secret;
 
 mod tls;
@@ -46,6 +48,7 @@ pub use client::{HttpSettings, HttpVersion};
 #[cfg(feature = "bench")]
 pub(crate) use control::{Control, ControlAnswer};
 pub use proxy::Proxy;
+pub(crate) use rate::report as rate_report;
 pub(crate) use refusal::{Refusal, retry_after};
 pub(crate) use secret::{is_secret, sensitive};
 pub(crate) use stale::Sending;

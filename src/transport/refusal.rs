@@ -2,7 +2,7 @@
 
 mod advice;
 
-pub(crate) use advice::retry_after;
+pub(crate) use advice::{retry_after, span};
 
 use super::body::read_beginning;
 use super::decompress::unpack;
