@@ -8,7 +8,13 @@ pub(crate) mod retry;
 
 pub(crate) mod budget;
 
+pub(crate) mod gate;
+
 pub(crate) mod limit;
+
+pub(crate) mod refusals;
+
+pub(crate) mod window;
 
 pub(crate) mod hedge;
 

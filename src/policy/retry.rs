@@ -12,9 +12,8 @@ use std::time::Duration;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(45);
 /// Each retry waits up to so many times longer than the one before.
 const BACKOFF_FACTOR: u32 = 4;
-/// A host that cannot be connected to is tried again within this span and then given up, so that
-/// a dead host fails in seconds.
-const LONGEST_CONNECT_TROUBLE: Duration = Duration::from_secs(3);
+/// So many refusals of one request are followed by no pause of its own.
+const REFUSED_AT_ONCE: u32 = 3;
 const AT_ONCE: Duration = Duration::ZERO;
 /// So often is a request sent again because the Worker that had it died.
 const MOST_LOSSES: u32 = 2;
@@ -102,6 +101,8 @@ pub(crate) struct History {
     /// Network failures so far. The first is not charged: it is nobody's fault. Where a kept
     /// connection ended before any byte of an answer, the request was sent again before this.
     pub network_failures: u32,
+    /// Refusals ("too much") so far, while the endpoint served others. They end by deadlines alone.
+    pub refusals: u32,
     /// Answers of the wrong content so far.
     pub mismatches: u32,
     /// Workers that died under the request.
@@ -168,6 +169,9 @@ pub(crate) struct RetryPolicy {
     pub non_retryable: Box<[u16]>,
     /// A server that asks for a longer pause is asked no more.
     pub max_retry_after: Duration,
+    /// A request that is refused again and again, while its endpoint serves others, is given up
+    /// after so long.
+    pub patience: Duration,
 }
 
 /// The rules of a client's operations, which share what an endpoint can bear.
@@ -179,8 +183,22 @@ impl RetryRules for RetryPolicy {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
-        if let Some(verdict) = self.settles(fault, history, elapsed) {
+        if fault == Fault::Connect {
+            // Nothing was sent. The endpoint's gate makes it wait, with all others.
+            return if self.max_retries == 0 {
+                Verdict::GiveUp
+            } else {
+                free(AT_ONCE)
+            };
+        }
+        if let Some(verdict) = self.settles(fault, history) {
             return verdict;
+        }
+        if let Fault::TooMuch { retry_after, .. } = fault {
+            if elapsed >= self.patience {
+                return Verdict::GiveUp;
+            }
+            return free(retry_after.unwrap_or_else(|| self.after_refusals(history, jitter)));
         }
         if fault == Fault::Network && history.network_failures == 0 {
             history.network_failures += 1;
@@ -190,29 +208,20 @@ impl RetryRules for RetryPolicy {
             return Verdict::GiveUp;
         };
         match fault {
-            // The endpoint's gate makes it wait, with all others.
-            Fault::TooMuch { .. } => free(AT_ONCE),
             Fault::Status { .. } | Fault::Hollow => Verdict::Retry {
                 after: fault.retry_after().unwrap_or(pause),
                 charge: Charge::Endpoint,
             },
-            Fault::Connect => {
-                history.network_failures += 1;
-                Verdict::Retry {
-                    after: before_connecting(pause),
-                    charge: if history.network_failures == 1 {
-                        Charge::Free
-                    } else {
-                        Charge::Operation
-                    },
-                }
-            }
             Fault::Network | Fault::Timeout => Verdict::Retry {
                 after: pause,
                 charge: Charge::Operation,
             },
-            // The last two are settled above.
-            Fault::Mismatch | Fault::Lost | Fault::Permanent => free(pause),
+            // The others are settled above.
+            Fault::Mismatch
+            | Fault::Lost
+            | Fault::Permanent
+            | Fault::TooMuch { .. }
+            | Fault::Connect => free(pause),
         }
     }
 
@@ -230,12 +239,7 @@ impl RetryRules for RetryPolicy {
 
 impl RetryPolicy {
     /// Decides on what does not depend on how many retries are left.
-    pub(crate) fn settles(
-        &self,
-        fault: Fault,
-        history: &mut History,
-        elapsed: Duration,
-    ) -> Option<Verdict> {
+    pub(crate) fn settles(&self, fault: Fault, history: &mut History) -> Option<Verdict> {
         if outlasts(fault.retry_after(), self.max_retry_after) {
             return Some(Verdict::GiveUp);
         }
@@ -243,7 +247,6 @@ impl RetryPolicy {
             Fault::Permanent => Some(Verdict::GiveUp),
             Fault::TooMuch { code, .. } => self.settles_status(code, false),
             Fault::Status { code, invites, .. } => self.settles_status(code, invites),
-            Fault::Connect => (elapsed > LONGEST_CONNECT_TROUBLE).then_some(Verdict::GiveUp),
             Fault::Lost => {
                 history.losses += 1;
                 Some(if history.losses <= MOST_LOSSES {
@@ -256,7 +259,7 @@ impl RetryPolicy {
                 history.mismatches += 1;
                 (history.mismatches > 1).then_some(Verdict::GiveUp)
             }
-            Fault::Network | Fault::Timeout | Fault::Hollow => None,
+            Fault::Connect | Fault::Network | Fault::Timeout | Fault::Hollow => None,
         }
     }
 
@@ -270,6 +273,18 @@ impl RetryPolicy {
         Some(pause)
     }
 
+    /// The pause of a request that was refused while the endpoint serves others: the window that
+    /// is learned from it holds it back. One that is refused again and again, as where a single
+    /// path is closed, leaves the others its place.
+    fn after_refusals(&self, history: &mut History, jitter: f64) -> Duration {
+        let before = history.refusals;
+        history.refusals += 1;
+        match before.checked_sub(REFUSED_AT_ONCE) {
+            None => AT_ONCE,
+            Some(times) => self.backoff(times, jitter),
+        }
+    }
+
     fn settles_status(&self, code: u16, invites: bool) -> Option<Verdict> {
         let transient = invites || matches!(code, 408 | 409 | 429 | 500..=599);
         let retries = transient && !self.non_retryable.contains(&code);
@@ -281,11 +296,6 @@ impl RetryPolicy {
         let longest = self.initial_backoff.saturating_mul(factor);
         longest.min(LONGEST_BACKOFF).mul_f64(jitter.clamp(0.0, 1.0))
     }
-}
-
-/// The pauses between connects are short, or a few of them would outlast the span of their trouble.
-pub(crate) fn before_connecting(pause: Duration) -> Duration {
-    pause.min(LONGEST_CONNECT_TROUBLE / 3)
 }
 
 /// A retry that nothing but the request's own limit pays for.
@@ -305,6 +315,7 @@ mod tests {
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::new([501]),
             max_retry_after: Duration::from_mins(2),
+            patience: Duration::from_hours(1),
         }
     }
 
@@ -343,15 +354,16 @@ mod tests {
 
     #[test]
     fn the_first_network_failure_is_free_and_the_second_is_charged() {
-        for fault in [Fault::Network, Fault::Connect] {
-            let mut history = History::default();
-            let mut charge = || match policy().decide(fault, &mut history, Duration::ZERO, 0.5) {
+        let mut history = History::default();
+        let mut charge = || {
+            let verdict = policy().decide(Fault::Network, &mut history, Duration::ZERO, 0.5);
+            match verdict {
                 Verdict::Retry { charge, .. } => charge,
                 Verdict::GiveUp => panic!("given up"),
-            };
-            assert_eq!(charge(), Charge::Free, "{fault:?}");
-            assert_eq!(charge(), Charge::Operation, "{fault:?}");
-        }
+            }
+        };
+        assert_eq!(charge(), Charge::Free);
+        assert_eq!(charge(), Charge::Operation);
     }
 
     #[test]
@@ -393,9 +405,35 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_stays_dead_is_given_up_after_seconds() {
-        let late = LONGEST_CONNECT_TROUBLE + Duration::from_millis(1);
-        let verdict = policy().decide(Fault::Connect, &mut History::default(), late, 0.5);
+    fn what_could_not_be_sent_or_was_refused_waits_with_all_others_and_is_not_counted() {
+        for fault in [Fault::Connect, status(429), status(503)] {
+            let mut history = History::default();
+            for try_in_vain in 0..100 {
+                let elapsed = Duration::from_secs(try_in_vain);
+                let verdict = policy().decide(fault, &mut history, elapsed, 1.0);
+                let Verdict::Retry { after, charge } = verdict else {
+                    panic!("{fault:?} is given up");
+                };
+                assert_eq!(charge, Charge::Free);
+                // One that is refused again and again leaves its place to others.
+                let pauses = fault != Fault::Connect && try_in_vain >= 3;
+                assert_eq!(after > AT_ONCE, pauses, "{fault:?} {try_in_vain}");
+            }
+            assert_eq!(history.retries, 0);
+        }
+        let late = policy().patience;
+        let verdict = policy().decide(status(429), &mut History::default(), late, 0.5);
+        assert_eq!(verdict, Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_caller_who_wants_no_retries_is_told_of_the_first_connect_in_vain() {
+        let policy = RetryPolicy {
+            max_retries: 0,
+            ..policy()
+        };
+        let mut history = History::default();
+        let verdict = policy.decide(Fault::Connect, &mut history, Duration::ZERO, 0.5);
         assert_eq!(verdict, Verdict::GiveUp);
     }
 
@@ -425,13 +463,14 @@ mod tests {
         #[test]
         fn backoff_stays_below_its_cap_and_retries_below_their_limit(
             max_retries in 0u32..=6, initial in 50u64..=45_000, jitter in 0.0f64..=1.0,
-            code in prop::sample::select(vec![408u16, 429, 500, 503]),
+            code in prop::sample::select(vec![408u16, 409, 500, 504]),
         ) {
             let policy = RetryPolicy {
                 max_retries,
                 initial_backoff: Duration::from_millis(initial),
                 non_retryable: Box::new([]),
                 max_retry_after: Duration::from_mins(2),
+                patience: Duration::from_hours(1),
             };
             let mut history = History::default();
             for retry in 0..max_retries {
