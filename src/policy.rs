@@ -12,6 +12,8 @@ pub(crate) mod gate;
 
 pub(crate) mod limit;
 
+pub(crate) mod notice;
+
 pub(crate) mod refusals;
 
 pub(crate) mod window;

@@ -9,7 +9,7 @@ use super::hedger::{Settled, Watch};
 use super::messages::{Abort, Assign, Flush, Outcome, RequestKey, Stop, Tick};
 use super::metrics::Observed;
 use super::planner::MakePlan;
-use super::turn::Shared;
+use super::turn::{Shared, Surroundings};
 use crate::caller::{Cancel, OperationId, Progress, Registration, ReplyPort};
 use crate::error::{Error, Kind};
 use crate::job::{End, Job};
@@ -267,8 +267,9 @@ impl Handler<Inspect> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, Inspect { id, reply }: Inspect, _: &mut Self::Context) {
-        if let Some((flight, _)) = self.flights.get(&id) {
-            reply.send(flight.progress());
+        let progress = |flight: &mut Flight, around: &mut Surroundings<'_>| flight.progress(around);
+        if let Some(progress) = self.with(id, Instant::now(), progress) {
+            reply.send(progress);
         }
     }
 }

@@ -87,8 +87,13 @@ impl Failure {
             }
             (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
             (Self::Transport(_), Fault::Network) => Sign::Broken,
-            (Self::Transport(TransportError::TooLarge { .. }), _)
-            | (Self::Refused(_) | Self::Decode(_) | Self::Misfit(_), _) => Sign::Served,
+            (
+                Self::Transport(TransportError::TooLarge { .. })
+                | Self::Refused(_)
+                | Self::Decode(_)
+                | Self::Misfit(_),
+                _,
+            ) => Sign::Served,
             (Self::Transport(_) | Self::Timeout | Self::Aborted | Self::Lost, _) => Sign::None,
         }
     }

@@ -10,7 +10,7 @@ use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::request::{ActiveRequest, Base64};
 use super::turn::Surroundings;
-use crate::caller::{OperationId, Progress};
+use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
@@ -101,18 +101,36 @@ impl Flight {
         &self.job
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self, around: &Surroundings<'_>) -> Progress {
         Progress {
             done: self.ended_inputs,
             total: self.job.operation.inputs(),
             elapsed: self.submitted.elapsed(),
+            held_back: self.held_back(around),
         }
     }
 
+    fn held_back(&self, around: &Surroundings<'_>) -> Option<HeldBack> {
+        let terms = self.gate_terms.map(|_| around.endpoint.state())?;
+        if let Some(since) = terms.closed_since {
+            let since = around.now.saturating_duration_since(since);
+            return Some(HeldBack::Closed { since });
+        }
+        let window = terms
+            .window
+            .filter(|window| *window < self.job.settings.window)?;
+        Some(HeldBack::Window {
+            window,
+            of: self.job.settings.window,
+            refused: terms.refused,
+            served: terms.served,
+        })
+    }
+
     /// Tells whoever listens; one who is gone does not mind.
-    fn tell_progress(&self) {
+    fn tell_progress(&self, around: &Surroundings<'_>) {
         if let Some(listener) = &self.job.progress {
-            listener.send_replace(self.progress());
+            listener.send_replace(self.progress(around));
         }
     }
 

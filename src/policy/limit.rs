@@ -3,6 +3,7 @@
 //! paid from ([`RefusalBudget`]).
 
 use super::gate::{Gate, Passage, Pause};
+use super::notice::{Notice, Notices};
 use super::refusals::RefusalBudget;
 use super::window::{Room, Window};
 use std::time::Duration;
@@ -16,6 +17,24 @@ pub(crate) struct EndpointLimits {
     window: Window,
     /// When the last answer came that was no refusal.
     served_at: Option<Instant>,
+    served: u64,
+    refused: u64,
+    notices: Notices,
+    /// Something changed that people may want to know.
+    changed: bool,
+}
+
+/// What an endpoint's limits are at, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// How many requests it takes at once, where it refused more.
+    pub window: Option<usize>,
+    /// Since when nothing gets through, if so.
+    pub closed_since: Option<Instant>,
+    /// Attempts that were answered, and not refused.
+    pub served: u64,
+    /// Attempts that were refused ("too much").
+    pub refused: u64,
 }
 
 /// What an endpoint's limits say to a request that wants to go.
@@ -61,6 +80,10 @@ impl EndpointLimits {
             gate: Gate::new(),
             window: Window::new(),
             served_at: None,
+            served: 0,
+            refused: 0,
+            notices: Notices::default(),
+            changed: false,
         }
     }
 
@@ -68,8 +91,23 @@ impl EndpointLimits {
         &self.gate
     }
 
-    pub(crate) fn window(&self) -> &Window {
-        &self.window
+    pub(crate) fn state(&self) -> State {
+        State {
+            window: self.window.learned(),
+            closed_since: self.gate.closed_since(),
+            served: self.served,
+            refused: self.refused,
+        }
+    }
+
+    /// What changed since this was asked last, and what of it is worth a line in the log.
+    pub(crate) fn news(&mut self, now: Instant) -> Option<(State, Option<Notice>)> {
+        if !self.changed {
+            return None;
+        }
+        self.changed = self.notices.is_waiting();
+        let state = self.state();
+        Some((state, self.notices.take(state.window, now)))
     }
 
     /// Asks for one attempt. Where it may go, [`sent`](Self::sent) follows.
@@ -94,9 +132,9 @@ impl EndpointLimits {
     }
 
     /// The head of the probe's answer is there, and is no refusal.
-    pub(crate) fn probe_passed(&mut self) {
+    pub(crate) fn probe_passed(&mut self, now: Instant) {
         if self.gate.is_probing() {
-            self.open();
+            self.open(now);
         }
     }
 
@@ -120,23 +158,31 @@ impl EndpointLimits {
 
     fn served(&mut self, now: Instant) {
         self.served_at = Some(now);
+        self.served += 1;
         self.window.served(now);
         if self.gate.is_open() {
             self.gate.served();
         } else {
-            self.open();
+            self.open(now);
         }
     }
 
-    fn open(&mut self) {
+    fn open(&mut self, now: Instant) {
         if self.gate.in_vain() > 0 {
             self.window.reopen();
+        }
+        if let Some(since) = self.gate.closed_since() {
+            self.notices.opened(now.saturating_duration_since(since));
+            self.changed = true;
         }
         self.gate.served();
     }
 
     fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> bool {
+        self.refused += 1;
+        self.changed = true;
         self.window.refused(ended.took, now);
+        self.notices.window_changed(now);
         if self.is_late(ended) {
             return false;
         }
@@ -147,6 +193,9 @@ impl EndpointLimits {
             return false;
         }
         self.gate.refused(now, pause, jitter);
+        if self.gate.in_vain() > 0 {
+            self.notices.closed(Notice::Refuses);
+        }
         true
     }
 
@@ -161,6 +210,8 @@ impl EndpointLimits {
             return false;
         }
         self.gate.unreachable(now, jitter);
+        self.notices.closed(Notice::Away);
+        self.changed = true;
         true
     }
 

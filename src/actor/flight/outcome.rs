@@ -69,17 +69,33 @@ impl Flight {
             took: outcome.service_time,
         };
         let in_vain = around.endpoint.ended(ended, around.now, jitter());
+        self.tell_news(around);
         around.turn.outage = failure.filter(|_| in_vain).map(|failure| Outage {
             head: Arc::clone(self.job.operation.head()),
             error: (failure.clone()).into_error(self.job.operation.head(), &self.job.settings),
         });
     }
 
+    /// What people may want to know of its endpoint's limits.
+    fn tell_news(&self, around: &mut Surroundings<'_>) {
+        let Some((state, notice)) = around.endpoint.news(around.now) else {
+            return;
+        };
+        let account = self.account();
+        if let Some(notice) = notice {
+            log::warn!("{account} {notice}");
+        }
+        let endpoints = &mut around.turn.observed.endpoints;
+        endpoints.retain(|(known, _)| known != account);
+        endpoints.push((Arc::clone(account), state));
+    }
+
     /// The head of a probe's answer is there.
     pub(in crate::actor) fn probe_passed(&mut self, request: u32, around: &mut Surroundings<'_>) {
         let active = self.active.get_mut(&request);
         if active.is_some_and(|active| std::mem::take(&mut active.probing)) {
-            around.endpoint.probe_passed();
+            around.endpoint.probe_passed(around.now);
+            self.tell_news(around);
         }
     }
 
@@ -154,7 +170,7 @@ impl Flight {
         self.ended_inputs += plan.range(request as usize).len();
         if around.now >= self.progress_due {
             self.progress_due = around.now + PROGRESS_EVERY;
-            self.tell_progress();
+            self.tell_progress(around);
         }
         (self.ended_requests == plan.len()).then_some(End::Done)
     }
@@ -320,7 +336,7 @@ impl Flight {
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Operation(self.id));
         }
-        self.tell_progress();
+        self.tell_progress(around);
         around.turn.observed.operations += 1;
         around.turn.endings.push(Ending {
             gather: self.job.gather,

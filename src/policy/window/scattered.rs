@@ -59,7 +59,7 @@ impl Suspicion {
         let is_harmless = before.served > HARMLESS * before.refused;
         let too_soon = self.not_before.is_some_and(|at| now < at);
         let share = f64::from(before.refused) / f64::from(before.refused + before.served);
-        (!is_harmless && !too_soon && share <= MOST_SCATTERED).then(|| Scattered {
+        (!is_harmless && !too_soon && share <= MOST_SCATTERED).then_some(Scattered {
             limit,
             share,
             served: 0,
@@ -91,10 +91,6 @@ pub(super) struct Scattered {
 }
 
 impl Scattered {
-    pub(super) fn limit(&self) -> usize {
-        self.limit
-    }
-
     pub(super) fn has_room(&mut self, in_flight: usize) -> bool {
         let has_room = in_flight < self.limit;
         self.was_full |= !has_room;
