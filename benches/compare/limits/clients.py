@@ -143,7 +143,7 @@ class OpenAI(Client):
 
 def told(error: Exception) -> str:
     """An exception as a line."""
-    line = f"{type(error).__name__}: {error}".splitlines()[0]
+    line = " ".join(f"{type(error).__name__}: {error}".split())
     return line if len(line) <= 160 else f"{line[:157]}..."
 
 
