@@ -73,8 +73,8 @@ impl FromStr for LimitStyle {
     fn from_str(text: &str) -> Result<Self, BadSpec> {
         let named = Self::NAMES.into_iter().find(|(name, _)| *name == text);
         named.map(|(_, style)| style).ok_or_else(|| {
-            let names = Self::NAMES.map(|(name, _)| name).join(", ");
-            BadSpec::new(format!("`{text}` is no style of limits; there are {names}"))
+            let all = Self::NAMES.map(|(name, _)| name).join(", ");
+            BadSpec::new(format!("`{text}` is no style of limits; there are {all}"))
         })
     }
 }

@@ -47,13 +47,11 @@ impl Levels {
     pub(super) fn refused(self, style: LimitStyle, now: SystemTime) -> Headers {
         match style {
             LimitStyle::OpenAi => self.each(openai),
-            LimitStyle::Azure => self.each(azure),
+            LimitStyle::Azure | LimitStyle::Jina => self.each(remaining),
             LimitStyle::Anthropic => {
                 self.each(|level, counts, to| anthropic(level, counts, now, to))
             }
             LimitStyle::Mistral => self.each(mistral),
-            // Jina names what is left as Azure does, and nothing else.
-            LimitStyle::Jina => self.each(azure),
             LimitStyle::Ietf => self.ietf(),
             LimitStyle::Cohere | LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => {
                 Headers::new()
@@ -117,12 +115,13 @@ fn openai(level: Level, counts: Counts, headers: &mut Headers) {
     headers.push((reset, spelled(level.until_full)));
 }
 
-fn azure(level: Level, counts: Counts, headers: &mut Headers) {
-    let remaining = match counts {
+/// What is left, and nothing else.
+fn remaining(level: Level, counts: Counts, headers: &mut Headers) {
+    let name = match counts {
         Counts::Requests => "x-ratelimit-remaining-requests",
         Counts::Tokens => "x-ratelimit-remaining-tokens",
     };
-    headers.push((remaining, level.remaining.to_string()));
+    headers.push((name, level.remaining.to_string()));
 }
 
 fn mistral(level: Level, counts: Counts, headers: &mut Headers) {

@@ -257,9 +257,9 @@ ALL = [
     Case(
         name="down-6s",
         title="refuses connections for 6 s, from 1 s on; 100,000 requests, window 64,"
-        ' max_retries=6, on_error="return", 5 ms',
+        ' max_retries=6, on_error="return", 10 ms',
         flags=(),
-        latency_s=0.005,
+        latency_s=0.01,
         requests=100_000,
         scaled_requests=5_000,
         batch=1,

@@ -55,7 +55,9 @@ class Hedgerow(Client):
         self._library = import_module(self.package.replace("-", "_"))
         self._client = self._library.PerformanceClient(url, KEY)
         settings = self._settings(case)
-        settings = {name: value for name, value in settings.items() if value is not None}
+        settings = {
+            name: value for name, value in settings.items() if value is not None
+        }
         self._preference = self._library.RequestProcessingPreference(**settings)
 
     def embed(self, texts: list[str]) -> Got:
@@ -110,7 +112,9 @@ class OpenAI(Client):
     def __init__(self, url: str, case: Case) -> None:
         library = import_module("openai")
         settings = {} if case.max_retries is None else {"max_retries": case.max_retries}
-        self._client = library.AsyncOpenAI(base_url=f"{url}/v1", api_key=KEY, **settings)
+        self._client = library.AsyncOpenAI(
+            base_url=f"{url}/v1", api_key=KEY, **settings
+        )
         self._case = case
 
     def embed(self, texts: list[str]) -> Got:

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from cases import Case
 from outcome import Lap, Report
 
-# `outcome` has made its folder known.
+# Where it is, `outcome` has said: not before that.
 from picture import COLOURS, INK, LABELS, STYLE, save
 
 SMOOTHED_S = 0.5
@@ -38,7 +38,9 @@ def draw(report: Report, directory: Path) -> None:
 
 def median_lap(laps: list[Lap]) -> Lap | None:
     """The one whose time is the median: of two in the middle, the shorter."""
-    return sorted(laps, key=lambda lap: lap.wall_s)[(len(laps) - 1) // 2] if laps else None
+    return (
+        sorted(laps, key=lambda lap: lap.wall_s)[(len(laps) - 1) // 2] if laps else None
+    )
 
 
 def goodput(lap: Lap) -> tuple[np.ndarray, np.ndarray]:
@@ -67,17 +69,26 @@ def _figure(report: Report, shown: list[Case]) -> Figure:
     for axes in places.flat[len(shown) :]:
         axes.set_axis_off()
     handles = [
-        Line2D([], [], color=COLOURS[name], label=LABELS[name]) for name in report.contenders
+        Line2D([], [], color=COLOURS[name], label=LABELS[name])
+        for name in report.contenders
     ]
     handles += [
         Line2D([], [], color=INK, linestyle=":", label="all that the server can do"),
         Line2D([], [], color=INK, marker="o", linestyle="", label="every row there"),
-        Line2D([], [], color=INK, marker="x", linestyle="", label="failed, or rows lost"),
+        Line2D(
+            [], [], color=INK, marker="x", linestyle="", label="failed, or rows lost"
+        ),
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False)
+    rounds = report.setting.rounds
     figure.supxlabel(
         "Seconds; share of the server's capacity that became good answers, as the server counted"
-        f" them, over {SMOOTHED_S} s.\nOf {report.setting.rounds} rounds the one of median time.",
+        f" them, over {SMOOTHED_S} s.\n"
+        + (
+            f"Of {rounds} rounds the one of median time."
+            if rounds > 1
+            else "One round."
+        ),
         size="small",
     )
     return figure
@@ -102,8 +113,17 @@ def _draw(report: Report, case: Case, axes: Axes) -> None:
     for line, (colour, text) in enumerate(beyond):
         place = (0.99, 0.97 - 0.13 * line)
         axes.text(
-            *place, text, color=colour, size="small", ha="right", va="top", transform=axes.transAxes
+            *place,
+            text,
+            color=colour,
+            size="small",
+            ha="right",
+            va="top",
+            transform=axes.transAxes,
         )
+    if case.outage:
+        back = case.outage.after_s + case.outage.span_s(0)
+        axes.axvspan(case.outage.after_s, back, color=INK, alpha=0.15, linewidth=0)
     axes.axhline(100, color=INK, linestyle=":", linewidth=1)
     axes.set_title(case.title.split(";")[0], loc="left", size="small", color=INK)
     axes.set_xlim(0, end)

@@ -72,7 +72,9 @@ def arguments() -> argparse.Namespace:
         help="made where it is missing",
     )
     parser.add_argument(
-        "--installed", action="store_true", help="use the venv and the build as they are"
+        "--installed",
+        action="store_true",
+        help="use the venv and the build as they are",
     )
     args = parser.parse_args()
     args.cases = [name for name in CASES if name in args.only] or CASES
@@ -91,9 +93,14 @@ def prepare(args: argparse.Namespace) -> None:
     print(f"installing the contenders into {args.venv}", file=sys.stderr)
     build = ["cargo", "build", "--quiet", "--release", "--features", "cli"]
     subprocess.run([*build, "--bin", "batchbench"], cwd=ROOT, check=True)
-    pip = [args.venv / "bin/python", "-m", "pip", "install", "--quiet"]
-    requirements = ["--requirement", HERE.parent / "python/requirements.txt"]
-    subprocess.run([*pip, *requirements, ROOT / "bindings/python"], check=True)
+    python = args.venv / "bin/python"
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet"]
+    packages: list[str | Path] = [
+        "--requirement",
+        HERE.parent / "python/requirements.txt",
+        ROOT / "bindings/python",
+    ]
+    subprocess.run([*pip, *packages], check=True)
 
 
 if __name__ == "__main__":

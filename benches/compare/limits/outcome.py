@@ -15,14 +15,14 @@ from cases import Case
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "python"))
 
-from report import FEWEST_ROUNDS, Spread, cell, table  # noqa: E402
+from report import FEWEST_ROUNDS, Spread, cell, table
 
 HEADER = [
     "contender",
     "rows",
     "wall s",
     "x ideal",
-    "answers",
+    "attempts",
     "refused",
     "connects while down",
     "ended",
@@ -42,7 +42,9 @@ class Setting:
 
     def text(self) -> str:
         """As two lines."""
-        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        versions = ", ".join(
+            f"{name} {version}" for name, version in self.versions.items()
+        )
         few = "" if self.rounds >= FEWEST_ROUNDS else " (too few to quote)"
         return (
             f"{self.date}: {versions}; Python {self.python}.\n"
@@ -63,8 +65,10 @@ class Lap:
     """Those that the caller had in the end; nobody knows where it was stopped."""
     failure: str | None = None
     """The exception that ended the call."""
+    attempts: int = 0
+    """Requests, as the server counted them."""
     good: int = 0
-    """Answers of status 200, as the server counted them."""
+    """Answers of status 200, likewise."""
     refused: int = 0
     """Answers of any other."""
     connects_while_down: int | None = None
@@ -97,7 +101,7 @@ class Lap:
         rows = "?" if self.rows is None else f"{self.rows:,}"
         return (
             f"{where}: {self.ended()}, {rows} rows after {self.wall_s:.2f} s"
-            f" (ideal {self.ideal_s():.2f} s), {self.good:,} good answers, {self.refused:,} refused"
+            f" (ideal {self.ideal_s():.2f} s), {self.refused:,} of {self.attempts:,} attempts refused"
         )
 
 
@@ -110,8 +114,8 @@ def times_ideal(lap: Lap) -> float:
 
 
 def refused_share(lap: Lap) -> float:
-    """Of all answers, in percent."""
-    return 100 * lap.refused / max(lap.good + lap.refused, 1)
+    """Of all attempts, in percent."""
+    return 100 * lap.refused / max(lap.attempts, 1)
 
 
 class Report:
@@ -120,13 +124,19 @@ class Report:
     def __init__(self, setting: Setting, laps: list[Lap]) -> None:
         self.setting = setting
         self.laps = laps
-        self.cases = [case for case in cases.ALL if case.name in {lap.case for lap in laps}]
+        self.cases = [
+            case for case in cases.ALL if case.name in {lap.case for lap in laps}
+        ]
         taking_part = {lap.contender for lap in laps}
         self.contenders = [name for name in clients.ALL if name in taking_part]
 
     def of(self, case: Case, contender: str) -> list[Lap]:
         """The runs of a contender at a case."""
-        return [lap for lap in self.laps if (lap.case, lap.contender) == (case.name, contender)]
+        return [
+            lap
+            for lap in self.laps
+            if (lap.case, lap.contender) == (case.name, contender)
+        ]
 
     def text(self) -> str:
         """As tables in Markdown, aligned to be read as they are."""
@@ -134,7 +144,10 @@ class Report:
         for case in self.cases:
             names = [name for name in self.contenders if self.of(case, name)]
             rows = [HEADER, *(self._row(case, name) for name in names)]
-            parts += [f"**{case.name}**: {case.title}; ideal {_ideal(case)}", table(rows)]
+            parts += [
+                f"**{case.name}**: {case.title}; ideal {_ideal(case)}",
+                table(rows),
+            ]
             notes = [note for name in names for note in self._notes(case, name)]
             parts += ["\n".join(notes)] if notes else []
         return "\n\n".join(parts) + "\n"
@@ -156,7 +169,7 @@ class Report:
             f"{_range(rows)} of {laps[0].share().inputs:,}",
             _cell(laps, lambda lap: lap.wall_s, ".2f"),
             _cell(whole, times_ideal, ".2f"),
-            _cell(laps, lambda lap: lap.good + lap.refused, ",.0f"),
+            _cell(laps, lambda lap: lap.attempts, ",.0f"),
             f"{_cell(laps, refused_share, '.1f')} %",
             _spread(down, ",.0f") if case.outage else "",
             _ends(laps),

@@ -14,14 +14,15 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 import call
 import cases
 import clients
 import graph
-import mock
+import mock_server
 from cases import Case
-from mock import Mock, Watch
+from mock_server import Mock, Watch
 from outcome import Lap, Report, Setting
 
 
@@ -53,14 +54,16 @@ def plan(args: argparse.Namespace) -> list[tuple[int, Case, str]]:
     for round in range(args.rounds):
         first = round % len(args.contenders)
         names = args.contenders[first:] + args.contenders[:first]
-        turns += [(round, cases.named(case), name) for case in args.cases for name in names]
+        turns += [
+            (round, cases.named(case), name) for case in args.cases for name in names
+        ]
     return turns
 
 
 def run(program: Path, round: int, case: Case, name: str) -> Lap:
     """One contender at one case, in a process of its own, at a server of its own."""
     case = clients.ALL[name].share(case)
-    with mock.running(program, case) as server, TemporaryFile() as complaints:
+    with mock_server.running(program, case) as server, TemporaryFile() as complaints:
         command = [sys.executable, call.__file__, name, case.name, server.url]
         # A file, since a pipe could fill up.
         child = subprocess.Popen(
@@ -97,7 +100,7 @@ def measure(
     longest = case.longest_s(round)
     in_time = ends_until(child, began + longest)
     watch.stop()
-    got = {"wall_s": longest, "rows": None}
+    got: dict[str, Any] = {"wall_s": longest, "rows": None}
     if in_time:
         got = json.loads(child.stdout.read())
     return Lap(
@@ -105,6 +108,7 @@ def measure(
         name,
         round,
         **got,
+        attempts=watch.tally.attempts(),
         good=watch.tally.good(),
         refused=watch.tally.refused(),
         connects_while_down=watch.connects_while_down,

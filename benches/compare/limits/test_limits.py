@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import cases
 import clients
 import limits
-import mock
+import mock_server
 import runs
 from graph import goodput, median_lap
 from outcome import Lap, Report, Setting, refused_share, times_ideal
@@ -19,8 +20,12 @@ SETTING = Setting("", 2, {}, "", "", 0)
 STEADY = cases.named("in-flight-64")
 
 
-def lap(contender: str, round: int, wall_s: float, **known: object) -> Lap:
-    facts = {"rows": 8_000, "good": 8_000, "looks": [(0.0, 0), (wall_s, 8_000)]}
+def lap(contender: str, round: int, wall_s: float, **known: Any) -> Lap:
+    facts: dict[str, Any] = {
+        "rows": 8_000,
+        "attempts": 8_000,
+        "looks": [(0.0, 0), (wall_s, 8_000)],
+    }
     return Lap("in-flight-64", contender, round, wall_s, **(facts | known))
 
 
@@ -42,7 +47,7 @@ def test_every_name_of_the_command_line_is_there() -> None:
         ("batch-32", 4 * 0.05),
         # 128, 64, 32, 16, 8, 4, 2, 1.
         ("one-bad-input", 8 * 0.05),
-        ("down-6s", 1563 * 0.005 + 6),
+        ("down-6s", 1563 * 0.01 + 6),
         # 79 requests.
         ("in-flight-10", 8 * 0.05),
         ("restart", 4 + 2.5 + 5),
@@ -62,7 +67,9 @@ def test_texts_are_distinct_and_weigh_the_same() -> None:
         texts = case.texts()
         assert len(texts) == case.inputs
         assert len(set(texts)) == case.inputs
-        assert {len(text) for text in texts} == {cases.TOKENS_A_TEXT * cases.BYTES_A_TOKEN}
+        assert {len(text) for text in texts} == {
+            cases.TOKENS_A_TEXT * cases.BYTES_A_TOKEN
+        }
         assert sum(text.startswith(cases.BAD) for text in texts) == case.bad
 
 
@@ -81,7 +88,11 @@ def test_what_is_lost_scores_nothing() -> None:
     ends = [it.ended() for it in (whole, lost, failed, stopped)]
     assert ends == ["well", "rows lost", "failed", "stopped"]
     text = Report(SETTING, [whole, lost, failed, stopped]).text()
-    rows = {row.split("|")[1].strip(): row.split("|")[2:] for row in text.splitlines() if "| " in row}
+    rows = {
+        row.split("|")[1].strip(): row.split("|")[2:]
+        for row in text.splitlines()
+        if "| " in row
+    }
     cells = {name: [cell.strip() for cell in row] for name, row in rows.items()}
     # Rows, wall, times ideal.
     assert cells["hedgerow"][:3] == ["100-8,000 of 8,000", "6.75 (1.00-12.50)", "2.00"]
@@ -93,20 +104,23 @@ def test_what_is_lost_scores_nothing() -> None:
 
 def test_the_bad_input_itself_is_not_missed() -> None:
     case = cases.named("one-bad-input")
-    facts = {"rows": 12_799, "good": 99, "refused": 1}
+    facts: dict[str, Any] = {"rows": 12_799, "attempts": 115, "refused": 8}
     assert Lap(case.name, "hedgerow", 0, 1.0, **facts).ended() == "well"
-    assert Lap(case.name, "hedgerow", 0, 1.0, **facts | {"rows": 12_672}).ended() == "rows lost"
+    assert (
+        Lap(case.name, "hedgerow", 0, 1.0, **facts | {"rows": 12_672}).ended()
+        == "rows lost"
+    )
 
 
 def test_asyncopenai_is_measured_by_what_it_was_asked() -> None:
-    done = Lap("down-6s", "openai", 0, 2 * (79 * 0.005 + 6), rows=5_000)
+    done = Lap("down-6s", "openai", 0, 2 * (79 * 0.01 + 6), rows=5_000)
     assert done.is_whole()
     assert times_ideal(done) == pytest.approx(2)
 
 
-def test_refusals_are_a_share_of_all_answers() -> None:
-    assert refused_share(lap("hedgerow", 0, 1.0, good=75, refused=25)) == 25
-    assert refused_share(lap("hedgerow", 0, 1.0, good=0, refused=0)) == 0
+def test_refusals_are_a_share_of_all_attempts() -> None:
+    assert refused_share(lap("hedgerow", 0, 1.0, attempts=100, refused=25)) == 25
+    assert refused_share(lap("hedgerow", 0, 1.0, attempts=0, refused=0)) == 0
 
 
 def test_goodput_is_a_share_of_the_capacity() -> None:
@@ -120,23 +134,26 @@ def test_goodput_is_a_share_of_the_capacity() -> None:
 
 
 def test_the_curve_is_that_of_the_median() -> None:
-    laps = [lap("hedgerow", round, wall) for round, wall in enumerate([3.0, 1.0, 9.0, 2.0])]
+    laps = [
+        lap("hedgerow", round, wall) for round, wall in enumerate([3.0, 1.0, 9.0, 2.0])
+    ]
     median = median_lap(laps)
     assert median is not None and median.wall_s == 2.0
     assert median_lap([]) is None
 
 
 def test_counts_outlive_a_server() -> None:
-    tally = mock.Tally()
-    tally.note({"per_status": {"200": 7, "429": 2}})
-    tally.note({"per_status": {"200": 10, "429": 3, "503": 1}})
+    tally = mock_server.Tally()
+    tally.note({"requests": 9, "per_status": {"200": 7, "429": 2}})
+    # Two were in flight when it died.
+    tally.note({"requests": 16, "per_status": {"200": 10, "429": 3, "503": 1}})
     tally.died()
-    assert (tally.good(), tally.refused()) == (10, 4)
-    tally.note({"per_status": {"200": 5}})
-    assert (tally.good(), tally.refused()) == (15, 4)
+    assert (tally.attempts(), tally.good(), tally.refused()) == (16, 10, 4)
+    tally.note({"requests": 5, "per_status": {"200": 5}})
+    assert (tally.attempts(), tally.good(), tally.refused()) == (21, 15, 4)
 
 
 def test_the_kernel_s_counters_are_read_by_name() -> None:
     text = "Ip: A B\nIp: 1 2\nTcp: Opens AttemptFails Resets\nTcp: -1 14048 3\n"
-    assert mock.counter(text, "Tcp:", "AttemptFails") == 14048
-    assert mock.failed_connects() >= 0
+    assert mock_server.counter(text, "Tcp:", "AttemptFails") == 14048
+    assert mock_server.failed_connects() >= 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cases import Case
 
@@ -37,22 +38,33 @@ class Tally:
         self._before: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
 
-    def note(self, stats: dict[str, dict[str, int]]) -> None:
+    def note(self, stats: dict[str, Any]) -> None:
         """Takes in what the server that is there has counted so far."""
-        self._now = Counter(stats["per_status"])
+        statuses = Counter(stats["per_status"])
+        good = statuses["200"]
+        self._now = Counter(
+            attempts=stats["requests"], good=good, refused=statuses.total() - good
+        )
 
     def died(self) -> None:
         """The next server begins with nothing."""
         self._before += self._now
         self._now = Counter()
 
+    def attempts(self) -> int:
+        """Requests that came whole, answered or not."""
+        return self._total("attempts")
+
     def good(self) -> int:
         """Answers of status 200."""
-        return self._before["200"] + self._now["200"]
+        return self._total("good")
 
     def refused(self) -> int:
-        """All others."""
-        return (self._before + self._now).total() - self.good()
+        """All other answers."""
+        return self._total("refused")
+
+    def _total(self, name: str) -> int:
+        return self._before[name] + self._now[name]
 
 
 class Mock:
@@ -70,9 +82,10 @@ class Mock:
         """Its base URL, in this life and the next."""
         return f"http://{HOST}:{self._port}"
 
-    def stats(self) -> dict[str, dict[str, int]]:
+    def stats(self) -> dict[str, Any]:
         """What it has counted in this life."""
-        return json.loads(self._ask("GET", "/stats"))
+        stats: dict[str, Any] = json.loads(self._ask("GET", "/stats"))
+        return stats
 
     def hang_up(self) -> None:
         """The next question has a connection of its own."""
@@ -134,11 +147,11 @@ class Watch:
     def take_away(self, span_s: float) -> None:
         """Kills the server, and starts it again so many seconds later."""
         self.look()
+        before = failed_connects()
         with self._lock:
             self._mock.kill()
             self.tally.died()
             self._down = True
-        before = failed_connects()
         # Nobody else asks for the port while this waits, and `start_again` connects to nothing.
         self._done.wait(span_s)
         self.connects_while_down = failed_connects() - before
@@ -182,5 +195,7 @@ def failed_connects() -> int:
 
 def counter(text: str, group: str, name: str) -> int:
     """A counter of `/proc/net/snmp`: a line of names, and one of values."""
-    names, values = (line.split() for line in text.splitlines() if line.startswith(group))
+    names, values = (
+        line.split() for line in text.splitlines() if line.startswith(group)
+    )
     return int(values[names.index(name)])
