@@ -39,6 +39,9 @@ mod refusals;
 // Servers that are away, and come back. In simulated time.
 mod outages;
 
+// Servers with limits, over sockets.
+mod limits;
+
 // What a server says of another try: when, whether, and for how long it is listened to.
 mod retry_after;
 
