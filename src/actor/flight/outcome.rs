@@ -247,6 +247,7 @@ impl Flight {
             refused: !outage.error.is_connect(),
         };
         if !trouble.is_final(terms.max_retries, self.job.settings.timeout) {
+            self.tell_progress(around);
             return None;
         }
         while self.has_waiting() {
