@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows the thing at work, `make test` runs all there is.
 .PHONY: demo test test-python test-node lint bench
-.PHONY: compare compare-instructions compare-python compare-node compare-harness
+.PHONY: compare compare-instructions compare-python compare-node compare-harness compare-limits
 
 demo:
 	cargo run --release --features mock --example demo
@@ -57,6 +57,10 @@ compare-python:
 
 compare-node:
 	cd benches/compare/node && node compare.mjs
+
+# The same clients at servers that say no: our mock, with limits.
+compare-limits:
+	$(PYTHON) benches/compare/limits/limits.py
 
 # The harness beside oha, wrk and the batchbench of PyPI.
 compare-harness:

@@ -40,7 +40,7 @@ mod tests;
 pub(crate) use dispatcher::Inspect;
 #[cfg(feature = "bench")]
 pub(crate) use entrance::Entrance;
-pub use metrics::MetricsSnapshot;
+pub use metrics::{EndpointSnapshot, MetricsSnapshot};
 #[cfg(feature = "bench")]
 pub(crate) use system::MOST_OPERATIONS;
 pub(crate) use system::Submitted;

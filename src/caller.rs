@@ -13,6 +13,6 @@ mod thread;
 
 pub use cancel::CancellationToken;
 pub(crate) use cancel::{Cancel, OperationId, Reason, Registration};
-pub use progress::Progress;
+pub use progress::{HeldBack, Progress};
 pub(crate) use reply::ReplyPort;
 pub(crate) use thread::{refuse_inside_runtime, wait};

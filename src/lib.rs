@@ -78,9 +78,9 @@ pub mod bench;
 #[doc(hidden)]
 pub mod internals;
 
-pub use actor::{MetricsSnapshot, Placement, System, SystemBuilder};
+pub use actor::{EndpointSnapshot, MetricsSnapshot, Placement, System, SystemBuilder};
 pub use blocking::{BlockingClient, EmbedIter, Waiting};
-pub use caller::{CancellationToken, Progress};
+pub use caller::{CancellationToken, HeldBack, Progress};
 pub use client::{Client, ClientBuilder};
 #[cfg(feature = "env_logger")]
 pub use config::init_logging;

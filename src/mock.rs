@@ -47,6 +47,7 @@ mod ranking;
 mod config;
 mod fault;
 mod latency;
+mod limit_style;
 mod limits;
 mod rules;
 mod stats;
@@ -56,7 +57,9 @@ mod bucket;
 mod denial;
 mod limiter;
 mod quota;
+mod share;
 mod weight;
+mod words;
 
 // Tools of the above.
 mod hash;
@@ -76,7 +79,8 @@ mod tests;
 pub use config::MockConfig;
 pub use fault::{Encoding, Fault};
 pub use latency::Latency;
-pub use limits::{BadLimit, LimitStyle, Limits};
+pub use limit_style::LimitStyle;
+pub use limits::{BadLimit, Limits};
 pub use ranking::{labels_of, score_of};
 pub use rules::{HeaderMatch, Rule};
 pub use server::MockServer;

@@ -8,9 +8,17 @@ pub(crate) mod retry;
 
 pub(crate) mod budget;
 
+pub(crate) mod gate;
+
 pub(crate) mod limit;
 
+pub(crate) mod notice;
+
 pub(crate) mod pace;
+
+pub(crate) mod refusals;
+
+pub(crate) mod window;
 
 pub(crate) mod hedge;
 

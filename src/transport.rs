@@ -2,6 +2,8 @@
 //!
 //! A Worker owns one transport; what it hands back holds no reference to the library's types.
 
+mod account;
+
 mod body;
 
 mod client;
@@ -42,6 +44,7 @@ mod control;
 
 pub(crate) mod decompress;
 
+pub use account::Account;
 pub(crate) use body::read_body;
 pub use body::{Body, ReadBody};
 pub use client::{HttpSettings, HttpVersion};
@@ -85,8 +88,8 @@ pub struct Head {
     pub method: Method,
     /// The absolute URL.
     pub url: Box<str>,
-    /// Its scheme, host and port: what the endpoint is known by.
-    pub origin: Arc<str>,
+    /// Scheme, host, port and key: whom its server's limits are for.
+    pub account: Arc<Account>,
     /// Each name once. Those that hold a key or another secret are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }

@@ -72,6 +72,8 @@ export interface Progress {
   elapsed: number;
   /** Inputs a second, from the beginning to now. */
   rate: number;
+  /** What holds the call back at its endpoint, in words, as "window 64 of 256, 2 % refused". */
+  heldBack?: string;
 }
 
 type Optional<T> = T | null | undefined;

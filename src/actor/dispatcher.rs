@@ -9,13 +9,13 @@ use super::hedger::{Settled, Watch};
 use super::messages::{Abort, Assign, Flush, Outcome, RequestKey, Stop, Tick};
 use super::metrics::Observed;
 use super::planner::MakePlan;
-use super::turn::Shared;
+use super::turn::{Shared, Surroundings};
 use crate::caller::{Cancel, OperationId, Progress, Registration, ReplyPort};
 use crate::error::{Error, Kind};
 use crate::job::{End, Job};
 use crate::policy::split;
 use crate::policy::timers::{Key, Timers};
-use crate::transport::Trace;
+use crate::transport::{Account, Trace};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -38,8 +38,8 @@ pub(super) struct Peers {
 enum Wake {
     Resume(RequestKey),
     Deadline(OperationId),
-    /// The pause of an endpoint is over.
-    Endpoint(Arc<str>),
+    /// An endpoint may have room.
+    Endpoint(Arc<Account>),
 }
 
 /// Operations, their timers, and what is known of endpoints.
@@ -49,8 +49,8 @@ pub(super) struct Dispatcher {
     schedule: Timers<Instant, Wake>,
     alarm: Option<Alarm>,
     shared: Shared,
-    /// Endpoints whose operations wait for the end of a pause.
-    pauses: FxHashMap<Arc<str>, Instant>,
+    /// When endpoints whose operations wait in line are asked again.
+    asked_at: FxHashMap<Arc<Account>, Instant>,
     flushing: bool,
     request_id_prefix: Arc<str>,
     /// Ends the system that these actors have to themselves, if they do.
@@ -70,7 +70,7 @@ impl Dispatcher {
             schedule: Timers::new(),
             alarm: None,
             shared: Shared::default(),
-            pauses: FxHashMap::default(),
+            asked_at: FxHashMap::default(),
             flushing: false,
             request_id_prefix: request_id_prefix.into(),
             stop_system,
@@ -158,14 +158,23 @@ impl Handler<Planned> for Dispatcher {
 /// Attempts that ended, all of one turn. Each assigned attempt is told of exactly once.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Finished(pub Vec<Outcome>);
+pub(super) struct Finished {
+    /// Probes that were let through: the heads of their answers are there.
+    pub passed: Vec<RequestKey>,
+    pub outcomes: Vec<Outcome>,
+}
 
 impl Handler<Finished> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, Finished(outcomes): Finished, context: &mut Self::Context) {
+    fn handle(&mut self, finished: Finished, context: &mut Self::Context) {
         let now = Instant::now();
-        for outcome in outcomes {
+        for key in finished.passed {
+            self.with(key.operation, now, |flight, around| {
+                flight.probe_passed(key.request, around);
+            });
+        }
+        for outcome in finished.outcomes {
             self.observe(&outcome);
             let id = outcome.id.key.operation;
             // An operation that has ended no longer cares.
@@ -179,8 +188,8 @@ impl Handler<Finished> for Dispatcher {
             if let Some(Some(end)) = end {
                 self.end(id, end, now);
             }
-            if let Some(probe) = self.shared.turn.refused_probe.take() {
-                self.refuse_with(&probe, now);
+            if let Some(outage) = self.shared.turn.outage.take() {
+                self.suffer(&outage, now);
             }
         }
         self.end_turn(context);
@@ -225,9 +234,9 @@ impl Handler<Tick> for Dispatcher {
                         self.end(id, end, now);
                     }
                 }
-                Wake::Endpoint(origin) => {
-                    self.pauses.remove(&origin);
-                    self.fill_all(&origin, now);
+                Wake::Endpoint(account) => {
+                    self.asked_at.remove(&account);
+                    self.serve(&account, now);
                 }
             }
         }
@@ -258,8 +267,9 @@ impl Handler<Inspect> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, Inspect { id, reply }: Inspect, _: &mut Self::Context) {
-        if let Some((flight, _)) = self.flights.get(&id) {
-            reply.send(flight.progress());
+        let progress = |flight: &mut Flight, around: &mut Surroundings<'_>| flight.progress(around);
+        if let Some(progress) = self.with(id, Instant::now(), progress) {
+            reply.send(progress);
         }
     }
 }

@@ -51,10 +51,11 @@ impl Exchange {
         }
     }
 
-    /// Carries it out; its time limit covers connect, head and body.
-    pub(super) async fn run(&self) -> Result<Success, Failure> {
+    /// Carries it out; its time limit covers connect, head and body. `passed` is told when a probe
+    /// was let through.
+    pub(super) async fn run(&self, passed: impl Fn()) -> Result<Success, Failure> {
         let until = self.attempt.until;
-        let ended = tokio::time::timeout_at(until, self.send_and_read()).await;
+        let ended = tokio::time::timeout_at(until, self.send_and_read(passed)).await;
         ended.unwrap_or(Err(Failure::Timeout))
     }
 
@@ -63,8 +64,10 @@ impl Exchange {
         self.sending.may_have_been_read_twice()
     }
 
-    async fn send_and_read(&self) -> Result<Success, Failure> {
-        let Attempt { operation, .. } = &self.attempt;
+    async fn send_and_read(&self, passed: impl Fn()) -> Result<Success, Failure> {
+        let Attempt {
+            operation, probing, ..
+        } = &self.attempt;
         let mut observer = operation.observer();
         let transport = &*self.tools.transport;
         let sent = self.sending.send(
@@ -80,6 +83,9 @@ impl Exchange {
             return Err(Failure::Refused(
                 Refusal::read(response, operation.head()).await,
             ));
+        }
+        if *probing {
+            passed();
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
         let read = pin!(async {

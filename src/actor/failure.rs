@@ -16,13 +16,15 @@
 use crate::config::Checked;
 use crate::decode::DecodeError;
 use crate::error::{Error, Kind, Scope};
-use crate::policy::retry::{Fault, outlasts};
+use crate::policy::gate::Pause;
+use crate::policy::limit::Sign;
+use crate::policy::retry::{Fault, GateTerms, outlasts};
 use crate::transport::{Head, Refusal, TransportError};
 use std::fmt;
 use std::time::Duration;
 
 /// Why an attempt failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Failure {
     Refused(Refusal),
     Transport(TransportError),
@@ -69,21 +71,30 @@ impl Failure {
         }
     }
 
-    /// The refusal, where it asks for less.
-    pub(super) fn too_much(&self) -> Option<&Refusal> {
+    /// The failure as its endpoint's limits see it. A longer pause than `most` is made by nobody,
+    /// and others may be told something else.
+    pub(super) fn sign(&self, terms: GateTerms, most: Duration) -> Sign {
         match (self, self.fault()) {
-            (Self::Refused(refusal), Fault::TooMuch { .. }) => Some(refusal),
-            _ => None,
-        }
-    }
-
-    /// Whether a whole answer came, of whatever kind.
-    pub(super) fn was_answered(&self) -> bool {
-        match self {
-            Self::Refused(_) | Self::Decode(_) => true,
-            Self::Transport(_) | Self::Misfit(_) | Self::Timeout | Self::Aborted | Self::Lost => {
-                false
+            (Self::Refused(_), Fault::TooMuch { retry_after, .. }) => {
+                if outlasts(retry_after, most) {
+                    Sign::None
+                } else {
+                    Sign::TooMuch(Pause {
+                        asked: retry_after,
+                        initial: terms.initial_backoff,
+                    })
+                }
             }
+            (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
+            (Self::Transport(_), Fault::Network) => Sign::Broken,
+            (
+                Self::Transport(TransportError::TooLarge { .. })
+                | Self::Refused(_)
+                | Self::Decode(_)
+                | Self::Misfit(_),
+                _,
+            ) => Sign::Served,
+            (Self::Transport(_) | Self::Timeout | Self::Aborted | Self::Lost, _) => Sign::None,
         }
     }
 
@@ -114,7 +125,7 @@ impl Failure {
 }
 
 /// A refusal as the caller is told. A longer pause than `most` is not made.
-pub(super) fn refused(refusal: Refusal, most: Duration) -> Kind {
+fn refused(refusal: Refusal, most: Duration) -> Kind {
     let Refusal {
         code,
         headers,

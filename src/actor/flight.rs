@@ -10,14 +10,14 @@ use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::request::{ActiveRequest, Base64};
 use super::turn::Surroundings;
-use crate::caller::{OperationId, Progress};
+use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
 use crate::policy::timers::later;
-use crate::transport::Trace;
+use crate::transport::{Account, Trace};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +26,17 @@ use tokio::time::Instant;
 
 /// Progress is told at most so often, and at the end.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// What an operation did with its turn in an endpoint's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turned {
+    /// It started a request, and may want another.
+    Went,
+    /// The endpoint has no room.
+    Waits,
+    /// It has nothing to start, and left the line.
+    NeedsNone,
+}
 
 /// An operation under way.
 pub(super) struct Flight {
@@ -48,6 +59,8 @@ pub(super) struct Flight {
     again: VecDeque<u32>,
     /// Requests that hold a place in the window: those with an attempt in flight.
     in_window: usize,
+    /// It waits in its endpoint's line.
+    in_line: bool,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -76,6 +89,7 @@ impl Flight {
             active: FxHashMap::default(),
             again: VecDeque::new(),
             in_window: 0,
+            in_line: false,
             ended_requests: 0,
             ended_inputs: 0,
             progress_due: now,
@@ -87,24 +101,42 @@ impl Flight {
         &self.job
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self, around: &Surroundings<'_>) -> Progress {
         Progress {
             done: self.ended_inputs,
             total: self.job.operation.inputs(),
             elapsed: self.submitted.elapsed(),
+            held_back: self.held_back(around),
         }
     }
 
+    fn held_back(&self, around: &Surroundings<'_>) -> Option<HeldBack> {
+        let terms = self.gate_terms.map(|_| around.endpoint.state())?;
+        if let Some(since) = terms.closed_since {
+            let since = around.now.saturating_duration_since(since);
+            return Some(HeldBack::Closed { since });
+        }
+        let window = terms
+            .window
+            .filter(|window| *window < self.job.settings.window)?;
+        Some(HeldBack::Window {
+            window,
+            of: self.job.settings.window,
+            refused: terms.refused,
+            served: terms.served,
+        })
+    }
+
     /// Tells whoever listens; one who is gone does not mind.
-    fn tell_progress(&self) {
+    fn tell_progress(&self, around: &Surroundings<'_>) {
         if let Some(listener) = &self.job.progress {
-            listener.send_replace(self.progress());
+            listener.send_replace(self.progress(around));
         }
     }
 
     /// Whom its requests go to.
-    pub(super) fn origin(&self) -> &Arc<str> {
-        &self.job.operation.head().origin
+    pub(super) fn account(&self) -> &Arc<Account> {
+        &self.job.operation.head().account
     }
 
     /// The requests are known: the operation can begin.
@@ -133,47 +165,84 @@ impl Flight {
         }
     }
 
-    /// Starts requests while the window has room and the endpoint's gate is open: those that
-    /// waited for another try first.
+    /// Starts requests while the window has room. Where the endpoint has none, or others were there
+    /// before, it waits in line for its turns.
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
-        while self.in_window < self.job.settings.window && self.has_waiting() {
-            let admission = if self.gate_terms.is_some() {
-                around.endpoint.gate.admit(around.now)
-            } else {
-                Admission::Go
-            };
-            let probing = match admission {
-                Admission::Go => false,
-                Admission::GoAsProbe => true,
-                Admission::WaitUntil(until) => {
-                    let origin = Arc::clone(self.origin());
-                    around.turn.paused.push((until, origin));
-                    return;
-                }
-                // Its end lets the others go on.
-                Admission::WaitForProbe => return,
-            };
-            let request = self.next_waiting(around);
-            if let Some(active) = self.active.get_mut(&request) {
-                active.probing = probing;
+        while !self.in_line && self.wants_more() {
+            let passes_by = self.gate_terms.is_none();
+            if (passes_by || around.line.is_empty()) && self.start_next(around) {
+                continue;
             }
-            self.start(request, around);
+            self.in_line = true;
+            around.line.push_back(self.id);
         }
+        if self.in_line {
+            around.line_may_move(self.account());
+        }
+    }
+
+    /// Its turn has come in its endpoint's line.
+    pub(super) fn take_turn(&mut self, around: &mut Surroundings<'_>) -> Turned {
+        self.in_line = self.wants_more();
+        if !self.in_line {
+            Turned::NeedsNone
+        } else if self.start_next(around) {
+            Turned::Went
+        } else {
+            Turned::Waits
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        self.in_window < self.job.settings.window && self.has_waiting()
     }
 
     fn has_waiting(&self) -> bool {
         !self.again.is_empty() || (self.next as usize) < self.requests()
     }
 
+    /// Starts the next request, if the endpoint lets it.
+    fn start_next(&mut self, around: &mut Surroundings<'_>) -> bool {
+        let Some(probing) = self.admitted(around) else {
+            return false;
+        };
+        let is_new = self.again.is_empty();
+        let request = self.next_waiting(around);
+        if is_new {
+            around.endpoint.refusals.request(around.now);
+        } else {
+            around.turn.observed.retries += 1;
+        }
+        if let Some(active) = self.active.get_mut(&request) {
+            active.probing = probing;
+        }
+        self.start(request, around);
+        true
+    }
+
+    /// Whether the endpoint takes one more: as its probe, or as any other.
+    fn admitted(&self, around: &mut Surroundings<'_>) -> Option<bool> {
+        if self.gate_terms.is_none() {
+            return Some(false);
+        }
+        match around.endpoint.admit(around.now) {
+            Admission::Go => Some(false),
+            Admission::GoAsProbe => Some(true),
+            Admission::Wait(until) => {
+                let again = until.map(|at| (at, Arc::clone(self.account())));
+                around.turn.ask_again.extend(again);
+                None
+            }
+        }
+    }
+
     /// The request that is to be started next: one that was tried before, or else a new one.
     fn next_waiting(&mut self, around: &mut Surroundings<'_>) -> u32 {
         if let Some(request) = self.again.pop_front() {
-            around.turn.observed.retries += 1;
             return request;
         }
         let request = self.next;
         self.next += 1;
-        around.endpoint.refusals.request(around.now);
         let operation = &self.job.operation;
         let open = operation.leaves_encoding_open();
         let try_base64 = open && around.encodings.asks_base64(&operation.head().url);
@@ -199,7 +268,7 @@ impl Flight {
     /// it, and is told where it is not sent: no other message of the two says so, since a retry may
     /// cross the call for a twin.
     pub(super) fn hedge(&mut self, request: u32, around: &mut Surroundings<'_>) {
-        let gate_is_open = around.endpoint.gate.is_open();
+        let gate_is_open = around.endpoint.gate().is_open();
         let wanted = self.active.get_mut(&request).filter(|active| {
             let takes_one = !active.hedged && !active.running.is_empty();
             takes_one && gate_is_open
@@ -226,6 +295,9 @@ impl Flight {
         let attempt = active.made;
         active.made += 1;
         around.turn.observed.attempts += 1;
+        if self.gate_terms.is_some() {
+            around.endpoint.sent();
+        }
         around.turn.assign.push(Attempt {
             id: AttemptId { key, attempt },
             operation: Arc::clone(&self.job.operation),
@@ -233,6 +305,7 @@ impl Flight {
             try_base64: active.base64 == Base64::Tried,
             until,
             trace: self.trace.clone(),
+            probing: active.probing,
         });
         Some(attempt)
     }

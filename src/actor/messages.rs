@@ -86,6 +86,8 @@ pub(super) struct Attempt {
     /// When it is given up: its own timeout, or its operation's deadline where that is earlier.
     pub until: Instant,
     pub trace: Trace,
+    /// It goes first, alone, and the head of its answer is told.
+    pub probing: bool,
 }
 
 /// Carry out attempts: all that became due in one turn of the sender.

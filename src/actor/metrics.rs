@@ -2,8 +2,12 @@
 
 use super::messages::Stop;
 use crate::caller::ReplyPort;
+use crate::policy::limit::State;
+use crate::transport::Account;
 use actix::{Actor, ActorContext, Context, Handler, Message};
 use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest service time that the histogram tells apart, in microseconds: the longest timeout.
@@ -16,6 +20,8 @@ pub(super) struct MetricsCollector {
     /// The sum of all that was observed, without the times.
     sum: Observed,
     service_us: Histogram<u64>,
+    /// Endpoints that refused something or were away, and what they were at last.
+    endpoints: FxHashMap<Arc<Account>, State>,
 }
 
 impl MetricsCollector {
@@ -26,6 +32,7 @@ impl MetricsCollector {
         Self {
             sum: Observed::default(),
             service_us,
+            endpoints: FxHashMap::default(),
         }
     }
 
@@ -48,12 +55,14 @@ impl MetricsCollector {
             service_p99: quantile(0.99),
             service_p999: quantile(0.999),
             service_max: Duration::from_micros(self.service_us.max()),
+            refused: self.endpoints.values().map(|state| state.refused).sum(),
+            endpoints: self.endpoints.iter().map(EndpointSnapshot::of).collect(),
         }
     }
 }
 
 /// What a system did since it started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
     /// Operations that ended, however.
@@ -89,6 +98,39 @@ pub struct MetricsSnapshot {
     pub service_p999: Duration,
     /// The longest.
     pub service_max: Duration,
+    /// Attempts that were refused as too much (429, 503).
+    pub refused: u64,
+    /// The endpoints that refused something or could not be reached, each key apart.
+    pub endpoints: Vec<EndpointSnapshot>,
+}
+
+/// An endpoint that refused something or could not be reached, as it was when that changed last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointSnapshot {
+    /// Scheme, host and port.
+    pub origin: String,
+    /// How many requests it takes at once, learned from refusals; `None` where none was refused
+    /// for that.
+    pub window: Option<usize>,
+    /// Whether nothing gets through.
+    pub closed: bool,
+    /// Attempts that it refused as too much (429, 503).
+    pub refused: u64,
+    /// Attempts that it answered.
+    pub served: u64,
+}
+
+impl EndpointSnapshot {
+    fn of((account, state): (&Arc<Account>, &State)) -> Self {
+        Self {
+            origin: account.origin().to_owned(),
+            window: state.window,
+            closed: state.closed_since.is_some(),
+            refused: state.refused,
+            served: state.served,
+        }
+    }
 }
 
 impl Actor for MetricsCollector {
@@ -110,6 +152,8 @@ pub(super) struct Observed {
     pub attempts_aborted: u64,
     /// The service time of each attempt that succeeded.
     pub service_times: Vec<Duration>,
+    /// Endpoints whose limits changed, and what they are at.
+    pub endpoints: Vec<(Arc<Account>, State)>,
 }
 
 impl Handler<Observed> for MetricsCollector {
@@ -120,6 +164,7 @@ impl Handler<Observed> for MetricsCollector {
             let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             self.service_us.saturating_record(us.max(1));
         }
+        self.endpoints.extend(observed.endpoints);
         let sum = &mut self.sum;
         sum.operations += observed.operations;
         sum.succeeded += observed.succeeded;

@@ -2,7 +2,7 @@
 
 use super::dispatcher::{Ended, Finished};
 use super::failure::Failure;
-use super::messages::{Abort, Assign, Attempt, AttemptId, Crash, Outcome, Stop};
+use super::messages::{Abort, Assign, Attempt, AttemptId, Crash, Outcome, RequestKey, Stop};
 use crate::policy::route::Route;
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
@@ -132,6 +132,8 @@ impl Handler<Abort> for WorkerPool {
 #[rtype(result = "()")]
 pub(super) struct Report {
     pub(super) worker: usize,
+    /// Probes that were let through.
+    pub(super) passed: Vec<RequestKey>,
     /// The attempts that ended.
     pub(super) outcomes: Vec<Outcome>,
     /// How long the Worker's thread has been busy since it began.
@@ -148,7 +150,10 @@ impl Handler<Report> for WorkerPool {
                 self.route.ended(worker, inputs);
             }
         }
-        self.finished.do_send(Finished(report.outcomes));
+        self.finished.do_send(Finished {
+            passed: report.passed,
+            outcomes: report.outcomes,
+        });
     }
 }
 
@@ -198,7 +203,10 @@ impl Handler<WorkerGone> for WorkerPool {
             resent: false,
             service_time: Duration::ZERO,
         });
-        self.finished.do_send(Finished(outcomes.collect()));
+        self.finished.do_send(Finished {
+            passed: Vec::new(),
+            outcomes: outcomes.collect(),
+        });
     }
 }
 

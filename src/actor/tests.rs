@@ -10,7 +10,7 @@ use crate::caller::OperationId;
 use crate::decode::DecodeError;
 use crate::headers::Headers;
 use crate::job::{Operation, Part};
-use crate::transport::{Head, Request, Response, Trace, Transport, TransportError};
+use crate::transport::{Account, Head, Request, Response, Trace, Transport, TransportError};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -70,8 +70,8 @@ impl Actor for Listener {
 impl Handler<Finished> for Listener {
     type Result = ();
 
-    fn handle(&mut self, Finished(outcomes): Finished, _: &mut Self::Context) {
-        let told = outcomes.into_iter().map(|outcome| {
+    fn handle(&mut self, finished: Finished, _: &mut Self::Context) {
+        let told = finished.outcomes.into_iter().map(|outcome| {
             let end = match outcome.result {
                 Err(Failure::Lost) => "lost",
                 Err(Failure::Aborted) => "aborted",
@@ -93,7 +93,7 @@ fn attempt(request: u32) -> Attempt {
     let head = Head {
         method: http::Method::POST,
         url: "http://nowhere".into(),
-        origin: "http://nowhere".into(),
+        account: Arc::new(Account::new("http://nowhere", &[])),
         headers: Vec::new(),
     };
     Attempt {
@@ -113,6 +113,7 @@ fn attempt(request: u32) -> Attempt {
             prefix: "test".into(),
             number: 0,
         },
+        probing: false,
     }
 }
 

@@ -4,13 +4,15 @@
 use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::metrics::Observed;
+use crate::caller::OperationId;
 use crate::error::Error;
 use crate::job::{End, Gather};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
 use crate::policy::split::Plan;
-use crate::transport::Head;
+use crate::transport::{Account, Head};
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -25,20 +27,30 @@ pub(super) struct Turn {
     /// Requests to be sent again, and when.
     pub(super) pauses: Vec<(Instant, RequestKey)>,
     pub(super) observed: Observed,
-    /// Endpoints that are paused, and until when.
-    pub(super) paused: Vec<(Instant, Arc<str>)>,
-    /// A probe that was refused, while others wait for how it ends.
-    pub(super) refused_probe: Option<RefusedProbe>,
+    /// Endpoints that take no more for now, and when they are to be asked again.
+    pub(super) ask_again: Vec<(Instant, Arc<Account>)>,
+    /// Endpoints at which operations wait in line, and something ended.
+    pub(super) moved: Vec<Arc<Account>>,
+    /// An endpoint at which nothing gets through.
+    pub(super) outage: Option<Outage>,
     /// Operations that ended, whose callers are still to be answered.
     pub(super) endings: Vec<Ending>,
 }
 
-/// The request that went first after a pause, in vain.
-pub(super) struct RefusedProbe {
-    pub(super) key: RequestKey,
+/// A request went in vain, and with it all who wait for its endpoint.
+pub(super) struct Outage {
     pub(super) head: Arc<Head>,
-    /// What the server said.
+    /// What the server said, or why it could not be reached.
     pub(super) error: Error,
+}
+
+impl Outage {
+    /// Whether it tells those who ask with `head` anything. A server may refuse one path and not
+    /// another; where it is not reached, that is so for all.
+    pub(super) fn concerns(&self, head: &Head) -> bool {
+        let same = self.head.account == head.account;
+        same && (self.error.is_connect() || self.head.url == head.url)
+    }
 }
 
 /// The end of an operation.
@@ -59,18 +71,35 @@ impl Ending {
 /// What all operations share.
 #[derive(Default)]
 pub(super) struct Shared {
-    endpoints: FxHashMap<Arc<str>, EndpointLimits>,
+    endpoints: FxHashMap<Arc<Account>, Endpoint>,
     encodings: EncodingMemory,
     pub(super) turn: Turn,
 }
 
+/// What is known of an endpoint, and who waits for room there.
+struct Endpoint {
+    limits: EndpointLimits,
+    line: VecDeque<OperationId>,
+}
+
+impl Endpoint {
+    fn new(now: Instant) -> Self {
+        Self {
+            limits: EndpointLimits::new(now),
+            line: VecDeque::new(),
+        }
+    }
+}
+
 impl Shared {
-    /// The part of it that concerns an operation whose requests go to `origin`.
-    pub(super) fn around(&mut self, origin: &Arc<str>, now: Instant) -> Surroundings<'_> {
-        let endpoint = self.endpoints.entry(Arc::clone(origin));
+    /// The part of it that concerns an operation whose requests go to `account`.
+    pub(super) fn around(&mut self, account: &Arc<Account>, now: Instant) -> Surroundings<'_> {
+        let endpoint = self.endpoints.entry(Arc::clone(account));
+        let endpoint = endpoint.or_insert_with(|| Endpoint::new(now));
         Surroundings {
             now,
-            endpoint: endpoint.or_insert_with(|| EndpointLimits::new(now)),
+            endpoint: &mut endpoint.limits,
+            line: &mut endpoint.line,
             encodings: &mut self.encodings,
             turn: &mut self.turn,
         }
@@ -87,6 +116,17 @@ pub(super) struct Surroundings<'a> {
     pub(super) now: Instant,
     /// The endpoint's limits, which all operations that go there share.
     pub(super) endpoint: &'a mut EndpointLimits,
+    /// The operations that wait for room at the endpoint: each starts one request in its turn.
+    pub(super) line: &'a mut VecDeque<OperationId>,
     pub(super) encodings: &'a mut EncodingMemory,
     pub(super) turn: &'a mut Turn,
+}
+
+impl Surroundings<'_> {
+    /// Has whoever waits for room at the endpoint asked again when the turn ends.
+    pub(super) fn line_may_move(&mut self, account: &Arc<Account>) {
+        if !self.line.is_empty() && !self.turn.moved.contains(account) {
+            self.turn.moved.push(Arc::clone(account));
+        }
+    }
 }

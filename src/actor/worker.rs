@@ -6,7 +6,7 @@
 
 use super::exchange::{Exchange, Tools};
 use super::failure::Failure;
-use super::messages::{Abort, Assign, AttemptId, Crash, Flush, Outcome, Stop, Success};
+use super::messages::{Abort, Assign, AttemptId, Crash, Flush, Outcome, RequestKey, Stop, Success};
 use super::pool::{Report, WorkerGone};
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use rustc_hash::FxHashMap;
@@ -56,6 +56,7 @@ impl Worker {
             outbox: Rc::new(Outbox {
                 own,
                 ended: RefCell::default(),
+                passed: RefCell::default(),
             }),
             report,
             thread: Handle::current().metrics(),
@@ -86,7 +87,8 @@ impl Handler<Assign> for Worker {
             let exchange = Exchange::new(attempt, &self.tools);
             let ticket = Ticket::new(id, &self.outbox);
             let task = actix_rt::spawn(async move {
-                let result = exchange.run().await;
+                let passed = || ticket.outbox.put_passed(id.key);
+                let result = exchange.run(passed).await;
                 ticket.finish(result, exchange.was_resent());
             });
             self.running.insert(id, task);
@@ -112,11 +114,13 @@ impl Handler<Flush> for Worker {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) {
         let outcomes = self.outbox.ended.take();
+        let passed = self.outbox.passed.take();
         for outcome in &outcomes {
             self.running.remove(&outcome.id);
         }
         self.report.do_send(Report {
             worker: self.obituary.worker,
+            passed,
             outcomes,
             busy: self.thread.worker_total_busy_duration(0),
         });
@@ -143,9 +147,16 @@ impl Handler<Crash> for Worker {
 struct Outbox {
     own: Recipient<Flush>,
     ended: RefCell<Vec<Outcome>>,
+    passed: RefCell<Vec<RequestKey>>,
 }
 
 impl Outbox {
+    /// A probe was let through. It is alone, and asks for a flush of its own.
+    fn put_passed(&self, probe: RequestKey) {
+        self.own.do_send(Flush);
+        self.passed.borrow_mut().push(probe);
+    }
+
     fn put(&self, outcome: Outcome) {
         let mut ended = self.ended.borrow_mut();
         // The first of a turn asks for the flush, which queues behind all that is ready to run.

@@ -173,6 +173,7 @@ impl Preference {
                 initial_backoff: self.initial_backoff,
                 non_retryable: self.non_retryable_status_codes.as_slice().into(),
                 max_retry_after: self.max_retry_after,
+                patience: timeout,
             }),
             retry_budget_share: self.retry_budget_pct,
             on_error: self.on_error,

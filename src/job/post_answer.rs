@@ -100,6 +100,7 @@ impl fmt::Debug for PostAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Account;
     use http::{HeaderName, HeaderValue, Method};
     use serde_json::{Value, json};
 
@@ -109,7 +110,7 @@ mod tests {
         let head = Arc::new(Head {
             method: Method::POST,
             url: "http://h/".into(),
-            origin: "http://h".into(),
+            account: Arc::new(Account::new("http://h", &[])),
             headers: vec![(HeaderName::from_static("authorization"), key)],
         });
         PostAnswer::read(format, &mut body.to_vec(), &head)

@@ -101,6 +101,8 @@ impl<'s> Connection<'s> {
             Err(denial) => {
                 self.body = denial.body;
                 serving.refused_by(denial.limit);
+                let keep_alive = form.keep_alive && !denial.closes;
+                let form = Form { keep_alive, ..form };
                 self.deliver(
                     Some(&mut serving),
                     &denial.reply,
@@ -181,7 +183,8 @@ impl<'s> Connection<'s> {
         if head.path() == "/health" || control::is_control(head.path()) {
             return Ok(None);
         }
-        limiter.enter(&head).map(Some)
+        let connections = || self.shared.ledger.connections();
+        limiter.enter(&head, connections).map(Some)
     }
 
     /// Reads the rest of a request.

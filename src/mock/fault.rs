@@ -2,10 +2,14 @@
 //! `x-mock-fault`, in the JSON of a rule and on command lines.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::spec::{BadSpec, Spec, encode, milliseconds};
+use super::spec::{BadSpec, MILLISECONDS, Spec, encode, milliseconds};
+
+/// Informational statuses are none of these: they do not end an exchange.
+const STATUS: RangeInclusive<u16> = 200..=599;
 
 /// One thing that goes otherwise than the client hopes. Several can hold for
 /// the same request: `status=503,chunked,cut_body=10,reset`.
@@ -182,24 +186,25 @@ impl FromStr for Fault {
             return spec.finish(fault);
         };
         let fault = match spec.name.as_str() {
-            "delay" => Self::Delay(milliseconds(spec.number()?)?),
+            "delay" => Self::Delay(milliseconds(spec.number(&MILLISECONDS)?)?),
             "status" => Self::Status {
-                code: status_code(spec.number()?)?,
+                code: spec.number(&STATUS)?,
                 retry_after: spec.take("retry_after"),
                 body: spec.take("body"),
             },
             "redirect" => Self::Redirect {
                 to: value,
-                code: match spec.take("code") {
-                    Some(code) => status_code(code.parse().unwrap_or_default())?,
-                    None => 307,
+                code: if spec.has("code") {
+                    spec.take_number("code", &STATUS)?
+                } else {
+                    307
                 },
             },
             "encoding" => Self::Encoding(Encoding::named(&value).ok_or_else(|| {
                 BadSpec::new(format!("`{value}` is none of zstd, gzip, br and deflate"))
             })?),
             "cut_body" => Self::CutBody {
-                after: Some(spec.number()?),
+                after: Some(spec.number(&(0..=usize::MAX))?),
             },
             "header" => match value.split_once(':') {
                 Some((name, value)) => Self::Header {
@@ -215,17 +220,6 @@ impl FromStr for Fault {
             }
         };
         spec.finish(fault)
-    }
-}
-
-/// Informational statuses are refused: they do not end an exchange.
-fn status_code(code: u16) -> Result<u16, BadSpec> {
-    if (200..600).contains(&code) {
-        Ok(code)
-    } else {
-        Err(BadSpec::new(format!(
-            "`{code}` is not a status from 200 to 599"
-        )))
     }
 }
 

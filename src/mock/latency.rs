@@ -2,11 +2,17 @@
 //! of the seed and of the request's number, so that a run can be repeated.
 
 use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::hash::nth_uniform;
-use super::spec::{BadSpec, Spec, milliseconds};
+use super::spec::{BadSpec, MILLISECONDS, Spec, milliseconds};
+
+/// What `sigma` may be in the text form: with 5, p99 is a hundred thousand medians.
+const SIGMA: RangeInclusive<f64> = 0.0..=5.0;
+/// What `slow_share` may be in the text form.
+const SHARE: RangeInclusive<f64> = 0.0..=1.0;
 
 /// How long the server holds back an answer, beside the work of making it.
 ///
@@ -73,15 +79,15 @@ impl FromStr for Latency {
         let mut spec = Spec::parse(text)?;
         let latency = match spec.name.as_str() {
             "none" => Self::None,
-            "fixed" => Self::Fixed(milliseconds(spec.number()?)?),
+            "fixed" => Self::Fixed(milliseconds(spec.number(&MILLISECONDS)?)?),
             "lognormal" => Self::LogNormal {
-                median: milliseconds(spec.number()?)?,
-                sigma: spec.take_number("sigma")?,
+                median: milliseconds(spec.number(&MILLISECONDS)?)?,
+                sigma: spec.take_number("sigma", &SIGMA)?,
             },
             "slow_share" => Self::SlowShare {
-                share: spec.number()?,
-                fast: milliseconds(spec.take_number("fast")?)?,
-                slow: milliseconds(spec.take_number("slow")?)?,
+                share: spec.number(&SHARE)?,
+                fast: milliseconds(spec.take_number("fast", &MILLISECONDS)?)?,
+                slow: milliseconds(spec.take_number("slow", &MILLISECONDS)?)?,
             },
             name => {
                 return Err(BadSpec::new(format!(

@@ -5,12 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::bucket::Bucket;
+use rustc_hash::FxHashMap;
+
 use super::denial::{Denial, Excess};
 use super::limits::Limits;
-use super::quota::{Headers, Level, Levels};
+use super::quota::Headers;
 use super::request::Request;
+use super::share::Share;
 use super::weight::Weight;
+
+/// The share of all that have none of their own.
+const COMMON: usize = 0;
+/// Bounded, because a client chooses its key: past so many, new ones have a share
+/// in common.
+const KEYS: usize = 4096;
 
 /// One of these a server.
 #[derive(Debug)]
@@ -25,10 +33,11 @@ pub(super) struct Limiter {
 #[derive(Debug, Default)]
 struct State {
     limits: Limits,
-    /// Permits that are out. None are given while there are no limits.
-    in_flight: u64,
-    requests: Option<Bucket>,
-    tokens: Option<Bucket>,
+    /// That of all at [`COMMON`]; behind it those of keys, which stay where they
+    /// are, since permits know theirs by its place.
+    shares: Vec<Share>,
+    /// Where a key's share is.
+    keys: FxHashMap<String, usize>,
 }
 
 impl Limiter {
@@ -36,7 +45,10 @@ impl Limiter {
         let limiter = Self {
             began: Instant::now(),
             any: AtomicBool::new(false),
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                shares: vec![Share::default()],
+                ..State::default()
+            }),
         };
         limiter.set(limits);
         limiter
@@ -45,11 +57,12 @@ impl Limiter {
     /// Puts these in force, with full buckets. They are in their ranges.
     pub(super) fn set(&self, limits: Limits) {
         let now = self.began.elapsed();
-        let full = |per_minute| Bucket::full(per_minute, now);
         let mut state = self.lock();
-        state.requests = limits.requests_per_minute.map(full);
-        state.tokens = limits.tokens_per_minute.map(full);
-        let any = limits.weighs() || limits.max_in_flight.is_some();
+        for share in &mut state.shares {
+            share.fill(&limits, now);
+        }
+        let any =
+            limits.weighs() || limits.max_in_flight.is_some() || limits.limit_concurrency.is_some();
         state.limits = limits;
         self.any.store(any, Ordering::Release);
     }
@@ -64,24 +77,38 @@ impl Limiter {
         self.any.load(Ordering::Acquire)
     }
 
-    /// Lets a request in, by its head.
-    pub(super) fn enter(&self, head: &Request<'_>) -> Result<Permit<'_>, Box<Denial>> {
+    /// Lets a request in, by its head. `connections` counts those that are open, the
+    /// request's own among them: no more requests than that are being served.
+    pub(super) fn enter(
+        &self,
+        head: &Request<'_>,
+        connections: impl FnOnce() -> u64,
+    ) -> Result<Permit<'_>, Box<Denial>> {
+        let now = self.began.elapsed();
         let mut state = self.lock();
-        let limits = &state.limits;
-        if limits
-            .max_in_flight
-            .is_some_and(|most| state.in_flight >= most)
+        let place = state.place(head.key(), now);
+        let (limits, share) = (&state.limits, &state.shares[place]);
+        let reached = |most: Option<u64>, count: u64| most.is_some_and(|most| count >= most);
+        let excess = if limits
+            .limit_concurrency
+            .is_some_and(|most| connections() >= most)
         {
-            return Err(Denial::new(
-                Excess::InFlight,
-                limits,
-                head.path(),
-                Headers::new(),
-            ));
+            Some(Excess::Connections)
+        } else if reached(limits.max_in_flight, share.in_flight) {
+            Some(Excess::InFlight)
+        } else {
+            None
+        };
+        if let Some(excess) = excess {
+            let headers = Headers::new();
+            let now = SystemTime::now();
+            return Err(Denial::new(excess, limits, head.path(), headers, now));
         }
-        state.in_flight += 1;
+        state.shares[place].in_flight += 1;
         Ok(Permit {
             limiter: self,
+            place,
+            inputs: 0,
             weighs: state.limits.weighs(),
         })
     }
@@ -95,6 +122,10 @@ impl Limiter {
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     limiter: &'a Limiter,
+    /// Where its share is.
+    place: usize,
+    /// Those it holds places for.
+    inputs: u64,
     /// Whether a limit depends on more than the head.
     weighs: bool,
 }
@@ -103,7 +134,7 @@ impl Permit<'_> {
     /// Weighs a whole request that came at `now`; gives the headers that its
     /// answer tells of the rates.
     pub(super) fn admit(
-        &self,
+        &mut self,
         request: &Request<'_>,
         now: Instant,
     ) -> Result<Headers, Box<Denial>> {
@@ -114,67 +145,47 @@ impl Permit<'_> {
         let weight = Weight::of(request);
         let now = now.saturating_duration_since(self.limiter.began);
         let mut state = self.limiter.lock();
-        let excess = state.weigh(weight, now);
-        let levels = state.levels();
-        let headers = levels.headers(state.limits.style, SystemTime::now());
-        match excess {
-            Ok(()) => Ok(headers),
-            Err(excess) => Err(Denial::new(excess, &state.limits, request.path(), headers)),
+        let State { limits, shares, .. } = &mut *state;
+        let share = &mut shares[self.place];
+        let weighed = share.weigh(limits, weight, now);
+        let (levels, today) = (share.levels(), SystemTime::now());
+        match weighed {
+            Ok(()) => {
+                self.inputs = weight.items;
+                Ok(levels.answered(limits.style, today))
+            }
+            Err(excess) => {
+                let headers = levels.refused(limits.style, today);
+                Err(Denial::new(excess, limits, request.path(), headers, today))
+            }
         }
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.limiter.lock().in_flight -= 1;
+        let mut state = self.limiter.lock();
+        let share = &mut state.shares[self.place];
+        share.in_flight -= 1;
+        share.inputs -= self.inputs;
     }
 }
 
 impl State {
-    /// Takes a request from the buckets, from all of them or none.
-    fn weigh(&mut self, weight: Weight, now: Duration) -> Result<(), Excess> {
-        for bucket in [&mut self.requests, &mut self.tokens].into_iter().flatten() {
-            bucket.refill(now);
+    /// Where the share is that a request with this key takes from.
+    fn place(&mut self, key: &str, now: Duration) -> usize {
+        if !self.limits.by_key {
+            return COMMON;
         }
-        let limits = &self.limits;
-        if limits
-            .max_batch_items
-            .is_some_and(|most| weight.items > most)
-        {
-            return Err(Excess::BatchItems(weight.items));
+        if let Some(&place) = self.keys.get(key) {
+            return place;
         }
-        if limits
-            .max_batch_tokens
-            .is_some_and(|most| weight.tokens > most)
-        {
-            return Err(Excess::BatchTokens(weight.tokens));
+        if self.keys.len() >= KEYS {
+            return COMMON;
         }
-        let wait = |bucket: &Option<Bucket>, units| match bucket {
-            Some(bucket) if units > 0 => bucket.wait_for(units),
-            _ => Duration::ZERO,
-        };
-        let requests = wait(&self.requests, 1);
-        let tokens = wait(&self.tokens, weight.tokens);
-        // Of two rates that both refuse, the one that takes longer is told.
-        if requests.max(tokens) > Duration::ZERO {
-            return Err(if requests >= tokens {
-                Excess::Requests(requests)
-            } else {
-                Excess::Tokens(tokens)
-            });
-        }
-        for (bucket, units) in [(&mut self.requests, 1), (&mut self.tokens, weight.tokens)] {
-            if let Some(bucket) = bucket {
-                bucket.take(units);
-            }
-        }
-        Ok(())
-    }
-
-    fn levels(&self) -> Levels {
-        Levels {
-            requests: self.requests.as_ref().map(Level::of),
-            tokens: self.tokens.as_ref().map(Level::of),
-        }
+        let place = self.shares.len();
+        self.shares.push(Share::full(&self.limits, now));
+        self.keys.insert(key.to_owned(), place);
+        place
     }
 }

@@ -3,11 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::BadSpec;
+use super::limit_style::LimitStyle;
 
 /// The limits of a server, as real services have them; `Default` has none. They
 /// stand before rules and latencies, as a gateway does: a refused request meets
@@ -19,6 +18,7 @@ use super::spec::BadSpec;
 /// ```json
 /// {"max_in_flight": 64, "overload_status": 503, "retry_after": 1,
 ///  "requests_per_minute": 600, "tokens_per_minute": 1000000,
+///  "max_inputs_in_flight": 512, "limit_concurrency": 10, "by_key": true,
 ///  "max_batch_items": 32, "max_batch_tokens": 300000, "style": "openai"}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +28,18 @@ pub struct Limits {
     /// is read until the last bytes of its answer are written, and one too many
     /// is refused without delay, once its body is read.
     pub max_in_flight: Option<u64>,
-    /// The status of the refusal above `max_in_flight`. Default 429; Traefik and
-    /// uvicorn say 503.
+    /// How many inputs all requests together may have that are served at once, as
+    /// text-embeddings-inference counts (`--max-concurrent-requests`, 512 if not
+    /// given). A request whose inputs are too many for the places that are left is
+    /// refused whole, as one above `max_in_flight` is.
+    pub max_inputs_in_flight: Option<u64>,
+    /// uvicorn's `--limit-concurrency`: a request is refused while so many
+    /// connections are open, its own among them and idle ones too, so that at most
+    /// one fewer can be served. The refusal is uvicorn's whatever the `style`: 503 in
+    /// plain text, and the connection is closed behind it.
+    pub limit_concurrency: Option<u64>,
+    /// The status of the refusal above `max_in_flight` and `max_inputs_in_flight`.
+    /// Default 429; Traefik says 503.
     pub overload_status: u16,
     /// Seconds for a `retry-after` header beside `overload_status`. Default none.
     pub retry_after: Option<u64>,
@@ -47,6 +57,9 @@ pub struct Limits {
     /// Tokens of one request. Above it: 413 from text-embeddings-inference, 400
     /// from others. Such a request takes nothing from the buckets.
     pub max_batch_tokens: Option<u64>,
+    /// Whether each `authorization` has limits of its own: all but
+    /// `limit_concurrency`, which is the machine's. Requests without one share theirs.
+    pub by_key: bool,
     /// Whose headers and bodies the refusals have.
     pub style: LimitStyle,
 }
@@ -55,19 +68,22 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_in_flight: None,
+            max_inputs_in_flight: None,
+            limit_concurrency: None,
             overload_status: 429,
             retry_after: None,
             requests_per_minute: None,
             tokens_per_minute: None,
             max_batch_items: None,
             max_batch_tokens: None,
+            by_key: false,
             style: LimitStyle::default(),
         }
     }
 }
 
 impl Limits {
-    /// What `max_in_flight` may be.
+    /// What `max_in_flight`, `max_inputs_in_flight` and `limit_concurrency` may be.
     pub const IN_FLIGHT: RangeInclusive<u64> = 1..=1_000_000;
     /// What `overload_status` may be.
     pub const STATUS: RangeInclusive<u64> = 400..=599;
@@ -87,6 +103,12 @@ impl Limits {
         let status = Some(u64::from(self.overload_status));
         for (field, value, range) in [
             ("max_in_flight", self.max_in_flight, Self::IN_FLIGHT),
+            (
+                "max_inputs_in_flight",
+                self.max_inputs_in_flight,
+                Self::IN_FLIGHT,
+            ),
+            ("limit_concurrency", self.limit_concurrency, Self::IN_FLIGHT),
             ("overload_status", status, Self::STATUS),
             ("retry_after", self.retry_after, Self::RETRY_AFTER),
             (
@@ -115,7 +137,8 @@ impl Limits {
 
     /// Whether a request is to be weighed: for more than that it is there.
     pub(super) fn weighs(&self) -> bool {
-        self.requests_per_minute.is_some()
+        self.max_inputs_in_flight.is_some()
+            || self.requests_per_minute.is_some()
             || self.tokens_per_minute.is_some()
             || self.max_batch_items.is_some()
             || self.max_batch_tokens.is_some()
@@ -139,73 +162,3 @@ impl fmt::Display for BadLimit {
 }
 
 impl Error for BadLimit {}
-
-/// Whose headers and bodies a server's refusals have.
-///
-/// | style | headers of the rates | a batch too large |
-/// |---|---|---|
-/// | `openai` | `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`; refused: `retry-after`, `retry-after-ms` | 400 |
-/// | `azure` | `x-ratelimit-remaining-{requests,tokens}`; refused: `retry-after`, and a text that says it | 400 |
-/// | `anthropic` | `anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}`; refused: `retry-after` | 400 |
-/// | `ietf` | `ratelimit-policy`, `ratelimit`; refused: `retry-after` | 400 |
-/// | `tei` | none | 422, 413 |
-/// | `dashscope` | none | 400 |
-/// | `none` | none | 400 |
-///
-/// The limit that a header names is that of a minute; what it says remains is what
-/// the bucket holds, so never more than a second's worth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LimitStyle {
-    /// `OpenAI`'s.
-    #[default]
-    OpenAi,
-    /// Azure `OpenAI`'s.
-    Azure,
-    /// Anthropic's.
-    Anthropic,
-    /// The draft on rate limit headers, `draft-ietf-httpapi-ratelimit-headers`.
-    Ietf,
-    /// text-embeddings-inference's.
-    Tei,
-    /// `DashScope`'s, as far as it is known: no headers, and its text for a batch
-    /// of too many inputs.
-    DashScope,
-    /// No headers at all, and bodies like `OpenAI`'s.
-    None,
-}
-
-impl FromStr for LimitStyle {
-    type Err = BadSpec;
-
-    fn from_str(text: &str) -> Result<Self, BadSpec> {
-        match text {
-            "openai" => Ok(Self::OpenAi),
-            "azure" => Ok(Self::Azure),
-            "anthropic" => Ok(Self::Anthropic),
-            "ietf" => Ok(Self::Ietf),
-            "tei" => Ok(Self::Tei),
-            "dashscope" => Ok(Self::DashScope),
-            "none" => Ok(Self::None),
-            _ => Err(BadSpec::new(format!(
-                "`{text}` is no style of limits; there are openai, azure, anthropic, ietf, tei, \
-                 dashscope and none"
-            ))),
-        }
-    }
-}
-
-/// As [`LimitStyle::from_str`] reads it.
-impl fmt::Display for LimitStyle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OpenAi => "openai",
-            Self::Azure => "azure",
-            Self::Anthropic => "anthropic",
-            Self::Ietf => "ietf",
-            Self::Tei => "tei",
-            Self::DashScope => "dashscope",
-            Self::None => "none",
-        })
-    }
-}

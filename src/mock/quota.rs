@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use super::bucket::Bucket;
-use super::limits::LimitStyle;
+use super::limit_style::LimitStyle;
 
 pub(super) type Headers = Vec<(&'static str, String)>;
 
@@ -36,15 +36,26 @@ pub(super) struct Levels {
 
 impl Levels {
     /// The headers of an answer at `now`.
-    pub(super) fn headers(self, style: LimitStyle, now: SystemTime) -> Headers {
+    pub(super) fn answered(self, style: LimitStyle, now: SystemTime) -> Headers {
+        match style {
+            LimitStyle::Cohere => self.requests.map_or_else(Headers::new, cohere),
+            style => self.refused(style, now),
+        }
+    }
+
+    /// The headers of a refusal at `now`.
+    pub(super) fn refused(self, style: LimitStyle, now: SystemTime) -> Headers {
         match style {
             LimitStyle::OpenAi => self.each(openai),
-            LimitStyle::Azure => self.each(azure),
+            LimitStyle::Azure | LimitStyle::Jina => self.each(remaining),
             LimitStyle::Anthropic => {
                 self.each(|level, counts, to| anthropic(level, counts, now, to))
             }
+            LimitStyle::Mistral => self.each(mistral),
             LimitStyle::Ietf => self.ietf(),
-            LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => Headers::new(),
+            LimitStyle::Cohere | LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => {
+                Headers::new()
+            }
         }
     }
 
@@ -104,12 +115,41 @@ fn openai(level: Level, counts: Counts, headers: &mut Headers) {
     headers.push((reset, spelled(level.until_full)));
 }
 
-fn azure(level: Level, counts: Counts, headers: &mut Headers) {
-    let remaining = match counts {
+/// What is left, and nothing else.
+fn remaining(level: Level, counts: Counts, headers: &mut Headers) {
+    let name = match counts {
         Counts::Requests => "x-ratelimit-remaining-requests",
         Counts::Tokens => "x-ratelimit-remaining-tokens",
     };
+    headers.push((name, level.remaining.to_string()));
+}
+
+fn mistral(level: Level, counts: Counts, headers: &mut Headers) {
+    let [limit, remaining] = match counts {
+        Counts::Requests => [
+            "x-ratelimit-limit-req-minute",
+            "x-ratelimit-remaining-req-minute",
+        ],
+        Counts::Tokens => [
+            "x-ratelimit-limit-tokens-minute",
+            "x-ratelimit-remaining-tokens-minute",
+        ],
+    };
+    headers.push((limit, level.limit.to_string()));
     headers.push((remaining, level.remaining.to_string()));
+}
+
+/// The limit of a month is none that the mock has, and stands there as it does in
+/// life: a client must not take it for a rate.
+fn cohere(requests: Level) -> Headers {
+    vec![
+        ("x-endpoint-monthly-call-limit", "1000".to_owned()),
+        ("x-trial-endpoint-call-limit", requests.limit.to_string()),
+        (
+            "x-trial-endpoint-call-remaining",
+            requests.remaining.to_string(),
+        ),
+    ]
 }
 
 fn anthropic(level: Level, counts: Counts, now: SystemTime, headers: &mut Headers) {
@@ -125,28 +165,37 @@ fn anthropic(level: Level, counts: Counts, now: SystemTime, headers: &mut Header
             "anthropic-ratelimit-tokens-reset",
         ],
     };
-    let now = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
     headers.push((limit, level.limit.to_string()));
     headers.push((remaining, level.remaining.to_string()));
-    headers.push((
-        reset,
-        rfc3339(whole_seconds(now.saturating_add(level.until_full))),
-    ));
+    headers.push((reset, rfc3339(unix_seconds(now, level.until_full))));
 }
 
-/// What a refusal says of when to come again.
-pub(super) fn push_retry_after(style: LimitStyle, wait: Duration, headers: &mut Headers) {
+/// The time of day at the end of a span from `now` on, in seconds since 1970.
+fn unix_seconds(now: SystemTime, span: Duration) -> u64 {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH);
+    whole_seconds(now.unwrap_or_default().saturating_add(span))
+}
+
+/// What a refusal at `now` says of when to come again.
+pub(super) fn push_retry_after(
+    style: LimitStyle,
+    wait: Duration,
+    now: SystemTime,
+    headers: &mut Headers,
+) {
     match style {
         LimitStyle::OpenAi => {
             headers.push(("retry-after-ms", whole_milliseconds(wait).to_string()));
             headers.push(("retry-after", whole_seconds(wait).to_string()));
         }
-        LimitStyle::Azure | LimitStyle::Anthropic | LimitStyle::Ietf => {
+        LimitStyle::Azure | LimitStyle::Anthropic | LimitStyle::Mistral | LimitStyle::Ietf => {
             headers.push(("retry-after", whole_seconds(wait).to_string()));
         }
-        LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => {}
+        LimitStyle::Cohere => {
+            headers.push(("retry-after", whole_seconds(wait).to_string()));
+            headers.push(("x-ratelimit-reset", unix_seconds(now, wait).to_string()));
+        }
+        LimitStyle::Jina | LimitStyle::Tei | LimitStyle::DashScope | LimitStyle::None => {}
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -56,14 +57,29 @@ impl Spec {
         Some(self.parameters.swap_remove(at).1)
     }
 
-    /// The main value as a number.
-    pub(super) fn number<T: FromStr>(&self) -> Result<T, BadSpec> {
-        number(&self.name, self.value.as_deref())
+    /// Whether a parameter is given.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.parameters.iter().any(|(name, _)| name == key)
     }
 
-    /// A parameter as a number.
-    pub(super) fn take_number<T: FromStr>(&mut self, key: &str) -> Result<T, BadSpec> {
-        number(key, self.take(key).as_deref())
+    /// The main value as a number of this range.
+    pub(super) fn number<T>(&self, range: &RangeInclusive<T>) -> Result<T, BadSpec>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        number(&self.name, self.value.as_deref(), range)
+    }
+
+    /// A parameter as a number of this range.
+    pub(super) fn take_number<T>(
+        &mut self,
+        key: &str,
+        range: &RangeInclusive<T>,
+    ) -> Result<T, BadSpec>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        number(key, self.take(key).as_deref(), range)
     }
 
     /// Refuses parameters that are left over: a misspelt one must not pass silently.
@@ -75,11 +91,25 @@ impl Spec {
     }
 }
 
-fn number<T: FromStr>(name: &str, value: Option<&str>) -> Result<T, BadSpec> {
-    let value = value.ok_or_else(|| BadSpec::new(format!("`{name}` needs a number")))?;
-    let parsed = value.parse();
-    parsed.map_err(|_| BadSpec::new(format!("`{name}={value}` is not a number it can take")))
+fn number<T>(name: &str, value: Option<&str>, range: &RangeInclusive<T>) -> Result<T, BadSpec>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let (least, most) = (range.start(), range.end());
+    let value = value
+        .ok_or_else(|| BadSpec::new(format!("`{name}` needs a number from {least} to {most}")))?;
+    let parsed = value.parse().ok();
+    parsed
+        .filter(|parsed| range.contains(parsed))
+        .ok_or_else(|| {
+            BadSpec::new(format!(
+                "`{name}={value}` is not a number from {least} to {most}"
+            ))
+        })
 }
+
+/// What a wait in milliseconds may be: up to [`LONGEST`].
+pub(super) const MILLISECONDS: RangeInclusive<f64> = 0.0..=31_536_000_000.0;
 
 /// No wait is longer, so that adding waits to the clock cannot overflow it.
 pub(super) const LONGEST: Duration = Duration::from_hours(24 * 365);
@@ -88,7 +118,8 @@ pub(super) const LONGEST: Duration = Duration::from_hours(24 * 365);
 pub(super) fn milliseconds(ms: f64) -> Result<Duration, BadSpec> {
     let duration = Duration::try_from_secs_f64(ms / 1000.0).ok();
     let duration = duration.filter(|duration| *duration <= LONGEST);
-    duration.ok_or_else(|| BadSpec::new(format!("`{ms}` is not a number of milliseconds to wait")))
+    let most = LONGEST.as_millis();
+    duration.ok_or_else(|| BadSpec::new(format!("`{ms:?}` is not from 0 to {most} milliseconds")))
 }
 
 /// Writes a value so that [`Spec::parse`] reads the same back.

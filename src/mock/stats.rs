@@ -114,6 +114,11 @@ impl Ledger {
         Presence(self)
     }
 
+    /// Connections open now.
+    pub(super) fn connections(&self) -> u64 {
+        self.lock().counts.connections_open
+    }
+
     pub(super) fn malformed(&self) {
         self.lock().counts.malformed += 1;
     }
@@ -189,7 +194,7 @@ impl<'a> Serving<'a> {
     ) -> Result<Headers, Box<Denial>> {
         self.permit = permit;
         self.permit
-            .as_ref()
+            .as_mut()
             .map_or(Ok(Headers::new()), |permit| permit.admit(request, now))
     }
 

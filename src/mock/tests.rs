@@ -5,6 +5,7 @@ mod client;
 mod endpoints;
 mod faults;
 mod http;
+mod limit_scopes;
 mod limit_styles;
 mod limits;
 mod pace;

@@ -3,7 +3,7 @@
 
 use crate::config::{ApiKey, BaseUrl, Preference};
 use crate::error::{Error, Result};
-use crate::transport::{Head, decompress, is_secret, sensitive};
+use crate::transport::{Account, Head, decompress, is_secret, sensitive};
 use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use std::sync::{Arc, OnceLock};
@@ -96,7 +96,7 @@ impl Endpoint {
         }
         Ok(Arc::new(Head {
             method,
-            origin: self.base_url.origin().into(),
+            account: Arc::new(Account::new(self.base_url.origin(), &headers)),
             url: url.as_str().into(),
             headers,
         }))

@@ -1,19 +1,76 @@
-//! What refusals do to an endpoint's traffic, so that an outage is not multiplied and a server
-//! that asks for less gets less.
-//!
-//! - Retries after refusals (408, 409, 5xx) are paid from a budget that all operations at the
-//!   endpoint share: [`RefusalBudget`], as in Finagle's `RetryBudget`.
-//! - A server that says "too much" (429, 503) is left alone by everyone for a while, and then one
-//!   request goes first to see: [`Gate`].
+//! What is known of one endpoint and key by all operations that go there: what it takes at once
+//! ([`Window`]), whether it takes anything ([`Gate`]), and what retries after other refusals are
+//! paid from ([`RefusalBudget`]).
 
+use super::gate::{Gate, Passage, Pause};
+use super::notice::{Notice, Notices};
+use super::refusals::RefusalBudget;
+use super::window::{Room, Window};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What is known of one endpoint (scheme, host and port) by all operations that go there.
+/// The limits of an endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointLimits {
     pub refusals: RefusalBudget,
-    pub gate: Gate,
+    gate: Gate,
+    window: Window,
+    /// When the last answer came that was no refusal.
+    served_at: Option<Instant>,
+    served: u64,
+    refused: u64,
+    notices: Notices,
+    /// Something changed that people may want to know.
+    changed: bool,
+}
+
+/// What an endpoint's limits are at, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// How many requests it takes at once, where it refused more.
+    pub window: Option<usize>,
+    /// Since when nothing gets through, if so.
+    pub closed_since: Option<Instant>,
+    /// Attempts that were answered, and not refused.
+    pub served: u64,
+    /// Attempts that were refused ("too much").
+    pub refused: u64,
+}
+
+/// What an endpoint's limits say to a request that wants to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Go.
+    Go,
+    /// Go first, alone; the others wait for how it ends.
+    GoAsProbe,
+    /// Wait until another ends, or until then, and ask again.
+    Wait(Option<Instant>),
+}
+
+/// What an attempt's end says of its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It answered, and did not ask for less.
+    Served,
+    /// It asks for less.
+    TooMuch(Pause),
+    /// No connection could be made.
+    Unreachable,
+    /// A connection broke.
+    Broken,
+    /// Nothing.
+    None,
+}
+
+/// An attempt that ended, as its endpoint's limits see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub sign: Sign,
+    /// It went first, alone.
+    pub probing: bool,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl EndpointLimits {
@@ -21,295 +78,151 @@ impl EndpointLimits {
         Self {
             refusals: RefusalBudget::new(now),
             gate: Gate::new(),
-        }
-    }
-}
-
-/// Retries that may always be made within [`SPAN_SECONDS`]: 10 a second, 100 at once.
-const RESERVE: u64 = 100;
-/// Of the requests of the span, one in so many may be retried beside the reserve: 20 %.
-const ONE_IN: u64 = 5;
-/// The span over which requests and retries are counted.
-const SPAN_SECONDS: usize = 10;
-
-/// Counts requests and retries over the last ten seconds.
-#[derive(Debug)]
-pub(crate) struct RefusalBudget {
-    began: Instant,
-    /// One slot a second, by turns.
-    slots: [Slot; SPAN_SECONDS],
-    /// The second that was counted last, from `began`.
-    second: u64,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Slot {
-    requests: u64,
-    retries: u64,
-}
-
-impl RefusalBudget {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self {
-            began: now,
-            slots: [Slot::default(); SPAN_SECONDS],
-            second: 0,
+            window: Window::new(),
+            served_at: None,
+            served: 0,
+            refused: 0,
+            notices: Notices::default(),
+            changed: false,
         }
     }
 
-    /// A request was started for the first time.
-    pub(crate) fn request(&mut self, now: Instant) {
-        self.slot(now).requests += 1;
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
-    /// Takes a retry, or says that none is left.
-    #[must_use]
-    pub(crate) fn spend(&mut self, now: Instant) -> bool {
-        self.slot(now);
-        let sum = |count: fn(&Slot) -> u64| self.slots.iter().map(count).sum::<u64>();
-        let allowed = RESERVE + sum(|slot| slot.requests) / ONE_IN;
-        let left = sum(|slot| slot.retries) < allowed;
-        self.slot(now).retries += u64::from(left);
-        left
-    }
-
-    /// The slot of this second; those of seconds that have left the span are cleared.
-    fn slot(&mut self, now: Instant) -> &mut Slot {
-        let second = now.saturating_duration_since(self.began).as_secs();
-        let second = second.max(self.second);
-        for passed in (self.second + 1..=second).rev().take(SPAN_SECONDS) {
-            *self.at(passed) = Slot::default();
-        }
-        self.second = second;
-        self.at(second)
-    }
-
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the remainder is below ten"
-    )]
-    fn at(&mut self, second: u64) -> &mut Slot {
-        &mut self.slots[(second % SPAN_SECONDS as u64) as usize]
-    }
-}
-
-/// The longest pause that is taken where the server names none.
-const LONGEST_PAUSE: Duration = Duration::from_secs(45);
-/// A server is believed no further than that: nothing waits longer than the longest timeout.
-const LONGEST_ASKED: Duration = Duration::from_hours(1);
-/// Each pause that follows another is up to so many times longer, as a request's own pauses are.
-const PAUSE_FACTOR: u32 = 4;
-
-/// Whether requests may go to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Gate {
-    state: State,
-    /// Pauses in a row without a probe that was let through.
-    pauses: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// Nobody goes before then.
-    Paused(Instant),
-    /// The pause is over, and one request is on its way to see.
-    Probing,
-}
-
-/// What the gate says to a request that wants to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// Go.
-    Go,
-    /// Go first, alone; the others wait for how it ends.
-    GoAsProbe,
-    /// Wait until then, and ask again.
-    WaitUntil(Instant),
-    /// Wait until the probe has ended.
-    WaitForProbe,
-}
-
-impl Gate {
-    pub(crate) fn new() -> Self {
-        Self {
-            state: State::Open,
-            pauses: 0,
+    pub(crate) fn state(&self) -> State {
+        State {
+            window: self.window.learned(),
+            closed_since: self.gate.closed_since(),
+            served: self.served,
+            refused: self.refused,
         }
     }
 
-    /// Whether requests go as they come.
-    pub(crate) fn is_open(&self) -> bool {
-        self.state == State::Open
+    /// What changed since this was asked last, and what of it is worth a line in the log.
+    pub(crate) fn news(&mut self, now: Instant) -> Option<(State, Option<Notice>)> {
+        if !self.changed {
+            return None;
+        }
+        self.changed = self.notices.is_waiting();
+        let state = self.state();
+        Some((state, self.notices.take(state.window, now)))
     }
 
-    /// The probes in a row that were refused. A request that had been each of them would have made
-    /// so many attempts in vain.
-    pub(crate) fn probes_refused(&self) -> u32 {
-        self.pauses.saturating_sub(1)
-    }
-
-    /// Asks for one request.
+    /// Asks for one attempt. Where it may go, [`sent`](Self::sent) follows.
     pub(crate) fn admit(&mut self, now: Instant) -> Admission {
-        match self.state {
-            State::Open => Admission::Go,
-            State::Paused(until) if now < until => Admission::WaitUntil(until),
-            State::Paused(_) => {
-                self.state = State::Probing;
-                Admission::GoAsProbe
+        if self.gate.is_open() {
+            return match self.window.room(now) {
+                Room::Free => Admission::Go,
+                Room::Full(until) => Admission::Wait(until),
+            };
+        }
+        match self.gate.admit(now) {
+            Passage::Go => Admission::Go,
+            Passage::GoAsProbe => Admission::GoAsProbe,
+            Passage::WaitUntil(until) => Admission::Wait(Some(until)),
+            Passage::WaitForProbe => Admission::Wait(None),
+        }
+    }
+
+    /// An attempt is sent.
+    pub(crate) fn sent(&mut self) {
+        self.window.sent();
+    }
+
+    /// The head of the probe's answer is there, and is no refusal.
+    pub(crate) fn probe_passed(&mut self, now: Instant) {
+        if self.gate.is_probing() {
+            self.open(now);
+        }
+    }
+
+    /// An attempt ended. Says whether the endpoint refuses everyone from now on, or still does.
+    /// `jitter` is uniform in 0 to 1.
+    pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
+        self.window.ended();
+        match ended.sign {
+            Sign::Served => self.served(now),
+            Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
+            Sign::Unreachable => return self.unreachable(ended, now, jitter),
+            Sign::Broken => {
+                self.gate.reached();
+                self.window.broken(now);
+                self.probe_lost(ended.probing, now);
             }
-            State::Probing => Admission::WaitForProbe,
+            Sign::None => self.probe_lost(ended.probing, now),
+        }
+        false
+    }
+
+    fn served(&mut self, now: Instant) {
+        self.served_at = Some(now);
+        self.served += 1;
+        self.window.served(now);
+        if self.gate.is_open() {
+            self.gate.served();
+        } else {
+            self.open(now);
         }
     }
 
-    /// The server said "too much". `asked` is the pause that it named; `initial` the longest first
-    /// pause where it named none; `jitter` is uniform in 0 to 1. Answers that were under way when
-    /// the pause began do not lengthen it, unless they name a longer one.
-    pub(crate) fn refused(
-        &mut self,
-        now: Instant,
-        asked: Option<Duration>,
-        initial: Duration,
-        jitter: f64,
-    ) {
-        let paused = match self.state {
-            State::Paused(until) if until > now => Some(until),
-            _ => None,
-        };
-        let pause = match (asked, paused) {
-            (Some(asked), _) => asked.min(LONGEST_ASKED),
-            (None, Some(_)) => return,
-            (None, None) => {
-                let longest = initial.saturating_mul(PAUSE_FACTOR.saturating_pow(self.pauses));
-                // At least half of it: a shared pause of nothing would be no pause.
-                let part = 0.5 + jitter.clamp(0.0, 1.0) / 2.0;
-                longest.min(LONGEST_PAUSE).mul_f64(part)
+    fn open(&mut self, now: Instant) {
+        if self.gate.in_vain() > 0 {
+            self.window.reopen();
+        }
+        if let Some(since) = self.gate.closed_since() {
+            self.notices.opened(now.saturating_duration_since(since));
+            self.changed = true;
+        }
+        self.gate.served();
+    }
+
+    fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> bool {
+        self.refused += 1;
+        self.changed = true;
+        self.window.refused(ended.took, now);
+        self.notices.window_changed(now);
+        if self.is_late(ended) {
+            return false;
+        }
+        if self.window.in_flight() > 0 {
+            if ended.probing {
+                self.gate.probe_met_others();
             }
-        };
-        if paused.is_none() {
-            self.pauses += 1;
+            return false;
         }
-        let until = super::timers::later(now, pause);
-        self.state = State::Paused(paused.map_or(until, |before| before.max(until)));
-    }
-
-    /// The probe was let through: so is everyone.
-    pub(crate) fn probe_passed(&mut self) {
-        if self.state == State::Probing {
-            *self = Self::new();
+        self.gate.refused(now, pause, jitter);
+        if self.gate.in_vain() > 0 {
+            self.notices.closed(Notice::Refuses);
         }
+        true
     }
 
-    /// The probe came to nothing: it was aborted, or its connection broke. Another may go.
-    pub(crate) fn probe_lost(&mut self, now: Instant) {
-        if self.state == State::Probing {
-            self.state = State::Paused(now);
+    fn unreachable(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
+        if self.is_late(ended) {
+            return false;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn spend_all(budget: &mut RefusalBudget, now: Instant) -> usize {
-        (0..10_000).take_while(|_| budget.spend(now)).count()
-    }
-
-    #[test]
-    fn the_reserve_is_a_hundred_and_a_fifth_of_the_requests() {
-        let start = Instant::now();
-        let mut budget = RefusalBudget::new(start);
-        assert_eq!(spend_all(&mut budget, start), 100);
-        (0..500).for_each(|_| budget.request(start));
-        assert_eq!(spend_all(&mut budget, start), 100);
-        // What was spent comes back when it leaves the span.
-        assert_eq!(spend_all(&mut budget, start + 9 * SECOND), 0);
-        assert_eq!(spend_all(&mut budget, start + 10 * SECOND), 100);
-    }
-
-    #[test]
-    fn in_the_long_run_ten_a_second_are_allowed() {
-        let start = Instant::now();
-        let mut budget = RefusalBudget::new(start);
-        let spent: usize = (0..1000)
-            .map(|second| spend_all(&mut budget, start + second * SECOND))
-            .sum();
-        assert_eq!(spent, 100 * 100);
-    }
-
-    proptest! {
-        #[test]
-        fn retries_of_any_ten_seconds_stay_within_the_rule(
-            steps in prop::collection::vec((0u64..3000, 0usize..200, 0usize..300), 1..60)
-        ) {
-            let start = Instant::now();
-            let mut budget = RefusalBudget::new(start);
-            let mut now = start;
-            let (mut requests, mut retries) = (Vec::new(), Vec::new());
-            for (pause, asked, wanted) in steps {
-                now += Duration::from_millis(pause);
-                let second = (now - start).as_secs();
-                for _ in 0..asked {
-                    budget.request(now);
-                    requests.push(second);
-                }
-                let within = |times: &[u64]| {
-                    times.iter().filter(|time| **time + 10 > second).count() as u64
-                };
-                let allowed = RESERVE + within(&requests) / ONE_IN;
-                let before = within(&retries);
-                let spent = (0..wanted).filter(|_| budget.spend(now)).count();
-                retries.extend(std::iter::repeat_n(second, spent));
-                // Neither more than the rule allows, nor less.
-                prop_assert_eq!(spent as u64, allowed.saturating_sub(before).min(wanted as u64));
-            }
+        // It may be the number of connections, and not the endpoint, that is at its end.
+        let meanwhile = self.served_at.is_some_and(|at| at + ended.took >= now);
+        if meanwhile && self.window.in_flight() > 0 && !ended.probing {
+            self.window.go_carefully(now);
+            return false;
         }
+        self.gate.unreachable(now, jitter);
+        self.notices.closed(Notice::Away);
+        self.changed = true;
+        true
     }
 
-    #[test]
-    fn after_a_pause_one_request_goes_first() {
-        let now = Instant::now();
-        let mut gate = Gate::new();
-        assert_eq!(gate.admit(now), Admission::Go);
-        gate.refused(now, Some(3 * SECOND), SECOND, 0.0);
-        let until = now + 3 * SECOND;
-        assert_eq!(gate.admit(now + 2 * SECOND), Admission::WaitUntil(until));
-        assert_eq!(gate.admit(until), Admission::GoAsProbe);
-        assert_eq!(gate.admit(until), Admission::WaitForProbe);
-        gate.probe_passed();
-        assert_eq!(gate.admit(until), Admission::Go);
+    /// Whether it went before the gate was closed, and tells nothing new.
+    fn is_late(&self, ended: Ended) -> bool {
+        !self.gate.is_open() && !ended.probing
     }
 
-    #[test]
-    fn pauses_grow_while_probes_are_refused_and_begin_anew_afterwards() {
-        let mut now = Instant::now();
-        let mut gate = Gate::new();
-        for (probes, expected) in [1, 4, 16, 45, 45].into_iter().enumerate() {
-            gate.refused(now, None, SECOND, 1.0);
-            // Those that were under way are refused too, and change nothing.
-            gate.refused(now, None, SECOND, 1.0);
-            assert_eq!(gate.probes_refused() as usize, probes);
-            let until = now + expected * SECOND;
-            assert_eq!(gate.admit(now), Admission::WaitUntil(until));
-            now = until;
-            assert_eq!(gate.admit(now), Admission::GoAsProbe);
+    fn probe_lost(&mut self, probing: bool, now: Instant) {
+        if probing {
+            self.gate.probe_lost(now);
         }
-        gate.probe_passed();
-        gate.refused(now, None, SECOND, 1.0);
-        assert_eq!(gate.admit(now), Admission::WaitUntil(now + SECOND));
-    }
-
-    #[test]
-    fn a_lost_probe_is_followed_by_another() {
-        let now = Instant::now();
-        let mut gate = Gate::new();
-        gate.refused(now, Some(SECOND), SECOND, 0.0);
-        assert_eq!(gate.admit(now + SECOND), Admission::GoAsProbe);
-        gate.probe_lost(now + SECOND);
-        assert_eq!(gate.admit(now + SECOND), Admission::GoAsProbe);
     }
 }

@@ -5,6 +5,9 @@
 //! Architecture Blog, 2015]. The factor and the cap are those of the client that this one
 //! replaces.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -12,9 +15,8 @@ use std::time::Duration;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(45);
 /// Each retry waits up to so many times longer than the one before.
 const BACKOFF_FACTOR: u32 = 4;
-/// A host that cannot be connected to is tried again within this span and then given up, so that
-/// a dead host fails in seconds.
-const LONGEST_CONNECT_TROUBLE: Duration = Duration::from_secs(3);
+/// So many refusals of one request are followed by no pause of its own.
+const REFUSED_AT_ONCE: u32 = 3;
 const AT_ONCE: Duration = Duration::ZERO;
 /// So often is a request sent again because the Worker that had it died.
 const MOST_LOSSES: u32 = 2;
@@ -102,6 +104,8 @@ pub(crate) struct History {
     /// Network failures so far. The first is not charged: it is nobody's fault. Where a kept
     /// connection ended before any byte of an answer, the request was sent again before this.
     pub network_failures: u32,
+    /// Refusals ("too much") so far, while the endpoint served others. They end by deadlines alone.
+    pub refusals: u32,
     /// Answers of the wrong content so far.
     pub mismatches: u32,
     /// Workers that died under the request.
@@ -168,6 +172,9 @@ pub(crate) struct RetryPolicy {
     pub non_retryable: Box<[u16]>,
     /// A server that asks for a longer pause is asked no more.
     pub max_retry_after: Duration,
+    /// A request that is refused again and again, while its endpoint serves others, is given up
+    /// after so long.
+    pub patience: Duration,
 }
 
 /// The rules of a client's operations, which share what an endpoint can bear.
@@ -179,8 +186,22 @@ impl RetryRules for RetryPolicy {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
-        if let Some(verdict) = self.settles(fault, history, elapsed) {
+        if fault == Fault::Connect {
+            // Nothing was sent. The endpoint's gate makes it wait, with all others.
+            return if self.max_retries == 0 {
+                Verdict::GiveUp
+            } else {
+                free(AT_ONCE)
+            };
+        }
+        if let Some(verdict) = self.settles(fault, history) {
             return verdict;
+        }
+        if let Fault::TooMuch { retry_after, .. } = fault {
+            if elapsed >= self.patience {
+                return Verdict::GiveUp;
+            }
+            return free(retry_after.unwrap_or_else(|| self.after_refusals(history, jitter)));
         }
         if fault == Fault::Network && history.network_failures == 0 {
             history.network_failures += 1;
@@ -190,29 +211,20 @@ impl RetryRules for RetryPolicy {
             return Verdict::GiveUp;
         };
         match fault {
-            // The endpoint's gate makes it wait, with all others.
-            Fault::TooMuch { .. } => free(AT_ONCE),
             Fault::Status { .. } | Fault::Hollow => Verdict::Retry {
                 after: fault.retry_after().unwrap_or(pause),
                 charge: Charge::Endpoint,
             },
-            Fault::Connect => {
-                history.network_failures += 1;
-                Verdict::Retry {
-                    after: before_connecting(pause),
-                    charge: if history.network_failures == 1 {
-                        Charge::Free
-                    } else {
-                        Charge::Operation
-                    },
-                }
-            }
             Fault::Network | Fault::Timeout => Verdict::Retry {
                 after: pause,
                 charge: Charge::Operation,
             },
-            // The last two are settled above.
-            Fault::Mismatch | Fault::Lost | Fault::Permanent => free(pause),
+            // The others are settled above.
+            Fault::Mismatch
+            | Fault::Lost
+            | Fault::Permanent
+            | Fault::TooMuch { .. }
+            | Fault::Connect => free(pause),
         }
     }
 
@@ -230,12 +242,7 @@ impl RetryRules for RetryPolicy {
 
 impl RetryPolicy {
     /// Decides on what does not depend on how many retries are left.
-    pub(crate) fn settles(
-        &self,
-        fault: Fault,
-        history: &mut History,
-        elapsed: Duration,
-    ) -> Option<Verdict> {
+    pub(crate) fn settles(&self, fault: Fault, history: &mut History) -> Option<Verdict> {
         if outlasts(fault.retry_after(), self.max_retry_after) {
             return Some(Verdict::GiveUp);
         }
@@ -243,7 +250,6 @@ impl RetryPolicy {
             Fault::Permanent => Some(Verdict::GiveUp),
             Fault::TooMuch { code, .. } => self.settles_status(code, false),
             Fault::Status { code, invites, .. } => self.settles_status(code, invites),
-            Fault::Connect => (elapsed > LONGEST_CONNECT_TROUBLE).then_some(Verdict::GiveUp),
             Fault::Lost => {
                 history.losses += 1;
                 Some(if history.losses <= MOST_LOSSES {
@@ -256,7 +262,7 @@ impl RetryPolicy {
                 history.mismatches += 1;
                 (history.mismatches > 1).then_some(Verdict::GiveUp)
             }
-            Fault::Network | Fault::Timeout | Fault::Hollow => None,
+            Fault::Connect | Fault::Network | Fault::Timeout | Fault::Hollow => None,
         }
     }
 
@@ -268,6 +274,18 @@ impl RetryPolicy {
         let pause = self.backoff(history.retries, jitter);
         history.retries += 1;
         Some(pause)
+    }
+
+    /// The pause of a request that was refused while the endpoint serves others: the window that
+    /// is learned from it holds it back. One that is refused again and again, as where a single
+    /// path is closed, leaves the others its place.
+    fn after_refusals(&self, history: &mut History, jitter: f64) -> Duration {
+        let before = history.refusals;
+        history.refusals += 1;
+        match before.checked_sub(REFUSED_AT_ONCE) {
+            None => AT_ONCE,
+            Some(times) => self.backoff(times, jitter),
+        }
     }
 
     fn settles_status(&self, code: u16, invites: bool) -> Option<Verdict> {
@@ -283,167 +301,8 @@ impl RetryPolicy {
     }
 }
 
-/// The pauses between connects are short, or a few of them would outlast the span of their trouble.
-pub(crate) fn before_connecting(pause: Duration) -> Duration {
-    pause.min(LONGEST_CONNECT_TROUBLE / 3)
-}
-
 /// A retry that nothing but the request's own limit pays for.
 pub(crate) fn free(after: Duration) -> Verdict {
     let charge = Charge::Free;
     Verdict::Retry { after, charge }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn policy() -> RetryPolicy {
-        RetryPolicy {
-            max_retries: 3,
-            initial_backoff: Duration::from_millis(125),
-            non_retryable: Box::new([501]),
-            max_retry_after: Duration::from_mins(2),
-        }
-    }
-
-    fn status(code: u16) -> Fault {
-        Fault::of_status(code, None, Advice::None)
-    }
-
-    fn verdict(fault: Fault) -> Verdict {
-        policy().decide(fault, &mut History::default(), Duration::ZERO, 1.0)
-    }
-
-    #[test]
-    fn statuses_are_retried_or_final_as_documented() {
-        for code in [408, 409, 429, 500, 502, 503, 504, 599] {
-            assert!(
-                matches!(verdict(status(code)), Verdict::Retry { .. }),
-                "{code}"
-            );
-        }
-        for code in [301, 400, 401, 403, 404, 413, 422, 501] {
-            assert_eq!(verdict(status(code)), Verdict::GiveUp, "{code}");
-        }
-    }
-
-    #[test]
-    fn a_server_s_word_on_another_try_goes_before_its_status() {
-        let verdict = |code, advice| verdict(Fault::of_status(code, None, advice));
-        for code in [400, 404, 429, 500] {
-            assert_eq!(verdict(code, Advice::GiveUp), Verdict::GiveUp, "{code}");
-            let retried = verdict(code, Advice::Retry);
-            assert!(matches!(retried, Verdict::Retry { .. }), "{code}");
-        }
-        // The caller's word goes before the server's.
-        assert_eq!(verdict(501, Advice::Retry), Verdict::GiveUp);
-    }
-
-    #[test]
-    fn the_first_network_failure_is_free_and_the_second_is_charged() {
-        for fault in [Fault::Network, Fault::Connect] {
-            let mut history = History::default();
-            let mut charge = || match policy().decide(fault, &mut history, Duration::ZERO, 0.5) {
-                Verdict::Retry { charge, .. } => charge,
-                Verdict::GiveUp => panic!("given up"),
-            };
-            assert_eq!(charge(), Charge::Free, "{fault:?}");
-            assert_eq!(charge(), Charge::Operation, "{fault:?}");
-        }
-    }
-
-    #[test]
-    fn refusals_are_charged_to_the_endpoint_and_pauses_to_nobody() {
-        let charge = |fault| match verdict(fault) {
-            Verdict::Retry { charge, .. } => charge,
-            Verdict::GiveUp => panic!("given up"),
-        };
-        for code in [408, 409, 500, 502, 504] {
-            assert_eq!(charge(status(code)), Charge::Endpoint, "{code}");
-        }
-        for code in [429, 503] {
-            assert_eq!(verdict(status(code)), free(Duration::ZERO), "{code}");
-        }
-        assert_eq!(charge(Fault::Timeout), Charge::Operation);
-    }
-
-    #[test]
-    fn a_wrong_answer_is_asked_for_again_once() {
-        let mut history = History::default();
-        let mut decide = || policy().decide(Fault::Mismatch, &mut history, Duration::ZERO, 0.5);
-        assert!(matches!(decide(), Verdict::Retry { .. }));
-        assert_eq!(decide(), Verdict::GiveUp);
-    }
-
-    #[test]
-    fn an_answer_that_holds_nothing_is_retried_with_pauses() {
-        let mut history = History::default();
-        for _ in 0..3 {
-            let verdict = policy().decide(Fault::Hollow, &mut history, Duration::ZERO, 1.0);
-            let Verdict::Retry { after, charge } = verdict else {
-                panic!("given up");
-            };
-            assert!(after >= Duration::from_millis(125));
-            assert_eq!(charge, Charge::Endpoint);
-        }
-        let last = policy().decide(Fault::Hollow, &mut history, Duration::ZERO, 1.0);
-        assert_eq!(last, Verdict::GiveUp);
-    }
-
-    #[test]
-    fn a_host_that_stays_dead_is_given_up_after_seconds() {
-        let late = LONGEST_CONNECT_TROUBLE + Duration::from_millis(1);
-        let verdict = policy().decide(Fault::Connect, &mut History::default(), late, 0.5);
-        assert_eq!(verdict, Verdict::GiveUp);
-    }
-
-    #[test]
-    fn a_request_that_kills_its_workers_is_given_up() {
-        let mut history = History::default();
-        let mut decide = || policy().decide(Fault::Lost, &mut history, Duration::ZERO, 0.5);
-        assert!(matches!(decide(), Verdict::Retry { .. }));
-        assert!(matches!(decide(), Verdict::Retry { .. }));
-        assert_eq!(decide(), Verdict::GiveUp);
-    }
-
-    #[test]
-    fn the_server_s_own_pause_is_kept() {
-        let asked = Duration::from_secs(7);
-        let fault = |asked| Fault::of_status(500, Some(asked), Advice::None);
-        let verdict_on = |asked| verdict(fault(asked));
-        assert!(matches!(verdict_on(asked), Verdict::Retry { after, .. } if after == asked));
-        for code in [429, 500, 503] {
-            let too_long = Some(Duration::from_secs(121));
-            let fault = Fault::of_status(code, too_long, Advice::None);
-            assert_eq!(verdict(fault), Verdict::GiveUp, "{code}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn backoff_stays_below_its_cap_and_retries_below_their_limit(
-            max_retries in 0u32..=6, initial in 50u64..=45_000, jitter in 0.0f64..=1.0,
-            code in prop::sample::select(vec![408u16, 429, 500, 503]),
-        ) {
-            let policy = RetryPolicy {
-                max_retries,
-                initial_backoff: Duration::from_millis(initial),
-                non_retryable: Box::new([]),
-                max_retry_after: Duration::from_mins(2),
-            };
-            let mut history = History::default();
-            for retry in 0..max_retries {
-                let verdict = policy.decide(status(code), &mut history, Duration::ZERO, jitter);
-                let Verdict::Retry { after, .. } = verdict else {
-                    return Err(TestCaseError::fail("gave up too early"));
-                };
-                let longest = policy.initial_backoff * 4u32.pow(retry);
-                prop_assert!(after <= longest.min(LONGEST_BACKOFF));
-            }
-            let last = policy.decide(status(code), &mut history, Duration::ZERO, jitter);
-            prop_assert_eq!(last, Verdict::GiveUp);
-        }
-    }
 }

@@ -131,8 +131,10 @@ fn redact(text: &mut String, key: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Account;
     use super::*;
     use http::{HeaderName, Method};
+    use std::sync::Arc;
 
     #[test]
     fn names_and_long_values_make_a_secret() {
@@ -177,7 +179,7 @@ mod tests {
         let head = Head {
             method: Method::POST,
             url: "http://h".into(),
-            origin: "http://h".into(),
+            account: Arc::new(Account::new("http://h", &[])),
             headers: vec![
                 header("authorization", "bearer sk-12345678"),
                 header("x-other", "abcdefgh"),

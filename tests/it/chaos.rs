@@ -77,7 +77,10 @@ fn assert_counted(counted: &MetricsSnapshot, told: &[Told]) {
     agree(counted.operations, told.len() as u64 - dropped, dropped);
     // Each of the ways was gone.
     assert!(counted.retries > 0, "{counted:?}");
-    assert!(0 < counted.hedges_won && counted.hedges_won < counted.hedges);
+    assert!(
+        0 < counted.hedges_won && counted.hedges_won < counted.hedges,
+        "{counted:?}"
+    );
 }
 
 /// Ends the system: nothing is taken any more.

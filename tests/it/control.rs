@@ -6,10 +6,11 @@ use crate::support::tinyproxy::Tinyproxy;
 use crate::support::tls_front::{Identity, TlsFront};
 use hedgerow::Headers;
 use hedgerow::internals::ask;
-use hedgerow::transport::{Head, HttpSettings, Proxy, TlsSettings, TransportError};
+use hedgerow::transport::{Account, Head, HttpSettings, Proxy, TlsSettings, TransportError};
 use http::{HeaderName, HeaderValue, Method};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const WITHIN: Duration = Duration::from_secs(10);
@@ -34,7 +35,7 @@ fn head(method: Method, url: &str) -> Head {
     Head {
         method,
         url: url.into(),
-        origin: url.into(),
+        account: Arc::new(Account::new(url, &[])),
         headers,
     }
 }

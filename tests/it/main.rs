@@ -36,6 +36,12 @@ mod resilience;
 // "Too much" and "not now": shared pauses, a shared budget, one probe first. In simulated time.
 mod refusals;
 
+// Servers that are away, and come back. In simulated time.
+mod outages;
+
+// Servers with limits, over sockets.
+mod limits;
+
 // What a server says of another try: when, whether, and for how long it is listened to.
 mod retry_after;
 

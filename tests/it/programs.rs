@@ -2,7 +2,7 @@
 
 use crate::support::eventually;
 use crate::support::program::{Running, example};
-use hedgerow::mock::embedding_of;
+use hedgerow::mock::{LimitStyle, Limits, embedding_of};
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -96,19 +96,48 @@ fn batchbench_mock_serves_and_tells_its_address() {
     assert!(client.metrics().unwrap().retries > 0);
 }
 
+/// What it answers, head and body.
+fn get(mock: &Mock, path: &str) -> String {
+    let (_, addr) = mock.url.rsplit_once('/').unwrap();
+    let mut stream = TcpStream::connect(addr).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn each_flag_of_batchbench_mock_sets_its_own_limit() {
+    let flags = "--max-in-flight 1 --max-inputs-in-flight 2 --limit-concurrency 3 \
+                 --overload-status 503 --retry-after 4 --requests-per-minute 5 \
+                 --tokens-per-minute 6 --max-batch-items 7 --max-batch-tokens 8 --limit-by-key \
+                 --limit-style cohere";
+    let flags: Vec<&str> = flags.split_whitespace().collect();
+    let answer = get(&mock(&flags), "/mock/limits");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let limits: Limits = serde_json::from_str(body).unwrap();
+    let set = Limits {
+        max_in_flight: Some(1),
+        max_inputs_in_flight: Some(2),
+        limit_concurrency: Some(3),
+        overload_status: 503,
+        retry_after: Some(4),
+        requests_per_minute: Some(5),
+        tokens_per_minute: Some(6),
+        max_batch_items: Some(7),
+        max_batch_tokens: Some(8),
+        by_key: true,
+        style: LimitStyle::Cohere,
+    };
+    assert_eq!(limits, set);
+}
+
 #[test]
 fn batchbench_mock_says_no_at_its_limits() {
     let limits = ["--requests-per-minute", "1", "--limit-style", "azure"];
     let mock = mock(&limits);
-    let (_, addr) = mock.url.rsplit_once('/').unwrap();
-    let answers = [(); 2].map(|()| {
-        let mut stream = TcpStream::connect(addr).unwrap();
-        let request = b"GET /echo HTTP/1.1\r\nhost: mock\r\nconnection: close\r\n\r\n";
-        stream.write_all(request).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    });
+    let answers = [(); 2].map(|()| get(&mock, "/echo"));
     assert!(answers[0].starts_with("HTTP/1.1 200 "), "{answers:?}");
     assert!(answers[1].starts_with("HTTP/1.1 429 "), "{answers:?}");
     assert!(answers[1].contains("Please retry after "), "{answers:?}");
@@ -121,7 +150,10 @@ fn batchbench_refuses_a_bad_argument_by_name() {
         ("--fault", "earthquake"),
         ("--fault-share", "2"),
         ("--threads", "0"),
+        ("--port", "65536"),
         ("--max-in-flight", "0"),
+        ("--max-inputs-in-flight", "0"),
+        ("--limit-concurrency", "-1"),
         ("--overload-status", "200"),
         ("--requests-per-minute", "many"),
         ("--limit-style", "tie"),

@@ -1,9 +1,12 @@
 //! A server that refuses is asked less, by everyone. In simulated time.
 
-use crate::support::fake::{Answer, MS, Network};
+use crate::support::fake::{Answer, MS, Network, REQUEST_ID, Script, own_header};
 use crate::support::{one_each, texts};
-use hedgerow::{BatchPost, Embed, OnError, Preference};
+use hedgerow::transport::Request;
+use hedgerow::{ApiKey, BatchPost, Embed, OnError, Preference};
 use serde_json::json;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -23,12 +26,12 @@ fn stopwatch() -> (Times, impl Fn() + Send + Sync + 'static) {
 async fn a_pause_that_a_server_asks_for_is_kept_by_every_request_and_one_goes_first() {
     for status in [429, 503] {
         let (times, stamp) = stopwatch();
-        // The first eight are refused; the ninth takes 100 ms.
+        // The first is refused; the one that goes to see takes 100 ms.
         let network = Network::new(move |number, _| {
             stamp();
             match number {
-                0..8 => (MS, Answer::Status(status, &[("retry-after", "5")])),
-                8 => (100 * MS, Answer::Right),
+                0 => (MS, Answer::Status(status, &[("retry-after", "5")])),
+                1 => (100 * MS, Answer::Right),
                 _ => (MS, Answer::Right),
             }
         });
@@ -39,13 +42,11 @@ async fn a_pause_that_a_server_asks_for_is_kept_by_every_request_and_one_goes_fi
         let call = || network.embed(10, window.clone());
         let (first, second) = futures_util::future::join(call(), call()).await;
         first.and(second).unwrap();
-        // Two windows of four were on their way when the refusals came.
-        assert_eq!(network.asked(), 8 + 20);
+        assert_eq!(network.asked(), 1 + 20);
         let times = times.lock().unwrap();
-        assert!(times[..8].iter().all(|time| *time < 2 * MS), "{times:?}");
-        assert!((5000 * MS..5010 * MS).contains(&times[8]), "{times:?}");
+        assert!((5000 * MS..5010 * MS).contains(&times[1]), "{times:?}");
         // The others wait for the answer to the one that went first.
-        assert!(times[9] >= times[8] + 100 * MS, "{times:?}");
+        assert!(times[2] >= times[1] + 100 * MS, "{times:?}");
     }
 }
 
@@ -66,9 +67,8 @@ async fn without_a_named_pause_the_pauses_grow_until_a_probe_is_let_through() {
     };
     network.embed(3, preference).await.unwrap();
     let times = times.lock().unwrap();
-    // Three at once, then one probe after each pause: 0.5 to 1 s, 2 to 4 s, 8 to 16 s, 22.5 to 45 s.
-    assert!(times[2] < MS);
-    for (probe, longest) in [(3, 1000), (4, 4000), (5, 16_000), (6, 45_000)] {
+    // One probe after each pause: 0.5 to 1 s, 2 to 4 s, 8 to 16 s, 22.5 to 45 s.
+    for (probe, longest) in [(1, 1000), (2, 4000), (3, 16_000), (4, 45_000), (5, 45_000)] {
         let pause = times[probe].saturating_sub(times[probe - 1]);
         let longest = longest * MS;
         assert!(
@@ -102,7 +102,7 @@ async fn a_pause_does_not_outlast_the_deadline() {
     let error = network.embed(5, preference).await.unwrap_err();
     assert!(error.is_timeout());
     assert!(start.elapsed() <= 3010 * MS);
-    assert_eq!(network.asked(), 5);
+    assert_eq!(network.asked(), 1);
 }
 
 #[actix_rt::test]
@@ -168,9 +168,11 @@ async fn an_outage_costs_as_many_probes_as_one_request_has_tries() {
     };
     let start = Instant::now();
     let answer = network.embed(10_000, preference.clone()).await.unwrap();
-    // A window's worth at once, three probes that are charged to all of those, and one more for
-    // the requests that never went.
-    assert_eq!(network.asked(), 100 + 4);
+    // One goes first to an endpoint that was not asked before, and three after it: as many as one
+    // request has tries, whoever's they were.
+    assert_eq!(network.asked(), 4);
+    // What was never sent was not retried.
+    assert_eq!(network.client.metrics().await.unwrap().retries, 3);
     assert_eq!(answer.errors().len(), 10_000);
     for failed in answer.errors() {
         assert_eq!(failed.error.status(), Some(503));
@@ -180,7 +182,7 @@ async fn an_outage_costs_as_many_probes_as_one_request_has_tries() {
 
     // Whoever comes next sends one request to see.
     let answer = network.embed(10_000, preference).await.unwrap();
-    assert_eq!(network.asked(), 100 + 4 + 1);
+    assert_eq!(network.asked(), 4 + 1);
     assert_eq!(answer.errors().len(), 10_000);
 }
 
@@ -200,4 +202,169 @@ async fn a_refused_probe_is_no_charge_to_calls_of_other_paths() {
     assert_eq!(refused.unwrap_err().status(), Some(503));
     assert!(other.unwrap().is_complete());
     assert!(network.asked() >= 40);
+}
+
+#[actix_rt::test]
+async fn a_refusal_binds_the_one_that_was_told_while_others_are_served() {
+    let (times, stamp) = stopwatch();
+    let network = Network::new(move |number, _| {
+        stamp();
+        match number {
+            5 => (MS, Answer::Status(429, &[("retry-after", "5")])),
+            _ => (100 * MS, Answer::Right),
+        }
+    });
+    let preference = Preference {
+        max_concurrent_requests: 8,
+        max_retries: 0,
+        ..one_each()
+    };
+    let start = Instant::now();
+    network.embed(40, preference).await.unwrap();
+    let times = times.lock().unwrap();
+    assert_eq!(times.len(), 41);
+    // The others went on, and the last to go is the one that was told.
+    assert!(times[39] <= 1000 * MS, "{times:?}");
+    let told = times[5];
+    assert!((told + 5000 * MS..told + 5010 * MS).contains(&times[40]));
+    assert!(start.elapsed() <= 5200 * MS);
+}
+
+#[actix_rt::test]
+async fn a_straggler_s_refusal_does_not_stop_an_endpoint_that_is_well() {
+    let (times, stamp) = stopwatch();
+    let network = Network::new(move |number, _| {
+        stamp();
+        match number {
+            // Refused when all others have long been answered, and again and again.
+            3 => (2000 * MS, Answer::Status(429, &[])),
+            _ => (20 * MS, Answer::Right),
+        }
+    });
+    let start = Instant::now();
+    let preference = Preference {
+        max_concurrent_requests: 8,
+        ..one_each()
+    };
+    network.embed(2000, preference).await.unwrap();
+    // 2,000 in turns of eight and of 20 ms; the straggler costs nobody a pause.
+    assert!(start.elapsed() <= 5900 * MS, "{:?}", start.elapsed());
+    assert_eq!(times.lock().unwrap().len(), 2001);
+}
+
+#[actix_rt::test]
+async fn a_probe_passes_with_the_head_of_its_answer() {
+    let (times, stamp) = stopwatch();
+    let network = Network::new(move |number, _| {
+        stamp();
+        match number {
+            0 => (MS, Answer::Status(429, &[("retry-after", "1")])),
+            // Its body takes a minute.
+            1 => (MS, Answer::Trickles(60_000 * MS)),
+            _ => (MS, Answer::Right),
+        }
+    });
+    network.embed(20, one_each()).await.unwrap();
+    let times = times.lock().unwrap();
+    assert!(times[20] <= 1100 * MS, "{times:?}");
+}
+
+#[actix_rt::test]
+async fn refusals_while_others_are_served_are_charged_to_nobody() {
+    // Each request is refused ten times, but never all of them at once.
+    let refused: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
+    let network = Network::new(move |number, request| {
+        let id = own_header(request, REQUEST_ID);
+        let request = id
+            .rsplit_once('-')
+            .expect("an attempt's number")
+            .0
+            .to_owned();
+        let mut refused = refused.lock().unwrap();
+        let times = refused.entry(request).or_default();
+        *times += 1;
+        if *times <= 10 && number % 3 != 0 {
+            (MS, Answer::Status(429, &[]))
+        } else {
+            (30 * MS, Answer::Right)
+        }
+    });
+    let preference = Preference {
+        max_retries: 1,
+        retry_budget_pct: 0.0,
+        ..one_each()
+    };
+    network.embed(200, preference).await.unwrap();
+}
+
+#[actix_rt::test]
+async fn a_server_of_few_at_once_is_used_to_the_full() {
+    let in_service = Arc::new(AtomicUsize::new(0));
+    let refused = Arc::new(AtomicUsize::new(0));
+    let (counted, told) = (Arc::clone(&in_service), Arc::clone(&refused));
+    let network = Network::with_workers(
+        1,
+        Limited {
+            most: 16,
+            in_service: counted,
+            refused: told,
+        },
+    );
+    let start = Instant::now();
+    let preference = Preference {
+        max_concurrent_requests: 128,
+        ..one_each()
+    };
+    network.embed(1600, preference).await.unwrap();
+    // 100 turns of 100 ms.
+    assert!(start.elapsed() <= 11_500 * MS, "{:?}", start.elapsed());
+    let refused = refused.load(Relaxed);
+    assert!(refused * 20 <= 1600 + refused, "{refused}");
+}
+
+/// So many at once for 100 ms each; the others are refused at once.
+struct Limited {
+    most: usize,
+    in_service: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+}
+
+impl Script for Limited {
+    fn answer(&self, _: u64, _: &Request) -> (Duration, Answer) {
+        if self.in_service.load(Relaxed) == self.most {
+            self.refused.fetch_add(1, Relaxed);
+            return (MS, Answer::Status(429, &[]));
+        }
+        self.in_service.fetch_add(1, Relaxed);
+        let in_service = Arc::clone(&self.in_service);
+        actix_rt::spawn(async move {
+            tokio::time::sleep(100 * MS).await;
+            in_service.fetch_sub(1, Relaxed);
+        });
+        (100 * MS, Answer::Right)
+    }
+}
+
+#[actix_rt::test]
+async fn calls_with_another_key_do_not_wait_for_one_that_is_paused() {
+    let network = Network::new(|_, request| {
+        let headers = &request.head.headers;
+        let paused = headers.iter().any(|(_, value)| value == "Bearer sk-paused");
+        if paused {
+            (MS, Answer::Status(429, &[("retry-after", "100")]))
+        } else {
+            (MS, Answer::Right)
+        }
+    });
+    let with_key = |key: &str| Preference {
+        api_key: Some(ApiKey::new(key).unwrap()),
+        ..one_each()
+    };
+    let paused = Embed::new(texts(1), "m").preference(with_key("sk-paused"));
+    let paused = network.client.embed(paused);
+    tokio::time::sleep(10 * MS).await;
+    let start = Instant::now();
+    network.embed(10, with_key("sk-other")).await.unwrap();
+    assert!(start.elapsed() < 100 * MS);
+    drop(paused);
 }

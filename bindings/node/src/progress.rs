@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     pub elapsed: f64,
     /// Inputs a second, from the beginning to now.
     pub rate: f64,
+    /// What holds the call back at its endpoint, in words.
+    pub held_back: Option<String>,
 }
 
 impl From<hedgerow::Progress> for Progress {
@@ -27,6 +29,7 @@ impl From<hedgerow::Progress> for Progress {
             total: count(progress.total),
             elapsed: progress.elapsed.as_secs_f64(),
             rate: progress.rate(),
+            held_back: progress.held_back.map(|why| why.to_string()),
         }
     }
 }

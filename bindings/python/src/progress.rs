@@ -11,21 +11,26 @@ use std::sync::Arc;
 ///     done: inputs whose requests have ended.
 ///     total: inputs of the call; None where a stream's are not known.
 ///     elapsed: seconds since the call began.
+///     held_back: what holds the call back at its endpoint, in words, as "window 64 of 256, 2 %
+///         refused"; None where nothing does.
 #[pyclass(module = "hedgerow", frozen, get_all)]
 pub(crate) struct Progress {
     done: usize,
     total: Option<usize>,
     elapsed: f64,
+    held_back: Option<String>,
 }
 
 #[pymethods]
 impl Progress {
     #[new]
-    fn new(done: usize, total: Option<usize>, elapsed: f64) -> Self {
+    #[pyo3(signature = (done, total, elapsed, held_back=None))]
+    fn new(done: usize, total: Option<usize>, elapsed: f64, held_back: Option<String>) -> Self {
         Self {
             done,
             total,
             elapsed,
+            held_back,
         }
     }
 
@@ -56,6 +61,7 @@ impl From<hedgerow::Progress> for Progress {
             done: progress.done,
             total: Some(progress.total),
             elapsed: progress.elapsed.as_secs_f64(),
+            held_back: progress.held_back.map(|why| why.to_string()),
         }
     }
 }

@@ -2,30 +2,35 @@
 
 use super::{Dispatcher, Wake};
 use crate::actor::failure::Failure;
-use crate::actor::flight::Flight;
+use crate::actor::flight::{Flight, Turned};
 use crate::actor::hedger::{Settled, Watch};
 use crate::actor::messages::{Abort, Assign, Flush, Outcome};
 use crate::actor::metrics::Observed;
 use crate::actor::planner::MakePlan;
-use crate::actor::turn::{RefusedProbe, Surroundings};
+use crate::actor::turn::{Outage, Surroundings};
 use crate::caller::OperationId;
 use crate::job::End;
 use crate::policy::split;
+use crate::transport::Account;
 use actix::{AsyncContext, Context};
 use std::sync::Arc;
 use tokio::time::Instant;
 
 impl Dispatcher {
-    /// What this turn collects is sent when the mailbox has been worked off.
+    /// What this turn collects is sent when the mailbox has been worked off. All that ended is
+    /// counted before others go in its place.
     pub(super) fn end_turn(&mut self, context: &mut Context<Self>) {
+        while let Some(account) = self.shared.turn.moved.pop() {
+            self.serve(&account, Instant::now());
+        }
         if !self.flushing {
             self.flushing = true;
             context.address().do_send(Flush);
         }
     }
 
-    /// Shows an operation its surroundings, and lets it act. Where that changed what the endpoint
-    /// admits, all operations that go there may act on it.
+    /// Shows an operation its surroundings, and lets it act. That may have changed what the
+    /// endpoint admits: whoever waits for it is asked when the turn ends.
     pub(super) fn with<T>(
         &mut self,
         id: OperationId,
@@ -33,32 +38,40 @@ impl Dispatcher {
         act: impl FnOnce(&mut Flight, &mut Surroundings<'_>) -> T,
     ) -> Option<T> {
         let (flight, _) = self.flights.get_mut(&id)?;
-        let mut around = self.shared.around(flight.origin(), now);
-        let gate = around.endpoint.gate;
+        let mut around = self.shared.around(flight.account(), now);
         let result = act(flight, &mut around);
-        if around.endpoint.gate != gate {
-            let origin = Arc::clone(flight.origin());
-            self.fill_all(&origin, now);
-        }
+        around.line_may_move(flight.account());
         Some(result)
     }
 
-    /// Lets every operation that goes to `origin` start what it may.
-    pub(super) fn fill_all(&mut self, origin: &Arc<str>, now: Instant) {
-        for (flight, _) in self.flights.values_mut() {
-            if flight.origin() == origin {
-                flight.fill(&mut self.shared.around(origin, now));
+    /// Gives what room an endpoint has to those who wait for it, by turns, a request each.
+    pub(super) fn serve(&mut self, account: &Arc<Account>, now: Instant) {
+        loop {
+            let mut around = self.shared.around(account, now);
+            let Some(id) = around.line.pop_front() else {
+                return;
+            };
+            let Some((flight, _)) = self.flights.get_mut(&id) else {
+                continue;
+            };
+            match flight.take_turn(&mut around) {
+                Turned::Went => around.line.push_back(id),
+                Turned::Waits => {
+                    around.line.push_front(id);
+                    return;
+                }
+                Turned::NeedsNone => {}
             }
         }
     }
 
-    /// What a probe was told holds for all who asked for the same and waited for how it ends.
-    pub(super) fn refuse_with(&mut self, probe: &RefusedProbe, now: Instant) {
+    /// That nothing gets through to an endpoint holds for all who wait for it.
+    pub(super) fn suffer(&mut self, outage: &Outage, now: Instant) {
         let mut ended = Vec::new();
         for (id, (flight, _)) in &mut self.flights {
-            if flight.job().operation.head().url == probe.head.url {
-                let mut around = self.shared.around(&probe.head.origin, now);
-                let end = flight.refused_with(probe, &mut around);
+            if outage.concerns(flight.job().operation.head()) {
+                let mut around = self.shared.around(&outage.head.account, now);
+                let end = flight.suffer(outage, &mut around);
                 ended.extend(end.map(|end| (*id, end)));
             }
         }
@@ -77,8 +90,8 @@ impl Dispatcher {
                 inputs,
                 batch_size: inputs,
             });
-            let origin = Arc::clone(flight.origin());
-            flight.fill(&mut self.shared.around(&origin, now));
+            let account = Arc::clone(flight.account());
+            flight.fill(&mut self.shared.around(&account, now));
         } else {
             self.peers.planner.do_send(MakePlan {
                 id,
@@ -95,14 +108,10 @@ impl Dispatcher {
         if let Some(deadline) = deadline {
             self.schedule.remove(deadline);
         }
-        let origin = Arc::clone(flight.origin());
-        let mut around = self.shared.around(&origin, now);
-        let gate = around.endpoint.gate;
+        let account = Arc::clone(flight.account());
+        let mut around = self.shared.around(&account, now);
         flight.end(end, &mut around);
-        if around.endpoint.gate != gate {
-            // Its probe is lost; another operation's request may go in its place.
-            self.fill_all(&origin, now);
-        }
+        around.line_may_move(&account);
     }
 
     pub(super) fn observe(&mut self, outcome: &Outcome) {
@@ -145,10 +154,10 @@ impl Dispatcher {
         for (at, key) in turn.pauses.drain(..) {
             self.schedule.add(at, Wake::Resume(key));
         }
-        for (until, origin) in turn.paused.drain(..) {
-            let known = self.pauses.insert(Arc::clone(&origin), until);
-            if known != Some(until) {
-                self.schedule.add(until, Wake::Endpoint(origin));
+        for (at, account) in turn.ask_again.drain(..) {
+            let known = self.asked_at.insert(Arc::clone(&account), at);
+            if known != Some(at) {
+                self.schedule.add(at, Wake::Endpoint(account));
             }
         }
         for ending in turn.endings.drain(..) {

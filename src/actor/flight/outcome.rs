@@ -1,15 +1,17 @@
 //! How attempts end, and what follows for their request and their operation.
 
 use super::{Flight, PROGRESS_EVERY};
-use crate::actor::failure::{Failure, refused};
+use crate::actor::failure::Failure;
 use crate::actor::hedger::Settlement;
 use crate::actor::messages::{AttemptId, Outcome, Success};
-use crate::actor::request::Base64;
-use crate::actor::turn::{Ending, RefusedProbe, Surroundings, jitter};
+use crate::actor::request::{Base64, Running};
+use crate::actor::turn::{Ending, Outage, Surroundings, jitter};
 use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
+use crate::policy::gate::Trouble;
+use crate::policy::limit::{Ended, Sign};
 use crate::policy::retry::{Charge, Verdict, outlasts};
 use crate::policy::timers::later;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ impl Flight {
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
         active.resent += u32::from(outcome.resent);
-        self.tell_gate(outcome.id, outcome.result.as_ref().err(), around);
+        self.tell_endpoint(&outcome, around);
         let failure = match outcome.result {
             Ok(success) => match self.accept(request, success, around) {
                 Ok(()) => {
@@ -49,44 +51,51 @@ impl Flight {
         self.failed(outcome.id, failure, around)
     }
 
-    /// What an attempt's end means to the endpoint's gate.
-    fn tell_gate(
-        &mut self,
-        id: AttemptId,
-        failure: Option<&Failure>,
-        around: &mut Surroundings<'_>,
-    ) {
+    /// What an attempt's end means to its endpoint, and to all who go there.
+    fn tell_endpoint(&mut self, outcome: &Outcome, around: &mut Surroundings<'_>) {
         let Some(terms) = self.gate_terms else {
             return;
         };
-        let Some(active) = self.active.get_mut(&id.key.request) else {
+        let Some(active) = self.active.get_mut(&outcome.id.key.request) else {
             return;
         };
-        let probing = std::mem::take(&mut active.probing);
-        let gate = &mut around.endpoint.gate;
-        if let Some(refusal) = failure.and_then(Failure::too_much) {
-            let asked = refusal.retry_after;
-            let most = self.job.settings.retry.max_retry_after();
-            if outlasts(asked, most) {
-                // Nobody waits for so long, and others may be told something else.
-                if probing {
-                    gate.probe_lost(around.now);
-                }
-                return;
-            }
-            gate.refused(around.now, asked, terms.initial_backoff, jitter());
-            if probing {
-                around.turn.refused_probe = Some(RefusedProbe {
-                    key: id.key,
-                    head: Arc::clone(self.job.operation.head()),
-                    error: Error::new(refused(refusal.clone(), most)),
-                });
-            }
-        } else if probing && failure.is_none_or(Failure::was_answered) {
-            // Whatever the server answered, it was not "too much".
-            gate.probe_passed();
-        } else if probing {
-            gate.probe_lost(around.now);
+        let retry = &self.job.settings.retry;
+        let failure = outcome.result.as_ref().err();
+        let ended = Ended {
+            sign: failure.map_or(Sign::Served, |failure| {
+                failure.sign(terms, retry.max_retry_after())
+            }),
+            probing: std::mem::take(&mut active.probing),
+            took: outcome.service_time,
+        };
+        let in_vain = around.endpoint.ended(ended, around.now, jitter());
+        self.tell_news(around);
+        around.turn.outage = failure.filter(|_| in_vain).map(|failure| Outage {
+            head: Arc::clone(self.job.operation.head()),
+            error: (failure.clone()).into_error(self.job.operation.head(), &self.job.settings),
+        });
+    }
+
+    /// What people may want to know of its endpoint's limits.
+    fn tell_news(&self, around: &mut Surroundings<'_>) {
+        let Some((state, notice)) = around.endpoint.news(around.now) else {
+            return;
+        };
+        let account = self.account();
+        if let Some(notice) = notice {
+            log::warn!("{account} {notice}");
+        }
+        let endpoints = &mut around.turn.observed.endpoints;
+        endpoints.retain(|(known, _)| known != account);
+        endpoints.push((Arc::clone(account), state));
+    }
+
+    /// The head of a probe's answer is there.
+    pub(in crate::actor) fn probe_passed(&mut self, request: u32, around: &mut Surroundings<'_>) {
+        let active = self.active.get_mut(&request);
+        if active.is_some_and(|active| std::mem::take(&mut active.probing)) {
+            around.endpoint.probe_passed(around.now);
+            self.tell_news(around);
         }
     }
 
@@ -144,6 +153,7 @@ impl Flight {
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
         let active = self.active.remove(&request)?;
+        self.give_up(active.running, active.probing, around);
         let others = active.running.iter();
         around
             .turn
@@ -160,7 +170,7 @@ impl Flight {
         self.ended_inputs += plan.range(request as usize).len();
         if around.now >= self.progress_due {
             self.progress_due = around.now + PROGRESS_EVERY;
-            self.tell_progress();
+            self.tell_progress(around);
         }
         (self.ended_requests == plan.len()).then_some(End::Done)
     }
@@ -193,8 +203,10 @@ impl Flight {
         let fault = failure.fault();
         match policy.decide(fault, &mut active.history, elapsed, jitter()) {
             Verdict::Retry { after, charge } if self.can_pay(charge, around) => {
+                // Where all wait, it waits with them.
+                let is_held = self.gate_terms.is_some() && !around.endpoint.gate().is_open();
                 log::debug!("{request_id}: {failure}; again in {after:?}");
-                if after.is_zero() {
+                if after.is_zero() || is_held {
                     self.again.push_back(request);
                 } else {
                     let key = self.key(request);
@@ -217,39 +229,52 @@ impl Flight {
         }
     }
 
-    /// A probe was refused, and with it all who waited for how it ends: each is charged a retry,
-    /// so that an outage ends in errors after as many probes as a request has tries, and not after
-    /// as many as all requests have together. Says how the operation ends, if it does.
-    pub(in crate::actor) fn refused_with(
+    /// Nothing gets through to the endpoint. An outage ends in errors after as many tries in vain as
+    /// a request has, whoever's they were, and not after as many as all requests have together; one
+    /// of a server that could be reached before lasts as long as a request's timeout. Says how the
+    /// operation ends, if it does.
+    pub(in crate::actor) fn suffer(
         &mut self,
-        probe: &RefusedProbe,
+        outage: &Outage,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
-        let most = self.gate_terms?.max_retries;
-        for request in std::mem::take(&mut self.again) {
-            let key = self.key(request);
-            let Some(active) = self.active.get_mut(&request) else {
-                continue;
-            };
-            active.history.retries += u32::from(key != probe.key);
-            if active.history.retries <= most {
-                self.again.push_back(request);
-                continue;
-            }
-            let attempt = active.made.saturating_sub(1);
-            let end = self.fail(AttemptId { key, attempt }, probe.error.clone(), around);
-            if end.is_some() {
-                return end;
-            }
+        let terms = self.gate_terms?;
+        let since = around.endpoint.gate().closed_since()?.max(self.submitted);
+        let trouble = Trouble {
+            in_vain: around.endpoint.gate().in_vain(),
+            lasts: around.now.saturating_duration_since(since),
+            reached: around.endpoint.gate().was_reached(),
+            refused: !outage.error.is_connect(),
+        };
+        if !trouble.is_final(terms.max_retries, self.job.settings.timeout) {
+            self.tell_progress(around);
+            return None;
         }
-        while around.endpoint.gate.probes_refused() > most && self.has_waiting() {
+        while self.has_waiting() {
             let request = self.next_waiting(around);
-            let end = self.fail(self.attempt_id(request, 0), probe.error.clone(), around);
+            let made = self.active.get(&request).map_or(0, |active| active.made);
+            let last = self.attempt_id(request, made.saturating_sub(1));
+            let end = self.fail(last, outage.error.clone(), around);
             if end.is_some() {
                 return end;
             }
         }
         None
+    }
+
+    /// Attempts in flight that nobody waits for any more.
+    fn give_up(&self, running: Running, probing: bool, around: &mut Surroundings<'_>) {
+        if self.gate_terms.is_none() {
+            return;
+        }
+        for _ in running.iter() {
+            let ended = Ended {
+                sign: Sign::None,
+                probing,
+                took: Duration::ZERO,
+            };
+            around.endpoint.ended(ended, around.now, 0.0);
+        }
     }
 
     fn can_pay(&mut self, charge: Charge, around: &mut Surroundings<'_>) -> bool {
@@ -307,14 +332,12 @@ impl Flight {
                 .turn
                 .abort
                 .extend(running.map(|attempt| self.attempt_id(*request, attempt)));
-            if active.probing {
-                around.endpoint.gate.probe_lost(around.now);
-            }
+            self.give_up(active.running, active.probing, around);
         }
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Operation(self.id));
         }
-        self.tell_progress();
+        self.tell_progress(around);
         around.turn.observed.operations += 1;
         around.turn.endings.push(Ending {
             gather: self.job.gather,

@@ -227,6 +227,7 @@ fn settings(config: &BenchmarkConfig) -> Result<Checked> {
         initial_backoff: delay,
         non_retryable: Box::default(),
         max_retry_after: preference.max_retry_after,
+        patience: preference.timeout,
     }));
     Ok(settings)
 }

@@ -1,9 +1,11 @@
 //! How the requests of a benchmark are made again.
 
-use crate::policy::retry::{
-    Fault, GateTerms, History, RetryPolicy, RetryRules, Verdict, before_connecting, free,
-};
+use crate::policy::retry::{Fault, GateTerms, History, RetryPolicy, RetryRules, Verdict, free};
 use std::time::Duration;
+
+/// A host that cannot be connected to is tried again within this span and then given up, so that
+/// a dead host fails in seconds.
+const LONGEST_CONNECT_TROUBLE: Duration = Duration::from_secs(3);
 
 /// The rules of a request that is on its own, as each user's is: no budget and no endpoint's gate
 /// stands between it and its retries, and none is made beyond them.
@@ -18,14 +20,18 @@ impl RetryRules for OwnRetries {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
-        if let Some(verdict) = self.0.settles(fault, history, elapsed) {
+        if fault == Fault::Connect && elapsed > LONGEST_CONNECT_TROUBLE {
+            return Verdict::GiveUp;
+        }
+        if let Some(verdict) = self.0.settles(fault, history) {
             return verdict;
         }
         let Some(pause) = self.0.next_pause(history, jitter) else {
             return Verdict::GiveUp;
         };
         free(match fault {
-            Fault::Connect => before_connecting(pause),
+            // Short ones, or a few of them would outlast the span of their trouble.
+            Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
             _ => fault.retry_after().unwrap_or(pause),
         })
     }
@@ -51,6 +57,7 @@ mod tests {
             initial_backoff: Duration::from_millis(125),
             non_retryable: Box::default(),
             max_retry_after: Duration::from_mins(2),
+            patience: Duration::from_hours(1),
         });
         let status = |code| Fault::of_status(code, None, Advice::None);
         for fault in [
@@ -72,6 +79,9 @@ mod tests {
             let verdict = own.decide(fault, &mut history, Duration::ZERO, 1.0);
             assert_eq!(verdict, Verdict::GiveUp, "{fault:?}");
         }
+        let late = LONGEST_CONNECT_TROUBLE + Duration::from_millis(1);
+        let verdict = own.decide(Fault::Connect, &mut History::default(), late, 0.5);
+        assert_eq!(verdict, Verdict::GiveUp);
         let asked = Fault::of_status(429, Some(Duration::from_secs(7)), Advice::None);
         let verdict = own.decide(asked, &mut History::default(), Duration::ZERO, 1.0);
         assert_eq!(verdict, free(Duration::from_secs(7)));

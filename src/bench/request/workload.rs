@@ -144,6 +144,7 @@ fn filled(body: &[u8], place: usize, tokens: u32) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Account;
     use http::Method;
     use serde_json::json;
 
@@ -151,7 +152,7 @@ mod tests {
         let head = Arc::new(Head {
             method: Method::POST,
             url: "http://h/".into(),
-            origin: "http://h".into(),
+            account: Arc::new(Account::new("http://h", &[])),
             headers: Vec::new(),
         });
         let bodies = vec![json!({"text": "a"}), json!({"text": "b", "stream": true})];

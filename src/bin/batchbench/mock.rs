@@ -10,13 +10,13 @@ use std::time::Duration;
 #[derive(clap::Args)]
 pub(crate) struct Mock {
     /// The port to listen on; 0 picks a free one.
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = 8000, value_parser = values::port)]
     port: u16,
     /// The address to listen on.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
     /// Threads that serve.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, default_value_t = 1, value_parser = values::ranged::<u8>(1..=255))]
     threads: u8,
     /// How long answers take, in milliseconds: `none`, `fixed=20`, `lognormal=20;sigma=0.5`, or
     /// `slow_share=0.01;fast=5;slow=200`.
@@ -56,7 +56,15 @@ struct LimitFlags {
     /// without delay.
     #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::IN_FLIGHT))]
     max_in_flight: Option<u64>,
-    /// The status of the refusal above --max-in-flight. Traefik and uvicorn say 503.
+    /// Inputs of all requests together that are served at once, as text-embeddings-inference counts
+    /// (its default is 512). A request with more than there are places for is refused in the same way.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::IN_FLIGHT))]
+    max_inputs_in_flight: Option<u64>,
+    /// As uvicorn's flag of this name: while so many connections are open, idle ones too, each request
+    /// is refused with 503 and its connection closed.
+    #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::IN_FLIGHT))]
+    limit_concurrency: Option<u64>,
+    /// The status of the refusal above --max-in-flight and --max-inputs-in-flight. Traefik says 503.
     #[arg(
         long, value_name = "STATUS", default_value_t = 429,
         value_parser = values::ranged::<u16>(Limits::STATUS)
@@ -79,8 +87,11 @@ struct LimitFlags {
     /// Tokens of one request. Above it: 400, or 413 with --limit-style tei.
     #[arg(long, value_name = "N", value_parser = values::ranged::<u64>(Limits::PER_BATCH))]
     max_batch_tokens: Option<u64>,
-    /// Whose headers and bodies refusals have: openai, azure, anthropic, ietf (RateLimit-Policy), tei
-    /// (text-embeddings-inference), dashscope, or none (no headers).
+    /// Limits of its own for each `authorization`: all but --limit-concurrency.
+    #[arg(long)]
+    limit_by_key: bool,
+    /// Whose headers and bodies refusals have: openai, azure, anthropic, mistral, jina, cohere, ietf
+    /// (RateLimit-Policy), tei (text-embeddings-inference), dashscope, or none (no headers).
     #[arg(long, value_name = "STYLE", default_value_t = LimitStyle::OpenAi)]
     limit_style: LimitStyle,
 }
@@ -89,12 +100,15 @@ impl From<LimitFlags> for Limits {
     fn from(flags: LimitFlags) -> Self {
         Self {
             max_in_flight: flags.max_in_flight,
+            max_inputs_in_flight: flags.max_inputs_in_flight,
+            limit_concurrency: flags.limit_concurrency,
             overload_status: flags.overload_status,
             retry_after: flags.retry_after,
             requests_per_minute: flags.requests_per_minute,
             tokens_per_minute: flags.tokens_per_minute,
             max_batch_items: flags.max_batch_items,
             max_batch_tokens: flags.max_batch_tokens,
+            by_key: flags.limit_by_key,
             style: flags.limit_style,
         }
     }

@@ -67,7 +67,12 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     within(text, 1, 1_000_000)
 }
 
-/// A limit of the mock server's, whose range the library knows.
+/// A port of the mock server's; 0 is any.
+pub(crate) fn port(text: &str) -> Result<u16, String> {
+    within(text, 0, u64::from(u16::MAX))
+}
+
+/// A value of the mock server's, whose range the library knows.
 pub(crate) fn ranged<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone {

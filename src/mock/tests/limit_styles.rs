@@ -105,6 +105,136 @@ fn anthropic_tells_the_time_of_day() {
 }
 
 #[test]
+fn mistral_names_the_minute() {
+    let (server, mut client) = limited(Limits {
+        tokens_per_minute: Some(6000),
+        ..once_a_minute(LimitStyle::Mistral)
+    });
+    for status in [200, 429] {
+        let answer = embed(&mut client, &["a"]);
+        let header = |name| answer.header(name).expect("a header");
+        assert_eq!(answer.status, status);
+        assert_eq!(header("x-ratelimit-limit-req-minute"), "1");
+        assert_eq!(header("x-ratelimit-remaining-req-minute"), "0");
+        assert_eq!(header("x-ratelimit-limit-tokens-minute"), "6000");
+        let remaining: u64 = header("x-ratelimit-remaining-tokens-minute")
+            .parse()
+            .expect("tokens");
+        assert!((99..=100).contains(&remaining), "{remaining}");
+        if status == 429 {
+            assert!(tells_of_a_minute(&answer), "{answer:?}");
+            let words = json!({
+                "object": "error", "message": "Rate limit exceeded", "type": "rate_limited",
+                "param": null, "code": "1300", "raw_status_code": 429
+            });
+            assert_eq!(answer.json(), words);
+        }
+    }
+    let few = Limits {
+        max_batch_items: Some(2),
+        style: LimitStyle::Mistral,
+        ..Limits::default()
+    };
+    server.limit(few).expect("limits");
+    let refused = embed(&mut client, &["a", "b", "c"]);
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (400, &json!("3210"))
+    );
+}
+
+#[test]
+fn jina_says_what_is_left_and_never_when_to_come_again() {
+    let (server, mut client) = limited(Limits {
+        tokens_per_minute: Some(6000),
+        ..once_a_minute(LimitStyle::Jina)
+    });
+    for status in [200, 429] {
+        let answer = embed(&mut client, &["a"]);
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"));
+        assert!(answer.header("x-ratelimit-remaining-tokens").is_some());
+        assert_eq!(answer.header("x-ratelimit-limit-requests"), None);
+        assert_eq!(answer.header("retry-after"), None);
+        if status == 429 {
+            assert_eq!(answer.json()["code"], "RATE_REQUEST_LIMIT_EXCEEDED");
+        }
+    }
+    let few = Limits {
+        tokens_per_minute: Some(1),
+        max_batch_items: Some(2),
+        style: LimitStyle::Jina,
+        ..Limits::default()
+    };
+    server.limit(few).expect("limits");
+    embed(&mut client, &["a"]);
+    let refused = embed(&mut client, &["a"]);
+    let words = json!({
+        "code": "RATE_TOKEN_LIMIT_EXCEEDED",
+        "detail": "Token rate limit exceeded: 1/1 tokens per minute"
+    });
+    assert_eq!(refused.json(), words);
+    let refused = embed(&mut client, &["a", "b", "c"]);
+    assert_eq!(
+        (refused.status, &refused.json()["detail"]),
+        (400, &json!("Each input list can contain at most 2 items."))
+    );
+}
+
+#[test]
+fn cohere_tells_of_the_requests_where_it_answers_and_of_the_time_where_it_refuses() {
+    let (server, mut client) = limited(Limits {
+        max_batch_items: Some(96),
+        ..once_a_minute(LimitStyle::Cohere)
+    });
+    let before = SystemTime::now();
+    let answer = embed(&mut client, &["a"]);
+    assert_eq!(answer.header("x-trial-endpoint-call-limit"), Some("1"));
+    assert_eq!(answer.header("x-trial-endpoint-call-remaining"), Some("0"));
+    assert_eq!(answer.header("x-endpoint-monthly-call-limit"), Some("1000"));
+    assert_eq!(answer.header("retry-after"), None);
+
+    let refused = embed(&mut client, &["a"]);
+    assert!(tells_of_a_minute(&refused), "{refused:?}");
+    assert_eq!(refused.header("x-trial-endpoint-call-remaining"), None);
+    let reset: u64 = refused
+        .header("x-ratelimit-reset")
+        .and_then(|text| text.parse().ok())
+        .expect("seconds since 1970");
+    let before = before
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("past 1970");
+    let span = reset - before.as_secs();
+    assert!((50..90).contains(&span), "{span}");
+    assert_eq!(
+        refused.json()["message"],
+        "You are using a Trial key, which is limited to 1 API calls / minute."
+    );
+
+    let many = vec!["a"; 97];
+    let refused = embed(&mut client, &many);
+    assert_eq!(refused.status, 400);
+    assert_eq!(
+        refused.json()["message"],
+        "invalid request: total number of texts must be at most 96 - received 97"
+    );
+    let tokens = Limits {
+        tokens_per_minute: Some(1),
+        style: LimitStyle::Cohere,
+        ..Limits::default()
+    };
+    server.limit(tokens).expect("limits");
+    // Of tokens an answer says nothing.
+    let answer = embed(&mut client, &["a"]);
+    assert_eq!(answer.headers.len(), 2, "{answer:?}");
+    let refused = embed(&mut client, &["a"]);
+    assert_eq!(
+        refused.json()["message"],
+        "trial token rate limit exceeded, limit is 1 tokens per minute"
+    );
+}
+
+#[test]
 fn the_draft_lists_both_rates() {
     let (_server, mut client) = limited(Limits {
         requests_per_minute: Some(1),
@@ -225,6 +355,9 @@ fn a_style_reads_back_as_it_is_printed() {
         "openai",
         "azure",
         "anthropic",
+        "mistral",
+        "jina",
+        "cohere",
         "ietf",
         "tei",
         "dashscope",

@@ -151,6 +151,36 @@ fn a_rule_is_the_same_in_json() {
 }
 
 #[test]
+fn what_is_out_of_its_range_is_told_the_range() {
+    let waits = "from 0 to 31536000000";
+    for (text, range) in [
+        ("fixed=-1", waits),
+        ("fixed=1e99", waits),
+        ("fixed", waits),
+        ("lognormal=x;sigma=1", waits),
+        ("lognormal=20;sigma=-1", "from 0 to 5"),
+        ("lognormal=20", "from 0 to 5"),
+        ("slow_share=1.5;fast=1;slow=2", "from 0 to 1"),
+        ("slow_share=0.5;fast=1;slow=NaN", waits),
+    ] {
+        let error = text.parse::<Latency>().expect_err(text).to_string();
+        assert!(error.contains(range), "{error}");
+    }
+    for (text, range) in [
+        ("delay=-3", waits),
+        ("status=600", "from 200 to 599"),
+        ("status=99999", "from 200 to 599"),
+        ("redirect=/echo;code=199", "from 200 to 599"),
+        ("cut_body=-1", "from 0 to "),
+    ] {
+        let error = text.parse::<Fault>().expect_err(text).to_string();
+        assert!(error.contains(range), "{error}");
+    }
+    assert!("status=200".parse::<Fault>().is_ok());
+    assert!("fixed=31536000000".parse::<Latency>().is_ok());
+}
+
+#[test]
 fn latencies_have_the_statistics_they_are_named_for() {
     let draw = |text: &str, seed| -> Vec<f64> {
         let latency: Latency = text.parse().expect("a latency");

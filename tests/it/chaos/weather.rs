@@ -121,8 +121,13 @@ impl Seen {
         let requests = self.requests.values().filter(|count| **count > 0);
         self.window = self.window.max(requests.count());
         match answer {
-            Answer::Right => {}
-            Answer::Short | Answer::Status(..) | Answer::Says(..) | Answer::Panic => self.free += 1,
+            Answer::Right | Answer::Trickles(_) => {}
+            // Where no connection is made, nothing was sent.
+            Answer::Broken(TransportError::Connect(_))
+            | Answer::Short
+            | Answer::Status(..)
+            | Answer::Says(..)
+            | Answer::Panic => self.free += 1,
             Answer::Cut | Answer::Broken(_) => drop(self.broken.insert(request)),
         }
     }

@@ -3,7 +3,9 @@
 use super::outcome::Outcome;
 use super::server::{FIRST_PATH, SECOND_PATH, Server};
 use futures_util::StreamExt;
-use hedgerow::transport::{Head, Request, Response, Transport, TransportError, TransportFactory};
+use hedgerow::transport::{
+    Account, Head, Request, Response, Transport, TransportError, TransportFactory,
+};
 use http::Method;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -62,7 +64,7 @@ impl Ours {
         let head = Head {
             method: which.method(),
             url: format!("{}{}", server.url, which.path()).into(),
-            origin: server.url.as_str().into(),
+            account: Arc::new(Account::new(&server.url, &[])),
             headers: vec![(
                 http::header::HOST,
                 server.address.parse().expect("an address is a value"),

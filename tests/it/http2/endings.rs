@@ -98,7 +98,10 @@ fn requests_that_a_server_may_have_processed_when_it_ends_a_connection_are_attem
     let first = ending_its_first(i32::MAX as u32, Reason::NO_ERROR, server.address());
     let found = embed(&client(&format!("http://{first}")), REQUESTS).expect("retried");
     assert_rows(&found, &texts(REQUESTS), &[]);
-    assert_eq!(attempts(&found), 2 * REQUESTS);
+    // One goes first to an endpoint that was not asked before; how many follow it onto its first
+    // connection is a matter of time.
+    let repeated = attempts(&found) - REQUESTS;
+    assert!((1..=REQUESTS).contains(&repeated), "{repeated}");
     assert_eq!((server.connections(), server.requests()), (1, REQUESTS));
 }
 

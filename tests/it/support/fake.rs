@@ -11,11 +11,13 @@ use hedgerow::transport::{
 };
 use hedgerow::{Client, Embed, Embeddings, Headers, Placement, Preference, Result, System};
 use serde_json::{Value, json};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::time::Sleep;
 
 /// What the server does with one request.
 pub(crate) enum Answer {
@@ -23,6 +25,8 @@ pub(crate) enum Answer {
     Right,
     /// The same without its last row.
     Short,
+    /// What the mock server would answer: the head at once, the body after so long.
+    Trickles(Duration),
     /// The head, half of the body, and then the connection breaks.
     Cut,
     /// A status without a body, and headers.
@@ -176,6 +180,7 @@ impl Transport for Fake {
             tokio::time::sleep(delay).await;
             match answer {
                 Answer::Right => Ok(whole(200, &[], &right(&request, 0), open)),
+                Answer::Trickles(time) => Ok(trickling(&right(&request, 0), time, open)),
                 Answer::Short => Ok(whole(200, &[], &right(&request, 1), open)),
                 Answer::Cut => Ok(cut(&right(&request, 0), open)),
                 Answer::Status(status, headers) => Ok(whole(status, headers, "", open)),
@@ -237,6 +242,15 @@ fn whole(status: u16, headers: &[(&str, &str)], body: &str, open: Open) -> Respo
     response(status, headers.iter().copied().collect(), pieces, open)
 }
 
+fn trickling(body: &str, time: Duration, open: Open) -> Response {
+    let mut response = whole(200, &[], body, open);
+    response.body = Box::new(Late {
+        until: Box::pin(tokio::time::sleep(time)),
+        body: response.body,
+    });
+    response
+}
+
 fn cut(body: &str, open: Open) -> Response {
     let half = Bytes::copy_from_slice(&body.as_bytes()[..body.len() / 2]);
     let end = TransportError::Truncated {
@@ -261,6 +275,23 @@ fn response(
             pieces: pieces.into_iter(),
             _open: open,
         }),
+    }
+}
+
+/// A body that begins after a while.
+struct Late {
+    until: Pin<Box<Sleep>>,
+    body: Box<dyn ReadBody>,
+}
+
+impl ReadBody for Late {
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut Vec<u8>,
+    ) -> Poll<std::result::Result<usize, TransportError>> {
+        ready!(self.until.as_mut().poll(context));
+        self.body.poll_read(context, into)
     }
 }
 

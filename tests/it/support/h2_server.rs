@@ -220,6 +220,7 @@ async fn serve_streams(
             number: shared.requests.fetch_add(1, SeqCst),
             connection: connection_number,
             on_connection,
+            is_first: is_first(&head),
             body,
             respond,
             pings: Arc::clone(&pings),
@@ -261,6 +262,11 @@ impl Drop for Open {
     }
 }
 
+fn is_first(head: &Parts) -> bool {
+    let id = head.headers.get("x-baseten-customer-request-id");
+    id.is_some_and(|id| id.as_bytes().ends_with(b"-0"))
+}
+
 /// One request, as a script sees it. A script that ends without an answer cancels the stream.
 pub(crate) struct Visit {
     /// Its place among all requests, from 0.
@@ -269,6 +275,8 @@ pub(crate) struct Visit {
     pub(crate) connection: usize,
     /// Its place among the requests of its connection, from 0.
     pub(crate) on_connection: usize,
+    /// Nobody sent it before: its id says so.
+    pub(crate) is_first: bool,
     body: RecvStream,
     respond: SendResponse<Bytes>,
     pings: Arc<tokio::sync::Mutex<PingPong>>,

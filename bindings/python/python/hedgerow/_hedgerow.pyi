@@ -92,7 +92,9 @@ class CancellationToken:
 class Progress:
     """How far a call is, as it is given to a `progress` function."""
 
-    def __new__(cls, done: int, total: int | None, elapsed: float) -> Progress: ...
+    def __new__(
+        cls, done: int, total: int | None, elapsed: float, held_back: str | None = None
+    ) -> Progress: ...
     @property
     def done(self) -> int:
         """Inputs whose requests have ended."""
@@ -104,6 +106,11 @@ class Progress:
     @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
+
+    @property
+    def held_back(self) -> str | None:
+        """What holds the call back at its endpoint, in words, as "window 64 of 256, 2 % refused";
+        None where nothing does."""
 
     @property
     def rate(self) -> float:

@@ -39,6 +39,7 @@ class _Bar:
     def __call__(self, progress: Progress) -> None:
         if self._bar is None:
             self._bar = _open(progress.total, self._unit)
+        self._bar.set_postfix_str(progress.held_back or "", refresh=False)
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:
@@ -64,11 +65,16 @@ class _Line:
         self.n = 0
         self._total = total
         self._unit = unit
+        self._postfix = ""
+
+    def set_postfix_str(self, words: str, refresh: bool) -> None:
+        self._postfix = f", {words}" if words else ""
 
     def update(self, more: int) -> None:
         self.n += more
         of = "" if self._total is None else f" of {self._total:,} ({self.n / self._total:.0%})"
-        sys.stderr.write(f"\r{self.n:,}{of} {self._unit}")
+        # The end of a longer line before it is wiped out.
+        sys.stderr.write(f"\r{self.n:,}{of} {self._unit}{self._postfix}\x1b[K")
         sys.stderr.flush()
 
     def close(self) -> None:

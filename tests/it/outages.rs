@@ -1,0 +1,161 @@
+//! A server that is away: no connection can be made, or those that there were end. In simulated
+//! time.
+
+use crate::support::fake::{Answer, MS, Network};
+use crate::support::one_each;
+use hedgerow::transport::TransportError;
+use hedgerow::{OnError, Preference};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+fn refused() -> Answer {
+    Answer::Broken(TransportError::Connect("refused".into()))
+}
+
+/// A network whose server is away for a span, and when connects in vain were made.
+fn away(from: Duration, to: Duration) -> (Network, Arc<Mutex<Vec<Duration>>>) {
+    let connects = Arc::<Mutex<Vec<Duration>>>::default();
+    let kept = Arc::clone(&connects);
+    let began = Arc::<Mutex<Option<Instant>>>::default();
+    let network = Network::new(move |_, _| {
+        let start = *began.lock().unwrap().get_or_insert_with(Instant::now);
+        let now = start.elapsed();
+        let takes = 20 * MS;
+        if (from..to).contains(&now) {
+            kept.lock().unwrap().push(now);
+            (Duration::ZERO, refused())
+        } else if now < from && now + takes >= from {
+            let broken = TransportError::Broken("reset".into());
+            (from - now, Answer::Broken(broken))
+        } else {
+            (takes, Answer::Right)
+        }
+    });
+    (network, connects)
+}
+
+#[actix_rt::test]
+async fn a_server_that_comes_back_within_the_deadlines_loses_nothing_and_is_asked_once_a_second() {
+    for (seconds, max_retries) in [(1, 1), (6, 6), (6, 1), (60, 4), (600, 4)] {
+        let span = Duration::from_secs(seconds);
+        let (network, connects) = away(1000 * MS, 1000 * MS + span);
+        let start = Instant::now();
+        let preference = Preference {
+            max_concurrent_requests: 64,
+            max_retries,
+            on_error: OnError::Return,
+            ..one_each()
+        };
+        let answer = network.embed(4000, preference).await.unwrap();
+        assert_eq!(answer.errors().len(), 0, "{seconds} s");
+        let connects = connects.lock().unwrap();
+        let most = usize::try_from(seconds).unwrap() + 3;
+        assert!(
+            (1..=most).contains(&connects.len()),
+            "{seconds} s: {connects:?}"
+        );
+        // 4,000 in turns of 64 and of 20 ms, the outage, and what it takes to see its end.
+        let ideal = 4000 / 64 * 20 * MS + span;
+        let late = start.elapsed().saturating_sub(ideal);
+        assert!(late <= 1500 * MS + span / 8, "{seconds} s: {late:?} late");
+    }
+}
+
+#[actix_rt::test]
+async fn a_server_that_stays_away_is_waited_for_as_long_as_for_an_answer() {
+    let (network, connects) = away(100 * MS, Duration::from_hours(100));
+    let start = Instant::now();
+    let preference = Preference {
+        timeout: 60_000 * MS,
+        on_error: OnError::Return,
+        ..one_each()
+    };
+    let answer = network.embed(10_000, preference.clone()).await.unwrap();
+    assert!(answer.errors().len() > 5000);
+    assert!(
+        answer
+            .errors()
+            .iter()
+            .all(|failed| failed.error.is_connect())
+    );
+    let took = start.elapsed();
+    assert!((60_000 * MS..75_000 * MS).contains(&took), "{took:?}");
+    assert!(connects.lock().unwrap().len() <= 61);
+
+    // Nothing that was never sent counts as a retry.
+    let metrics = network.client.metrics().await.unwrap();
+    assert!(metrics.retries <= 200, "{metrics:?}");
+
+    // The deadline of an operation goes before that.
+    let start = Instant::now();
+    let preference = Preference {
+        timeout: 5000 * MS,
+        total_timeout: Some(5000 * MS),
+        ..preference
+    };
+    let answer = network.embed(10, preference).await.unwrap();
+    assert_eq!(answer.errors().len(), 10);
+    assert!(start.elapsed() <= 5010 * MS);
+}
+
+#[actix_rt::test]
+async fn a_host_that_was_never_there_fails_in_seconds_after_a_few_connects() {
+    let (network, connects) = away(Duration::ZERO, Duration::from_hours(100));
+    for max_retries in [6, 4, 1] {
+        let start = Instant::now();
+        let preference = Preference {
+            max_retries,
+            ..one_each()
+        };
+        let error = network.embed(1000, preference).await.unwrap_err();
+        assert!(error.is_connect(), "{error}");
+        assert!(start.elapsed() < 5000 * MS, "{:?}", start.elapsed());
+    }
+    assert!(connects.lock().unwrap().len() <= 12);
+}
+
+#[actix_rt::test]
+async fn one_long_request_outlives_a_restart() {
+    // It takes 5 s; the server dies at 4 s, and is back 1 to 4 s later.
+    for away_for in [1, 2, 3, 4] {
+        let back = Duration::from_secs(4 + away_for);
+        let began = Arc::<Mutex<Option<Instant>>>::default();
+        let network = Network::new(move |number, _| {
+            let start = *began.lock().unwrap().get_or_insert_with(Instant::now);
+            if number == 0 {
+                let broken = TransportError::Broken("reset".into());
+                (4000 * MS, Answer::Broken(broken))
+            } else if start.elapsed() < back {
+                (Duration::ZERO, refused())
+            } else {
+                (5000 * MS, Answer::Right)
+            }
+        });
+        let start = Instant::now();
+        let preference = Preference {
+            max_retries: 6,
+            initial_backoff: 4000 * MS,
+            ..one_each()
+        };
+        network.embed(1, preference).await.unwrap();
+        let late = start.elapsed() - back - 5000 * MS;
+        assert!(late <= 2000 * MS, "{late:?}");
+    }
+}
+
+#[actix_rt::test]
+async fn a_connect_in_vain_while_others_are_served_stops_nobody() {
+    // As where the process has no more descriptors.
+    let network = Network::new(|number, _| match number % 50 {
+        49 => (Duration::ZERO, refused()),
+        _ => (20 * MS, Answer::Right),
+    });
+    let start = Instant::now();
+    let preference = Preference {
+        max_concurrent_requests: 64,
+        ..one_each()
+    };
+    network.embed(5000, preference).await.unwrap();
+    assert!(start.elapsed() <= 4000 * MS, "{:?}", start.elapsed());
+}
