@@ -18,6 +18,8 @@ pub(crate) mod pace;
 
 pub(crate) mod refusals;
 
+pub(crate) mod tokens;
+
 pub(crate) mod window;
 
 pub(crate) mod hedge;

@@ -38,6 +38,11 @@ pub(super) trait TextCall: Send + Sync + 'static {
         false
     }
 
+    /// What a model reads again with each text.
+    fn read_with_each(&self) -> &str {
+        ""
+    }
+
     /// Reads the answer to a request of `count` texts.
     fn decode(
         &self,
@@ -94,6 +99,15 @@ impl<C: TextCall> Operation for TextOperation<C> {
 
     fn chars(&self, input: usize) -> usize {
         self.texts[input].chars().count()
+    }
+
+    fn tokens(&self, inputs: Range<usize>, count: &dyn Fn(&str) -> usize) -> usize {
+        let with_each = match self.call.read_with_each() {
+            "" => 0,
+            text => count(text),
+        };
+        let texts = &self.texts[inputs];
+        texts.iter().map(|text| count(text) + with_each).sum()
     }
 
     fn leaves_encoding_open(&self) -> bool {

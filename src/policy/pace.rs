@@ -71,15 +71,6 @@ pub(crate) struct Rates {
     pub tokens_per_minute: Option<f64>,
 }
 
-impl Rates {
-    fn of(self, what: What) -> Option<f64> {
-        match what {
-            What::Requests => self.requests_per_minute,
-            What::Tokens => self.tokens_per_minute,
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum What {
     Requests,
@@ -104,6 +95,15 @@ struct Sent {
     well_before: f64,
 }
 
+/// A request has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// When to ask again.
+    pub until: Instant,
+    /// A rate that its own call sets holds it, and no other call.
+    pub by_call: bool,
+}
+
 /// The pace of all requests to one endpoint.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -126,16 +126,29 @@ impl Pacer {
     }
 
     /// Asks for one request of so many tokens; or says when to ask again.
-    pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Instant> {
-        let requests = self
-            .requests
-            .ready(now, 1.0, rates.of(What::Requests))
-            .into_iter();
-        let tokens = self.tokens.ready(now, tokens, rates.of(What::Tokens));
-        match requests.chain(tokens).max() {
-            Some(at) if at > now => Err(at),
-            _ => Ok(()),
+    pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
+        let own = [
+            self.requests
+                .ready_by_call(now, 1.0, rates.requests_per_minute),
+            self.tokens
+                .ready_by_call(now, tokens, rates.tokens_per_minute),
+        ];
+        if let Some(until) = own.into_iter().flatten().max() {
+            return Err(Hold {
+                until,
+                by_call: true,
+            });
         }
+        let learned = [
+            self.requests.ready(now, 1.0),
+            self.tokens.ready(now, tokens),
+        ];
+        learned.into_iter().flatten().max().map_or(Ok(()), |until| {
+            Err(Hold {
+                until,
+                by_call: false,
+            })
+        })
     }
 
     /// A request was sent.
@@ -180,14 +193,14 @@ impl Pacer {
 
     /// A request of so many tokens that was sent at `mark` was refused, with this report. It took
     /// nothing. Where the report says that there is enough of a thing, that is not why; without one,
-    /// nobody knows.
+    /// nobody knows. Says whether it is why.
     pub(crate) fn refused(
         &mut self,
         now: Instant,
         mark: Mark,
         tokens: f64,
         report: Option<&RateReport>,
-    ) {
+    ) -> bool {
         let of = |what| {
             let allowance = report.and_then(|report| report.of(what));
             match (report, allowance) {
@@ -196,8 +209,10 @@ impl Pacer {
                 _ => Cause::No,
             }
         };
-        self.requests.refused(now, mark.at, 1.0, of(What::Requests));
-        self.tokens.refused(now, mark.at, tokens, of(What::Tokens));
+        let (requests_why, tokens_why) = (of(What::Requests), of(What::Tokens));
+        self.requests.refused(now, mark.at, 1.0, requests_why);
+        self.tokens.refused(now, mark.at, tokens, tokens_why);
+        requests_why == Cause::Yes || tokens_why == Cause::Yes
     }
 
     /// The learned rate of requests a second, where that is what holds them.
@@ -225,13 +240,14 @@ impl Counted {
         self.learned.is_some() || !self.steady.is_empty()
     }
 
-    /// When so many may go, of a call with this rate: `None` for now.
-    fn ready(&mut self, now: Instant, need: f64, per_minute: Option<f64>) -> Option<Instant> {
-        let steady = per_minute.and_then(|rate| self.steady.ready(now, need, rate));
-        let sent = self.sent;
-        let learned = self.learned.as_mut();
-        let learned = learned.and_then(|learned| learned.ready(now, need, sent));
-        steady.max(learned)
+    /// When so many may go of a call with this rate: `None` for now.
+    fn ready_by_call(&mut self, now: Instant, need: f64, rate: Option<f64>) -> Option<Instant> {
+        self.steady.ready(now, need, rate?)
+    }
+
+    /// When the server takes so many: `None` for now.
+    fn ready(&mut self, now: Instant, need: f64) -> Option<Instant> {
+        self.learned.as_mut()?.ready(now, need, self.sent)
     }
 
     fn sent(&mut self, now: Instant, amount: f64) -> Sent {

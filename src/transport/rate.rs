@@ -15,9 +15,9 @@
 
 mod items;
 
+use super::refusal::span;
 use crate::headers::Headers;
 use crate::policy::pace::{Allowance, RateReport};
-use crate::transport::refusal::span;
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};

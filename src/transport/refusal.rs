@@ -7,8 +7,9 @@ pub(crate) use advice::{retry_after, span};
 use super::body::read_beginning;
 use super::decompress::unpack;
 use super::secret::redacted;
-use super::{Head, Response};
+use super::{Head, Response, rate};
 use crate::headers::Headers;
+use crate::policy::pace::RateReport;
 use crate::policy::retry::Advice;
 use http::HeaderValue;
 use std::time::{Duration, SystemTime};
@@ -29,6 +30,8 @@ pub(crate) struct Refusal {
     pub retry_after: Option<Duration>,
     /// What it says of another try.
     pub advice: Advice,
+    /// What its headers say of the server's rates.
+    pub rates: Option<Box<RateReport>>,
 }
 
 impl Refusal {
@@ -59,6 +62,7 @@ impl Refusal {
             code,
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
+            rates: rate::report(&headers),
             body: redacted(text, secret, head),
             headers,
         }

@@ -1,7 +1,7 @@
 //! The pacer before servers of every kind, without a socket: what is refused, and what is served of
 //! that which could be.
 
-use super::{Allowance, Mark, Pacer, RateReport, Rates};
+use super::{Allowance, Hold, Mark, Pacer, RateReport, Rates};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::cmp::Reverse;
@@ -312,7 +312,7 @@ impl Scene {
                         let way = rng.random_range(0.0005..0.003);
                         add(now + way, Event::Arrive(requests.len() - 1));
                     }
-                    Err(until) => {
+                    Err(Hold { until, .. }) => {
                         let until = (until - start).as_secs_f64();
                         // Timers have a resolution of a millisecond.
                         let until = (until * 1000.0).ceil() / 1000.0;

@@ -73,7 +73,7 @@ fn a_request_that_weighs_more_than_the_bucket_goes_when_it_is_full_and_is_paid_f
     assert!(pacer.counts_tokens(rates));
     assert_eq!(pacer.admit(now, 980.0, rates), Ok(()));
     pacer.sent(now, 980.0);
-    let until = pacer.admit(now, 980.0, rates).unwrap_err();
+    let until = pacer.admit(now, 980.0, rates).unwrap_err().until;
     // 98 tokens a second.
     assert!((until - now).as_millis().abs_diff(10_000) <= 1);
     assert_eq!(pacer.admit(until + MS, 980.0, rates), Ok(()));
@@ -98,8 +98,8 @@ fn a_window_that_is_used_up_goes_on_at_its_reset() {
     let mut report = left(0.0, Some(7 * SECOND));
     report.requests.as_mut().unwrap().limit = None;
     pacer.learn(now, mark, 0.0, &report);
-    let until = pacer.admit(now, 0.0, Rates::default());
-    assert_eq!(until, Err(now + 7 * SECOND));
+    let held = pacer.admit(now, 0.0, Rates::default());
+    assert_eq!(held.map_err(|hold| hold.until), Err(now + 7 * SECOND));
     assert_eq!(pacer.admit(now + 7 * SECOND, 0.0, Rates::default()), Ok(()));
 }
 
@@ -116,7 +116,7 @@ fn no_header_holds_for_longer_than_a_minute_and_one_that_says_nothing_of_more_fo
         report.requests.as_mut().unwrap().limit = None;
         pacer.learn(now, mark, 0.0, &report);
         let held = pacer.admit(now, 0.0, Rates::default());
-        assert_eq!(held, Err(now + longest));
+        assert_eq!(held.map_err(|hold| hold.until), Err(now + longest));
         assert_eq!(pacer.admit(now + longest, 0.0, Rates::default()), Ok(()));
     }
 }
@@ -136,7 +136,7 @@ fn a_server_that_always_says_none_and_goes_on_serving_is_not_held_for_long() {
                 pacer.learn(now, mark, 0.0, &left(0.0, Some(60 * SECOND)));
                 served += u32::from(now > start + 100 * SECOND);
             }
-            Err(until) => now = until,
+            Err(hold) => now = hold.until,
         }
     }
     assert!(served > 900, "{served} of 1000 in the last 20 s");
@@ -213,7 +213,7 @@ proptest! {
                 pacer.refused(now, mark, 0.0, Some(&report));
             }
             let asked = now;
-            while let Err(until) = pacer.admit(now, 0.0, Rates::default()) {
+            while let Err(Hold { until, .. }) = pacer.admit(now, 0.0, Rates::default()) {
                 prop_assert!(until > now);
                 now = until;
             }
