@@ -314,7 +314,8 @@ fn judge(server: Server, operations: usize, window: usize) {
     let most = server.capacity(Duration::ZERO).min(window * operations);
     let ideal = most as f64 / server.mean_time().as_secs_f64();
     // So many answers and round trips that the first burst is not all there is.
-    let span = (server.latency * 20).max(Duration::from_secs_f64(1200.0 / ideal));
+    let answers = Duration::from_secs_f64(1200.0 / ideal);
+    let span = (server.latency * 20).max(answers).max(300 * MS);
     let name = format!("{server:?}, {operations} operations of {window}");
     let outcome = World::new(server, operations, window).run(span);
     let goodput = outcome.rate(Duration::ZERO, span) / ideal;
