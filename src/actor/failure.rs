@@ -121,6 +121,7 @@ pub(super) fn refused(refusal: Refusal, most: Duration) -> Kind {
         body,
         retry_after,
         advice: _,
+        complaint: _,
     } = refusal;
     Kind::Status {
         code,

@@ -5,10 +5,12 @@ use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::metrics::Observed;
 use crate::error::Error;
-use crate::job::{End, Gather};
+use crate::job::{End, Gather, Job};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
+use crate::policy::shape::ShapeMemory;
+use crate::policy::split::Limits;
 use crate::transport::Head;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -45,14 +47,14 @@ pub(super) struct RefusedProbe {
 pub(super) struct Ending {
     pub(super) gather: Box<dyn Gather>,
     pub(super) end: End,
-    pub(super) plan: Option<Plan>,
+    pub(super) requests: Option<Requests>,
     pub(super) total_time: Duration,
 }
 
 impl Ending {
     pub(super) fn deliver(self) {
         self.gather
-            .finish(self.end, self.plan.as_ref(), self.total_time);
+            .finish(self.end, self.requests.as_ref(), self.total_time);
     }
 }
 
@@ -61,6 +63,7 @@ impl Ending {
 pub(super) struct Shared {
     endpoints: FxHashMap<Arc<str>, EndpointLimits>,
     encodings: EncodingMemory,
+    pub(super) shapes: ShapeMemory,
     pub(super) turn: Turn,
 }
 
@@ -72,9 +75,23 @@ impl Shared {
             now,
             endpoint: endpoint.or_insert_with(|| EndpointLimits::new(now)),
             encodings: &mut self.encodings,
+            shapes: &mut self.shapes,
             turn: &mut self.turn,
         }
     }
+}
+
+/// What bounds a request of an operation: its own limits, and what its server is known to take.
+pub(super) fn limits_of(job: &Job, shapes: &ShapeMemory) -> Limits {
+    let operation = &job.operation;
+    if !operation.can_be_cut() {
+        return job.settings.limits;
+    }
+    let mut limits = shapes.of(&operation.head().url).narrow(job.settings.limits);
+    // What is weighed are the inputs.
+    let frame = operation.frame_bytes();
+    limits.max_bytes = limits.max_bytes.map(|most| most.saturating_sub(frame));
+    limits
 }
 
 /// Uniform in 0 to 1, anew each time.
@@ -88,5 +105,6 @@ pub(super) struct Surroundings<'a> {
     /// The endpoint's limits, which all operations that go there share.
     pub(super) endpoint: &'a mut EndpointLimits,
     pub(super) encodings: &'a mut EncodingMemory,
+    pub(super) shapes: &'a mut ShapeMemory,
     pub(super) turn: &'a mut Turn,
 }

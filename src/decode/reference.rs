@@ -101,6 +101,14 @@ impl<'de> Visitor<'de> for EmbeddingVisitor {
         })
     }
 
+    /// The checks then say which row has nothing.
+    fn visit_unit<E: Error>(self) -> Result<Embedding, E> {
+        Ok(Embedding {
+            values: Ok(Vec::new()),
+            base64: false,
+        })
+    }
+
     /// A `bin` of `MessagePack`.
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Embedding, E> {
         let values = match bytes.as_chunks() {
