@@ -11,7 +11,7 @@ use crate::config::OnError;
 use crate::decode::DecodeError;
 use crate::job::{End, RequestError};
 use crate::policy::encoding::may_refuse_base64;
-use crate::policy::pieces::{Piece, around as cut_around, fitting, parts};
+use crate::policy::pieces::{Piece, fitting, parts};
 use crate::policy::shape::{Complaint, Load, ShapeLimit};
 use crate::policy::split::{Limits, Weight};
 use crate::policy::suspicion::{Blame, PARTS, Suspicion};
@@ -36,8 +36,8 @@ pub(super) struct Pieces {
 enum Reason {
     /// It is larger than its server takes.
     Shape(ShapeLimit),
-    /// One of its inputs is bad: this one, where it is known.
-    Input { blame: Blame, known: Option<usize> },
+    /// One of its inputs may be bad.
+    Input(Blame),
 }
 
 impl Flight {
@@ -62,7 +62,7 @@ impl Flight {
             let Some(pieces) = self.too_large(request, around) else {
                 return request;
             };
-            self.replace(request, pieces, 0, false);
+            self.replace(request, pieces, None);
         }
     }
 
@@ -78,16 +78,10 @@ impl Flight {
         (pieces.len() > 1).then_some(pieces)
     }
 
-    /// Puts pieces in a request's place; they go before all others that were never started.
-    fn replace(
-        &mut self,
-        request: u32,
-        pieces: Vec<Range<usize>>,
-        attempts: u32,
-        without_base64: bool,
-    ) {
-        let numbers = self.cut(request, pieces, attempts, without_base64, false);
-        for piece in numbers.rev() {
+    /// Puts pieces in a request's place; they go before all others that were never started. `whole` is
+    /// what was made of it.
+    fn replace(&mut self, request: u32, pieces: Vec<Range<usize>>, whole: Option<&ActiveRequest>) {
+        for piece in self.cut(request, pieces, whole, false).rev() {
             self.pieces.ready.push_front(piece);
         }
     }
@@ -96,20 +90,19 @@ impl Flight {
         &mut self,
         request: u32,
         ranges: impl IntoIterator<Item = Range<usize>>,
-        attempts: u32,
-        without_base64: bool,
+        whole: Option<&ActiveRequest>,
         suspect: bool,
     ) -> Range<u32> {
         let Some(plan) = &mut self.plan else {
             return 0..0;
         };
         let inherits = plan.piece(request).is_some_and(|whole| whole.suspect);
-        let mut attempts = attempts;
+        let mut attempts = whole.map_or(0, |whole| whole.made + whole.resent);
         let pieces = ranges.into_iter().map(|inputs| Piece {
             inputs,
             attempts: std::mem::take(&mut attempts),
             suspect: suspect || inherits,
-            without_base64,
+            without_base64: whole.is_some_and(|whole| whole.base64 != Base64::Tried),
         });
         plan.cut(request, pieces)
     }
@@ -151,42 +144,40 @@ impl Flight {
                     Err(failure)
                 }
             }
-            Reason::Input { blame, known } => Ok(self.suspect(id, failure, (blame, known), around)),
+            Reason::Input(blame) => Ok(self.suspect(id, failure, blame, around)),
         }
     }
 
     fn reason_to_cut(&self, request: u32, failure: &Failure) -> Option<Reason> {
-        let operation = &self.job.operation;
-        if !operation.can_be_cut() {
+        if !self.job.operation.can_be_cut() {
             return None;
         }
         let plan = self.plan.as_ref()?;
         let inputs = plan.range(request as usize);
-        let input = |blame, known| Some(Reason::Input { blame, known });
-        let reason = match failure {
-            Failure::Refused(refusal) => match refusal.complaint {
-                Complaint::None => None,
-                Complaint::Shape(limit) if !self.is_of_one(limit, inputs.clone()) => {
-                    Some(Reason::Shape(limit))
+        let is_one = inputs.len() == 1;
+        let splits = self.job.settings.split_refused;
+        let is_suspect = plan.piece(request).is_some_and(|piece| piece.suspect);
+        let may_be_input = splits && (!is_one || is_suspect);
+        match failure {
+            Failure::Refused(refusal) => {
+                let input = Reason::Input(Blame::Status(refusal.code));
+                match refusal.complaint {
+                    Complaint::None => None,
+                    Complaint::Shape(limit) if self.is_of_one(limit, inputs) => {
+                        may_be_input.then_some(input)
+                    }
+                    Complaint::Shape(limit) => (!is_one).then_some(Reason::Shape(limit)),
+                    // Alone it is not sent again: it would be refused again.
+                    Complaint::Input => splits.then_some(input),
+                    Complaint::Perhaps if self.may_be_base64(request, refusal.code) => None,
+                    Complaint::Perhaps => may_be_input.then_some(input),
                 }
-                Complaint::Perhaps if self.may_be_base64(request, refusal.code) => None,
-                Complaint::Shape(_) | Complaint::Input | Complaint::Perhaps => {
-                    input(Blame::Status(refusal.code), None)
-                }
-            },
-            Failure::Decode(DecodeError::NonFinite { row } | DecodeError::Empty { row }) => {
-                input(Blame::Row, Some(inputs.start + row))
+            }
+            Failure::Decode(DecodeError::NonFinite { .. } | DecodeError::Empty { .. }) => {
+                may_be_input.then_some(Reason::Input(Blame::Row))
             }
             _ => None,
-        }?;
-        let wanted = match reason {
-            Reason::Shape(_) => inputs.len() > 1,
-            Reason::Input { .. } => {
-                let is_suspect = plan.piece(request).is_some_and(|piece| piece.suspect);
-                self.job.settings.split_refused && (inputs.len() > 1 || is_suspect)
-            }
-        };
-        wanted.then_some(reason)
+        }
     }
 
     /// Whether a limit on tokens can be that of a single input: one of them may have so many.
@@ -249,11 +240,8 @@ impl Flight {
         if pieces.len() == 1 {
             pieces = parts(inputs, 2).collect();
         }
-        let Some(active) = self.leave(request, around) else {
-            return false;
-        };
-        let without_base64 = active.base64 == Base64::Refused;
-        self.replace(request, pieces, active.made + active.resent, without_base64);
+        let whole = self.leave(request, around);
+        self.replace(request, pieces, whole.as_ref());
         true
     }
 
@@ -273,7 +261,7 @@ impl Flight {
         &mut self,
         id: AttemptId,
         failure: Failure,
-        (blame, known): (Blame, Option<usize>),
+        blame: Blame,
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
         let request = id.key.request;
@@ -293,25 +281,8 @@ impl Flight {
         }
         let request_id = id.request_id(&self.trace);
         log::debug!("{request_id}: {failure}; cut to find the input");
-        let active = self.leave(request, around)?;
-        let attempts = active.made + active.resent;
-        let without_base64 = base64 != Base64::Tried;
-        let pieces = match known {
-            Some(bad) => self.cut(
-                request,
-                cut_around(inputs, bad),
-                attempts,
-                without_base64,
-                true,
-            ),
-            None => self.cut(
-                request,
-                parts(inputs, PARTS),
-                attempts,
-                without_base64,
-                true,
-            ),
-        };
+        let whole = self.leave(request, around);
+        let pieces = self.cut(request, parts(inputs, PARTS), whole.as_ref(), true);
         let released = self.pieces.suspicion.cut(request, pieces);
         self.pieces.ready.extend(released);
         None
