@@ -104,13 +104,27 @@ pub(crate) fn fitting(
     limits: Limits,
     weigh: impl Fn(usize) -> Weight,
 ) -> Vec<Range<usize>> {
-    // Of even lengths: as many requests, and none of them is the odd one.
-    let count = inputs.len().div_ceil(limits.batch_size);
+    let fullest = cut_within(inputs.clone(), limits, &weigh);
+    // Of even lengths, where that makes no more of them, so that none is the odd one.
+    let batch_size = inputs.len().div_ceil(fullest.len());
     let even = Limits {
-        batch_size: inputs.len().div_ceil(count.max(1)).max(1),
+        batch_size: batch_size.max(1),
         ..limits
     };
-    let mut cutter = Cutter::new(even);
+    let even = cut_within(inputs, even, &weigh);
+    if even.len() <= fullest.len() {
+        even
+    } else {
+        fullest
+    }
+}
+
+fn cut_within(
+    inputs: Range<usize>,
+    limits: Limits,
+    weigh: &impl Fn(usize) -> Weight,
+) -> Vec<Range<usize>> {
+    let mut cutter = Cutter::new(limits);
     let mut start = inputs.start;
     let mut ranges = Vec::new();
     for input in inputs.clone() {

@@ -3,7 +3,8 @@
 //! What one request was refused for is remembered by URL, for all operations that go there: others
 //! are cut to fit before they are sent. A limit on tokens is kept in characters, which can be counted:
 //! a refusal that names the limit and what was asked for says how many characters a token has in
-//! texts like these. One that names no number is taken for half of what was refused.
+//! texts like these. One that names no number is taken for about half of
+//! what was refused.
 
 use super::split::{Limits, Weight};
 use rustc_hash::FxHashMap;
@@ -78,7 +79,9 @@ impl Shape {
         match limit {
             ShapeLimit::Inputs { most } => {
                 // A server that names more than it was sent means something else, or errs.
-                let most = below(most, load.inputs);
+                let fits_already = most >= load.inputs;
+                let most = if fits_already { load.inputs / 2 } else { most };
+                let most = most.max(1);
                 self.inputs = Some(self.inputs.map_or(most, |known| known.min(most)));
             }
             ShapeLimit::Tokens {
@@ -87,7 +90,7 @@ impl Shape {
                 ..
             } if asked > most => {
                 let fair = share(chars, most, asked);
-                let most = below(share(fair, FILLED.0, FILLED.1), chars);
+                let most = share(fair, FILLED.0, FILLED.1).max(1);
                 self.chars = Some(self.chars.map_or(most, |known| known.min(most)));
             }
             ShapeLimit::Tokens { .. } => halve(&mut self.chars, chars),
@@ -113,22 +116,21 @@ impl Shape {
     }
 }
 
-/// `most`, but less than what was refused, and not nothing.
-fn below(most: usize, refused: usize) -> usize {
-    most.min(refused.saturating_sub(1)).max(1)
-}
-
 /// `part` of `whole` shares of something.
 fn share(of: usize, part: usize, whole: usize) -> usize {
     let exact = of as u128 * part as u128 / whole.max(1) as u128;
     usize::try_from(exact).unwrap_or(usize::MAX)
 }
 
+/// What is taken for a limit that is not named, of what was refused: half, and room for halves that
+/// are not even.
+const HALF: (usize, usize) = (9, 16);
+
 /// Learns of a limit that was not named. What was sent before it was known, and is larger, tells
 /// nothing new.
 fn halve(known: &mut Option<usize>, refused: usize) {
     if known.is_none_or(|known| refused <= known) {
-        *known = Some((refused / 2).max(1));
+        *known = Some(share(refused, HALF.0, HALF.1).max(1));
     }
 }
 
@@ -219,22 +221,22 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_not_named_is_half_of_what_was_refused() {
+    fn a_limit_that_is_not_named_is_about_half_of_what_was_refused() {
         let bare = ShapeLimit::Bytes { most: None };
         let first = (bare, load(128, 0, 1000));
-        assert_eq!(after(&[first]).max_bytes, Some(500));
+        assert_eq!(after(&[first]).max_bytes, Some(562));
         // One that was under way tells nothing new; one that was cut to fit does.
         assert_eq!(
             after(&[first, (bare, load(128, 0, 900))]).max_bytes,
-            Some(500)
+            Some(562)
         );
         assert_eq!(
             after(&[first, (bare, load(64, 0, 480))]).max_bytes,
-            Some(240)
+            Some(270)
         );
         assert_eq!(
             after(&[(tokens(10, None), load(9, 90, 0))]).max_chars,
-            Some(45)
+            Some(50)
         );
         let named = ShapeLimit::Bytes { most: Some(700) };
         assert_eq!(after(&[(named, load(9, 0, 1000))]).max_bytes, Some(700));

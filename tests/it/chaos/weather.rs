@@ -122,7 +122,11 @@ impl Seen {
         self.window = self.window.max(requests.count());
         match answer {
             Answer::Right => {}
-            Answer::Short | Answer::Status(..) | Answer::Says(..) | Answer::Panic => self.free += 1,
+            Answer::Short
+            | Answer::Status(..)
+            | Answer::Says(..)
+            | Answer::Told(..)
+            | Answer::Panic => self.free += 1,
             Answer::Cut | Answer::Broken(_) => drop(self.broken.insert(request)),
         }
     }
