@@ -226,7 +226,7 @@ async fn bytes_and_tokens_of_a_request_can_be_bounded() {
     let seen: Arc<Mutex<Vec<(usize, usize)>>> = Arc::default();
     let keep = Arc::clone(&seen);
     let network = Network::new(move |_, request| {
-        let body = request.body.as_ref().map_or(0, |body| body.len());
+        let body = request.body.as_ref().map_or(0, bytes::Bytes::len);
         keep.lock().unwrap().push((body, inputs_of(request).len()));
         (MS, Answer::Right)
     });

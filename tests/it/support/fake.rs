@@ -195,8 +195,8 @@ impl Transport for Fake {
 pub(crate) fn inputs_of(request: &Request) -> Vec<String> {
     let body = request.body.as_deref().unwrap_or(b"null");
     let asked: Value = serde_json::from_slice(body).expect("what this crate sends is JSON");
-    let lists = ["input", "texts", "inputs"].iter();
-    let list = lists.filter_map(|name| asked[name].as_array()).next();
+    let mut lists = ["input", "texts", "inputs"].iter();
+    let list = lists.find_map(|name| asked[name].as_array());
     let inputs = list.into_iter().flatten();
     let one = |input: &Value| input.as_str().or(input[0].as_str()).map(str::to_owned);
     inputs.filter_map(one).collect()
