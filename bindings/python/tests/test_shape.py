@@ -44,7 +44,10 @@ def test_a_limit_on_tokens_is_kept_after_one_refusal(
     assert server.stats["per_status"]["400"] == 1
 
 
-@pytest.mark.parametrize("faults", ["status=400", "status=422;body=no", "status=500;body=json: unsupported value: NaN"])
+@pytest.mark.parametrize(
+    "faults",
+    ["status=400", "status=422;body=no", "status=500;body=json: unsupported value: NaN"],
+)
 def test_one_bad_input_costs_its_row(
     server: MockServer, client: PerformanceClient, faults: str
 ) -> None:
