@@ -17,7 +17,7 @@ pub(crate) struct Requests {
 }
 
 /// A part of a request that was cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub inputs: Range<usize>,
     /// Attempts of the request that it was cut from, which count as its own.

@@ -113,6 +113,14 @@ impl Suspicion {
         trial.probe.map_or(0..0, |probe| probe..probe + 1)
     }
 
+    /// A request is cut for another reason. Where it was the probe, the search begins anew with the
+    /// next refusal; says which pieces go now.
+    pub(crate) fn reshaped(&mut self, request: u32) -> VecDeque<u32> {
+        let is_probe = |trial: &mut Box<Trial>| trial.probe == Some(request);
+        let trial = self.trial.take_if(is_probe);
+        trial.map(|trial| trial.held).unwrap_or_default()
+    }
+
     /// A request has failed for good. Says which piece goes now.
     pub(crate) fn failed(&mut self, request: u32) -> Option<u32> {
         let trial = self.trial.as_mut()?;

@@ -12,6 +12,7 @@ use crate::decode::DecodeError;
 use crate::job::{End, RequestError};
 use crate::policy::encoding::may_refuse_base64;
 use crate::policy::pieces::{Piece, fitting, parts};
+use crate::policy::retry::Advice;
 use crate::policy::shape::{Complaint, Load, ShapeLimit};
 use crate::policy::split::{Limits, Weight};
 use crate::policy::suspicion::{Blame, PARTS, Suspicion};
@@ -81,6 +82,8 @@ impl Flight {
     /// Puts pieces in a request's place; they go before all others that were never started. `whole` is
     /// what was made of it.
     fn replace(&mut self, request: u32, pieces: Vec<Range<usize>>, whole: Option<&ActiveRequest>) {
+        let released = self.pieces.suspicion.reshaped(request);
+        self.pieces.ready.extend(released);
         for piece in self.cut(request, pieces, whole, false).rev() {
             self.pieces.ready.push_front(piece);
         }
@@ -96,13 +99,18 @@ impl Flight {
         let Some(plan) = &mut self.plan else {
             return 0..0;
         };
-        let inherits = plan.piece(request).is_some_and(|whole| whole.suspect);
-        let mut attempts = whole.map_or(0, |whole| whole.made + whole.resent);
+        let mut first = plan.piece(request).cloned().unwrap_or_default();
+        first.suspect |= suspect;
+        if let Some(whole) = whole {
+            // What is inherited is counted as sent again.
+            first.attempts = whole.made + whole.resent;
+            first.without_base64 |= whole.base64 != Base64::Tried;
+        }
+        let mut attempts = first.attempts;
         let pieces = ranges.into_iter().map(|inputs| Piece {
             inputs,
             attempts: std::mem::take(&mut attempts),
-            suspect: suspect || inherits,
-            without_base64: whole.is_some_and(|whole| whole.base64 != Base64::Tried),
+            ..first
         });
         plan.cut(request, pieces)
     }
@@ -169,7 +177,12 @@ impl Flight {
                     Complaint::Shape(limit) => (!is_one).then_some(Reason::Shape(limit)),
                     // Alone it is not sent again: it would be refused again.
                     Complaint::Input => splits.then_some(input),
-                    Complaint::Perhaps if self.may_be_base64(request, refusal.code) => None,
+                    Complaint::Perhaps
+                        if refusal.advice == Advice::Retry
+                            || self.may_be_base64(request, refusal.code) =>
+                    {
+                        None
+                    }
                     Complaint::Perhaps => may_be_input.then_some(input),
                 }
             }

@@ -129,6 +129,19 @@ fn other_refusals_begin_the_count_anew() {
     assert!(!suspicion.holds_back());
 }
 
+#[test]
+fn a_probe_that_is_cut_for_another_reason_holds_nothing_back() {
+    let mut suspicion = Suspicion::default();
+    assert!(!suspicion.refused(Blame::Status(400), 8, 1));
+    assert_eq!(suspicion.cut(0, 1..5), 1..2);
+    assert_eq!(suspicion.reshaped(7), []);
+    assert!(suspicion.holds_back());
+    assert_eq!(suspicion.reshaped(1), [2, 3, 4]);
+    assert!(!suspicion.holds_back() && !suspicion.is_cleared());
+    assert!(!suspicion.refused(Blame::Status(400), 2, 1));
+    assert_eq!(suspicion.cut(2, 5..7), 5..6);
+}
+
 proptest! {
     #[test]
     fn each_bad_input_costs_its_row_and_few_requests(

@@ -6,7 +6,10 @@ use crate::support::{batches_of, texts};
 use futures_util::StreamExt;
 use hedgerow::transport::Request;
 use hedgerow::{BatchPost, Classify, Embed, Embeddings, OnError, Preference, Rerank};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 fn returning() -> Preference {
     Preference {
@@ -264,4 +267,60 @@ async fn a_server_without_base64_is_asked_without_it_before_anything_is_cut() {
     assert_eq!(network.asked(), 2);
     network.embed(128, batches_of(128)).await.unwrap();
     assert_eq!(network.asked(), 3);
+}
+
+/// A server that takes so many inputs at a time, has no base64, is busy now and then, and refuses
+/// some inputs: all at once, from a seed.
+#[actix_rt::test]
+async fn whatever_a_server_refuses_each_good_row_comes_and_each_bad_one_is_named() {
+    for seed in 0..200u64 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let count = random.random_range(60..700);
+        let bad: Vec<usize> = (0..random.random_range(0..8))
+            .map(|_| random.random_range(0..count))
+            .collect();
+        let bad: BTreeSet<usize> = bad.into_iter().collect();
+        let most = [7, 32, 1024][random.random_range(0..3)];
+        let [base64, busy, by_row] = [(); 3].map(|()| random.random_bool(0.5));
+        let bad_texts: Vec<String> = bad.iter().map(|n| format!("text number {n}")).collect();
+        let network = Network::new(move |number, request| {
+            let inputs = inputs_of(request);
+            let body = request.body.as_deref().unwrap_or_default();
+            let asks_base64 = body.windows(6).any(|word| word == b"base64");
+            let found = bad_texts.iter().find(|text| inputs.contains(text));
+            let answer = match found {
+                _ if busy && number % 11 == 3 => Answer::Status(500, &[]),
+                _ if inputs.len() > most => {
+                    let text = format!("at most {most} requests can be in one batch");
+                    Answer::Told(400, text)
+                }
+                _ if asks_base64 && !base64 => Answer::Says(400, ""),
+                Some(text) if by_row => without(request, text, "[null,null]"),
+                Some(_) => Answer::Says(400, ""),
+                None => Answer::Right,
+            };
+            (MS * (1 + u32::try_from(number % 3).unwrap()), answer)
+        });
+        let preference = Preference {
+            max_concurrent_requests: random.random_range(1..9),
+            batch_size: random.random_range(1..200),
+            ..returning()
+        };
+        let shown = format!("seed {seed}: {count} inputs, {bad:?}, {most}, {preference:?}");
+        let found = network.embed(count, preference).await.unwrap();
+        let ranges: BTreeSet<usize> = found
+            .errors()
+            .iter()
+            .flat_map(|failed| failed.inputs.clone())
+            .collect();
+        assert_eq!(ranges, bad, "{shown}");
+        let bad: Vec<usize> = bad.into_iter().collect();
+        assert_rows(&found, &texts(count), &bad);
+        let mut next = 0;
+        for record in found.requests() {
+            assert_eq!(record.inputs.start, next, "{shown}");
+            next = record.inputs.end;
+        }
+        assert_eq!(next, count, "{shown}");
+    }
 }

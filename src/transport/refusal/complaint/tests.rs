@@ -1,6 +1,7 @@
 //! The words of services, as they say no.
 
 use super::*;
+use proptest::prelude::*;
 
 fn inputs(most: usize) -> Complaint {
     Complaint::Shape(ShapeLimit::Inputs { most })
@@ -229,5 +230,23 @@ fn a_status_alone_may_be_about_an_input() {
         (400, "list should have at most several items"),
     ] {
         assert_eq!(of(status, body), Complaint::Perhaps, "{status}: {body}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_server_says_is_read_without_harm(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "maximum allowed batch size ", "requested ", " tokens, max ", "7", "18446744073709551616",
+                ",", "é", "\"", "{", "}", " instance(s) is allowed per prediction", "list should have at most ",
+                "your batch has ", "max allowed tokens per submitted batch is ", "[", "]", ":", "\"error\"",
+            ]),
+            0..12,
+        ),
+        status in prop::sample::select(vec![400u16, 413, 422, 500]),
+    ) {
+        let text: String = pieces.concat();
+        of(status, &text);
     }
 }
