@@ -5,6 +5,8 @@
 
 mod outcome;
 
+mod pieces;
+
 use super::entrance::Permit;
 use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
@@ -14,10 +16,12 @@ use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
+use crate::policy::pieces::Requests;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
 use crate::policy::timers::later;
 use crate::transport::{Account, Trace};
+use pieces::Pieces;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,9 +54,10 @@ pub(super) struct Flight {
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
     /// `None` until the BatchPlanner has answered.
-    plan: Option<Plan>,
-    /// The first request that was never started.
+    plan: Option<Requests>,
+    /// The first planned request that was never started.
     next: u32,
+    pieces: Pieces,
     /// Requests that were started and have not ended.
     active: FxHashMap<u32, ActiveRequest>,
     /// Requests whose pause is over, waiting for a place in the window.
@@ -86,6 +91,7 @@ impl Flight {
             deadline,
             plan: None,
             next: 0,
+            pieces: Pieces::default(),
             active: FxHashMap::default(),
             again: VecDeque::new(),
             in_window: 0,
@@ -139,16 +145,21 @@ impl Flight {
         &self.job.operation.head().account
     }
 
+    /// It is planned by the shapes of this version.
+    pub(super) fn planned_by(&mut self, shapes: u32) {
+        self.pieces.shapes = shapes;
+    }
+
     /// The requests are known: the operation can begin.
     pub(super) fn planned(&mut self, plan: Plan) {
         self.job.gather.planned(plan.len());
         let share = self.job.settings.retry_budget_share;
         self.retry_budget = Budget::of_operation(plan.len(), share);
-        self.plan = Some(plan);
+        self.plan = Some(Requests::new(plan));
     }
 
-    fn requests(&self) -> usize {
-        self.plan.as_ref().map_or(0, Plan::len)
+    fn planned_requests(&self) -> usize {
+        self.plan.as_ref().map_or(0, Requests::planned)
     }
 
     fn key(&self, request: u32) -> RequestKey {
@@ -198,7 +209,7 @@ impl Flight {
     }
 
     fn has_waiting(&self) -> bool {
-        !self.again.is_empty() || (self.next as usize) < self.requests()
+        !self.again.is_empty() || self.has_unstarted()
     }
 
     /// Starts the next request, if the endpoint lets it.
@@ -241,13 +252,12 @@ impl Flight {
         if let Some(request) = self.again.pop_front() {
             return request;
         }
-        let request = self.next;
-        self.next += 1;
+        let request = self.next_unstarted(around);
         let operation = &self.job.operation;
         let open = operation.leaves_encoding_open();
         let try_base64 = open && around.encodings.asks_base64(&operation.head().url);
-        self.active
-            .insert(request, ActiveRequest::new(around.now, try_base64));
+        let active = self.begin(request, try_base64, around);
+        self.active.insert(request, active);
         request
     }
 
@@ -316,7 +326,7 @@ impl Flight {
                 key: self.key(request),
                 started: around.now,
                 plan,
-                requests: self.requests(),
+                requests: self.planned_requests(),
             });
         }
     }

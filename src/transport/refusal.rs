@@ -2,6 +2,8 @@
 
 mod advice;
 
+mod complaint;
+
 pub(crate) use advice::retry_after;
 
 use super::body::read_beginning;
@@ -10,6 +12,7 @@ use super::secret::redacted;
 use super::{Head, Response};
 use crate::headers::Headers;
 use crate::policy::retry::Advice;
+use crate::policy::shape::Complaint;
 use http::HeaderValue;
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +32,8 @@ pub(crate) struct Refusal {
     pub retry_after: Option<Duration>,
     /// What it says of another try.
     pub advice: Advice,
+    /// What it says of the inputs.
+    pub complaint: Complaint,
 }
 
 impl Refusal {
@@ -59,6 +64,7 @@ impl Refusal {
             code,
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
+            complaint: complaint::of(code, &text),
             body: redacted(text, secret, head),
             headers,
         }

@@ -13,6 +13,7 @@ use crate::policy::encoding::may_refuse_base64;
 use crate::policy::gate::Trouble;
 use crate::policy::limit::{Ended, Sign};
 use crate::policy::retry::{Charge, Verdict, outlasts};
+use crate::policy::shape::Complaint;
 use crate::policy::timers::later;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +125,10 @@ impl Flight {
             headers,
             attempts: active.made + active.resent,
         };
-        self.job.gather.accept(request as usize, part, record)
+        let in_base64 = active.base64 == Base64::Tried && !in_vain;
+        self.job.gather.accept(request as usize, part, record)?;
+        self.note_success(in_base64);
+        Ok(())
     }
 
     /// A request succeeded: its other attempt is aborted.
@@ -172,7 +176,7 @@ impl Flight {
             self.progress_due = around.now + PROGRESS_EVERY;
             self.tell_progress(around);
         }
-        (self.ended_requests == plan.len()).then_some(End::Done)
+        (self.ended_requests == plan.to_end()).then_some(End::Done)
     }
 
     /// A request has no attempt in flight any more: it is tried again, or has failed for good.
@@ -185,10 +189,15 @@ impl Flight {
         let now = around.now;
         let request = id.key.request;
         let request_id = id.request_id(&self.trace);
+        let failure = match self.cut_up(id, failure, around) {
+            Ok(end) => return end,
+            Err(failure) => failure,
+        };
         let active = self.active.get_mut(&request)?;
         if let Failure::Refused(refusal) = &failure
             && active.base64 == Base64::Tried
             && may_refuse_base64(refusal.code)
+            && !matches!(refusal.complaint, Complaint::Shape(_))
         {
             log::debug!("{request_id}: {failure}; asked again without base64");
             active.base64 = Base64::Refused;
@@ -286,7 +295,7 @@ impl Flight {
     }
 
     /// A request has failed for good; `last` was its last attempt.
-    fn fail(
+    pub(super) fn fail(
         &mut self,
         last: AttemptId,
         error: Error,
@@ -304,7 +313,7 @@ impl Flight {
             inputs,
             error: error.clone(),
         };
-        self.job.gather.failed(failed, attempts);
+        self.note_failure(request, failed, attempts);
         let ended = self.close(request, None, around);
         match self.job.settings.on_error {
             OnError::Raise => Some(End::Failed(error)),
@@ -325,7 +334,7 @@ impl Flight {
     }
 
     /// Ends the operation: nothing of it stays in flight, and its caller is answered.
-    pub(in crate::actor) fn end(self, end: End, around: &mut Surroundings<'_>) {
+    pub(in crate::actor) fn end(mut self, end: End, around: &mut Surroundings<'_>) {
         for (request, active) in &self.active {
             let running = active.running.iter();
             around
@@ -338,11 +347,12 @@ impl Flight {
             around.turn.settled.push(Settlement::Operation(self.id));
         }
         self.tell_progress(around);
+        self.tell_the_untold();
         around.turn.observed.operations += 1;
         around.turn.endings.push(Ending {
             gather: self.job.gather,
             end,
-            plan: self.plan,
+            requests: self.plan,
             total_time: around.now - self.submitted,
         });
     }
