@@ -1,7 +1,7 @@
 //! What it costs to cut an operation into requests: by count, and by characters too.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hedgerow::internals::{Limits, split};
+use hedgerow::internals::{Limits, Weight, split};
 use std::hint::black_box;
 
 fn planner(criterion: &mut Criterion) {
@@ -12,13 +12,14 @@ fn planner(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(texts.len() as u64));
     for (name, max_chars) in [("count", None), ("characters", Some(8000))] {
         let limits = Limits {
-            batch_size: 128,
             max_chars,
+            ..Limits::of_count(128)
         };
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter(|| {
-                let plan = split(black_box(texts.len()), limits, |index| {
-                    texts[index].chars().count()
+                let plan = split(black_box(texts.len()), limits, |index| Weight {
+                    chars: texts[index].chars().count(),
+                    ..Weight::default()
                 });
                 // All ranges are walked, as the Dispatcher does.
                 (0..plan.len())

@@ -1,6 +1,6 @@
 //! What the benchmarks measure from outside and tests bring about; no program should use it.
 
-pub use crate::policy::split::{Limits, Plan, split};
+pub use crate::policy::split::{Limits, Plan, Weight, split};
 
 pub mod fuzz;
 

@@ -20,7 +20,8 @@ use crate::config::{Checked, OnProgress, Preference};
 use crate::decode::DecodeError;
 use crate::error::Error;
 use crate::headers::Headers;
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
+use crate::policy::split::{Limits, Weight};
 use crate::transport::Head;
 use bytes::Bytes;
 use std::ops::Range;
@@ -97,8 +98,21 @@ pub(crate) trait Operation: Send + Sync {
     /// How many inputs it has.
     fn inputs(&self) -> usize;
 
-    /// The characters of one input.
-    fn chars(&self, input: usize) -> usize;
+    /// Whether a request of several inputs may be cut into requests of fewer, when a server refuses
+    /// it. Not where a request is what the caller made it.
+    fn can_be_cut(&self) -> bool {
+        false
+    }
+
+    /// What one input weighs, as far as `limits` ask for it. Those that are never cut weigh nothing.
+    fn weigh(&self, _input: usize, _limits: &Limits) -> Weight {
+        Weight::default()
+    }
+
+    /// The bytes of a body beside its inputs.
+    fn frame_bytes(&self) -> usize {
+        0
+    }
 
     /// The tokens of the texts of a request, as `count` finds them one by one. It is asked only where
     /// a rate of tokens is known; what is not sent at such a rate counts none.
@@ -147,7 +161,8 @@ pub(crate) trait Observer {
 
 /// The side of an operation that the Dispatcher owns: joins parts, and answers the caller.
 pub(crate) trait Gather: Send {
-    /// Told once, before the first part, how many requests there are.
+    /// Told once, before the first part, how many requests there are. Those that come of cutting
+    /// have the numbers after them.
     fn planned(&mut self, requests: usize);
 
     /// Puts a part where it belongs, or says why it does not fit the others.
@@ -156,8 +171,8 @@ pub(crate) trait Gather: Send {
     /// A request failed for good, after so many attempts.
     fn failed(&mut self, failed: RequestError, attempts: u32);
 
-    /// Answers the caller. There is no plan where it ends before it was planned.
-    fn finish(self: Box<Self>, end: End, plan: Option<&Plan>, total_time: Duration);
+    /// Answers the caller. There are no requests where it ends before it was planned.
+    fn finish(self: Box<Self>, end: End, requests: Option<&Requests>, total_time: Duration);
 
     /// Whether the caller has stopped waiting.
     fn is_abandoned(&self) -> bool;

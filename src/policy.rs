@@ -4,6 +4,14 @@
 
 pub(crate) mod split;
 
+pub(crate) mod pieces;
+
+pub(crate) mod shape;
+
+pub(crate) mod suspicion;
+
+pub(crate) mod tokens;
+
 pub(crate) mod retry;
 
 pub(crate) mod budget;
@@ -17,8 +25,6 @@ pub(crate) mod notice;
 pub(crate) mod pace;
 
 pub(crate) mod refusals;
-
-pub(crate) mod tokens;
 
 pub(crate) mod window;
 

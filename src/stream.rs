@@ -8,7 +8,7 @@ use crate::caller::ReplyPort;
 use crate::error::{Error, Result};
 use crate::operation::{Call, Embed, Embeddings, Endpoint};
 use crate::pending::Pending;
-use crate::policy::split::Cutter;
+use crate::policy::split::{Cutter, Limits};
 use crate::policy::timers::later;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered, Stream, StreamExt};
@@ -41,6 +41,7 @@ pub struct EmbedStream<S> {
     /// The batch that is being filled.
     filling: Vec<String>,
     cutter: Cutter,
+    limits: Limits,
     /// The first input that belongs to no batch yet.
     next: usize,
     flying: Flying,
@@ -85,19 +86,24 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
     pub(crate) fn new(system: System, endpoint: Arc<Endpoint>, mut call: Embed, inputs: S) -> Self {
         let preference = call.preference_mut();
         let refused = preference.check().err();
-        let cutter = Cutter::new(preference.limits());
+        let mut limits = preference.limits();
         let window = preference.max_concurrent_requests;
         let total = preference.total_timeout;
         // Each batch is a call of its own, of one request that is cut already.
         preference.max_concurrent_requests = 1;
         preference.max_chars_per_request = None;
+        preference.max_tokens_per_request = None;
+        preference.max_bytes_per_request = None;
+        let frame = call.frame_bytes();
+        limits.max_bytes = limits.max_bytes.map(|most| most.saturating_sub(frame));
         Self {
             system,
             endpoint,
             call,
             inputs: Some(Box::pin(inputs)),
             filling: Vec::new(),
-            cutter,
+            cutter: Cutter::new(limits),
+            limits,
             next: 0,
             flying: Flying::AsFinished(FuturesUnordered::new()),
             window,
@@ -123,7 +129,10 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
                 Poll::Pending => return,
                 Poll::Ready(Some(input)) => {
                     let input: String = input.into();
-                    if self.cutter.cuts_before(|| input.chars().count()) {
+                    if self
+                        .cutter
+                        .cuts_before(|| Embed::weigh(&input, &self.limits))
+                    {
                         self.send();
                     }
                     self.filling.push(input);

@@ -41,6 +41,21 @@ export interface PreferenceOptions {
    * asks for a longer one ends at once. Default 120.
    */
   maxRetryAfterS?: number | null;
+  /**
+   * Tokens a request, 1 to 10,000,000, as they are estimated: never fewer than there are. An input that
+   * has more goes alone. Default: no limit.
+   */
+  maxTokensPerRequest?: number | null;
+  /**
+   * Bytes a request, 1,024 to 1,000,000,000: its body as it is sent. An input that has more goes alone.
+   * Default: no limit.
+   */
+  maxBytesPerRequest?: number | null;
+  /**
+   * Whether a batch that is refused for one of its inputs is sent again in parts, until that input is
+   * found and fails alone. Default true.
+   */
+  splitRefused?: boolean | null;
   /** Plays no part yet. Default false. */
   pinInitialEndpointOnce?: boolean | null;
   /**
@@ -124,6 +139,9 @@ export declare class RequestProcessingPreference {
   get nonRetryableStatusCodes(): readonly number[] | null;
   set nonRetryableStatusCodes(statuses: Optional<Iterable<number>>);
   maxRetryAfterS: number;
+  maxTokensPerRequest: number | null;
+  maxBytesPerRequest: number | null;
+  splitRefused: boolean;
   pinInitialEndpointOnce: boolean;
   onError: 'raise' | 'return';
   onProgress: ((progress: Progress) => void) | null;

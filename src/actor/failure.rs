@@ -133,6 +133,7 @@ fn refused(refusal: Refusal, most: Duration) -> Kind {
         retry_after,
         advice: _,
         rates: _,
+        complaint: _,
     } = refusal;
     Kind::Status {
         code,

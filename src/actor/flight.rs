@@ -5,6 +5,8 @@
 
 mod outcome;
 
+mod pieces;
+
 use super::entrance::Permit;
 use super::hedger::{Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
@@ -15,11 +17,13 @@ use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
 use crate::policy::pace::Hold;
+use crate::policy::pieces::Requests;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
 use crate::policy::timers::later;
 use crate::policy::tokens::estimate;
 use crate::transport::{Account, Trace};
+use pieces::Pieces;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,9 +58,10 @@ pub(super) struct Flight {
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
     /// `None` until the BatchPlanner has answered.
-    plan: Option<Plan>,
-    /// The first request that was never started.
+    plan: Option<Requests>,
+    /// The first planned request that was never started.
     next: u32,
+    pieces: Pieces,
     /// Requests that were started and have not ended.
     active: FxHashMap<u32, ActiveRequest>,
     /// Requests whose pause is over, waiting for a place in the window.
@@ -66,7 +71,7 @@ pub(super) struct Flight {
     /// It waits in its endpoint's line.
     in_line: bool,
     /// The tokens of the request that is to be started next, where they count.
-    weighed: Option<f64>,
+    weighed: Option<(u32, f64)>,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -92,6 +97,7 @@ impl Flight {
             deadline,
             plan: None,
             next: 0,
+            pieces: Pieces::default(),
             active: FxHashMap::default(),
             again: VecDeque::new(),
             in_window: 0,
@@ -146,16 +152,21 @@ impl Flight {
         &self.job.operation.head().account
     }
 
+    /// It is planned by the shapes of this version.
+    pub(super) fn planned_by(&mut self, shapes: u32) {
+        self.pieces.shapes = shapes;
+    }
+
     /// The requests are known: the operation can begin.
     pub(super) fn planned(&mut self, plan: Plan) {
         self.job.gather.planned(plan.len());
         let share = self.job.settings.retry_budget_share;
         self.retry_budget = Budget::of_operation(plan.len(), share);
-        self.plan = Some(plan);
+        self.plan = Some(Requests::new(plan));
     }
 
-    fn requests(&self) -> usize {
-        self.plan.as_ref().map_or(0, Plan::len)
+    fn planned_requests(&self) -> usize {
+        self.plan.as_ref().map_or(0, Requests::planned)
     }
 
     fn key(&self, request: u32) -> RequestKey {
@@ -204,7 +215,7 @@ impl Flight {
     }
 
     fn has_waiting(&self) -> bool {
-        !self.again.is_empty() || (self.next as usize) < self.requests()
+        !self.again.is_empty() || self.has_unstarted()
     }
 
     /// Starts the next request, if the endpoint lets it.
@@ -220,10 +231,13 @@ impl Flight {
         } else {
             around.turn.observed.retries += 1;
         }
-        let weighed = self.weighed.take();
+        let weighed = self
+            .weighed
+            .take()
+            .filter(|(weighed, _)| *weighed == request);
         if let Some(active) = self.active.get_mut(&request) {
             active.probing = probing;
-            active.tokens = active.tokens.or(weighed);
+            active.tokens = active.tokens.or(weighed.map(|(_, tokens)| tokens));
         }
         self.start(request, around);
         Turned::Went
@@ -253,12 +267,16 @@ impl Flight {
     /// Whether the next request is slow enough behind those before it.
     fn paced(&mut self, around: &mut Surroundings<'_>) -> Result<(), Hold> {
         let rates = self.job.settings.rates;
-        if around.endpoint.pacer.counts_tokens(rates) && self.weighed.is_none() {
-            let request = self.again.front().copied().unwrap_or(self.next);
-            let known = self.active.get(&request).and_then(|active| active.tokens);
-            self.weighed = known.or_else(|| self.weigh(request));
+        let mut tokens = 0.0;
+        if around.endpoint.pacer.counts_tokens(rates) {
+            let next = self.again.front().or(self.pieces.first_ready());
+            let request = next.copied().unwrap_or(self.next);
+            let weighed = self.weighed.filter(|(weighed, _)| *weighed == request);
+            let active = self.active.get(&request).and_then(|active| active.tokens);
+            let known = weighed.map(|(_, tokens)| tokens).or(active);
+            tokens = known.or_else(|| self.weigh(request)).unwrap_or_default();
+            self.weighed = Some((request, tokens));
         }
-        let tokens = self.weighed.unwrap_or_default();
         around.endpoint.pacer.admit(around.now, tokens, rates)
     }
 
@@ -279,13 +297,12 @@ impl Flight {
         if let Some(request) = self.again.pop_front() {
             return request;
         }
-        let request = self.next;
-        self.next += 1;
+        let request = self.next_unstarted(around);
         let operation = &self.job.operation;
         let open = operation.leaves_encoding_open();
         let try_base64 = open && around.encodings.asks_base64(&operation.head().url);
-        self.active
-            .insert(request, ActiveRequest::new(around.now, try_base64));
+        let active = self.begin(request, try_base64, around);
+        self.active.insert(request, active);
         request
     }
 
@@ -356,7 +373,7 @@ impl Flight {
                 key: self.key(request),
                 started: around.now,
                 plan,
-                requests: self.requests(),
+                requests: self.planned_requests(),
             });
         }
     }
@@ -364,15 +381,7 @@ impl Flight {
     /// A request's pause is over.
     pub(super) fn resume(&mut self, request: u32) {
         if self.active.contains_key(&request) {
-            self.try_again(request);
+            self.again.push_back(request);
         }
-    }
-
-    /// A request waits for another attempt, before those that had none.
-    fn try_again(&mut self, request: u32) {
-        if self.again.is_empty() {
-            self.weighed = None;
-        }
-        self.again.push_back(request);
     }
 }

@@ -35,7 +35,9 @@ impl Handler<MakePlan> for BatchPlanner {
             operation,
             limits,
         } = message;
-        let plan = split(operation.inputs(), limits, |input| operation.chars(input));
+        let plan = split(operation.inputs(), limits, |input| {
+            operation.weigh(input, &limits)
+        });
         self.planned.do_send(Planned { id, plan });
     }
 }

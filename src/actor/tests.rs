@@ -42,10 +42,6 @@ impl Operation for Nothing {
         1
     }
 
-    fn chars(&self, _: usize) -> usize {
-        0
-    }
-
     fn leaves_encoding_open(&self) -> bool {
         false
     }

@@ -6,10 +6,12 @@ use super::messages::{Attempt, AttemptId, RequestKey};
 use super::metrics::Observed;
 use crate::caller::OperationId;
 use crate::error::Error;
-use crate::job::{End, Gather};
+use crate::job::{End, Gather, Job};
 use crate::policy::encoding::EncodingMemory;
 use crate::policy::limit::EndpointLimits;
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
+use crate::policy::shape::ShapeMemory;
+use crate::policy::split::Limits;
 use crate::transport::{Account, Head};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -57,14 +59,14 @@ impl Outage {
 pub(super) struct Ending {
     pub(super) gather: Box<dyn Gather>,
     pub(super) end: End,
-    pub(super) plan: Option<Plan>,
+    pub(super) requests: Option<Requests>,
     pub(super) total_time: Duration,
 }
 
 impl Ending {
     pub(super) fn deliver(self) {
         self.gather
-            .finish(self.end, self.plan.as_ref(), self.total_time);
+            .finish(self.end, self.requests.as_ref(), self.total_time);
     }
 }
 
@@ -73,6 +75,7 @@ impl Ending {
 pub(super) struct Shared {
     endpoints: FxHashMap<Arc<Account>, Endpoint>,
     encodings: EncodingMemory,
+    pub(super) shapes: ShapeMemory,
     pub(super) turn: Turn,
 }
 
@@ -101,9 +104,23 @@ impl Shared {
             endpoint: &mut endpoint.limits,
             line: &mut endpoint.line,
             encodings: &mut self.encodings,
+            shapes: &mut self.shapes,
             turn: &mut self.turn,
         }
     }
+}
+
+/// What bounds a request of an operation: its own limits, and what its server is known to take.
+pub(super) fn limits_of(job: &Job, shapes: &ShapeMemory) -> Limits {
+    let operation = &job.operation;
+    if !operation.can_be_cut() {
+        return job.settings.limits;
+    }
+    let mut limits = shapes.of(&operation.head().url).narrow(job.settings.limits);
+    // What is weighed are the inputs.
+    let frame = operation.frame_bytes();
+    limits.max_bytes = limits.max_bytes.map(|most| most.saturating_sub(frame));
+    limits
 }
 
 /// Uniform in 0 to 1, anew each time.
@@ -119,6 +136,7 @@ pub(super) struct Surroundings<'a> {
     /// The operations that wait for room at the endpoint: each starts one request in its turn.
     pub(super) line: &'a mut VecDeque<OperationId>,
     pub(super) encodings: &'a mut EncodingMemory,
+    pub(super) shapes: &'a mut ShapeMemory,
     pub(super) turn: &'a mut Turn,
 }
 

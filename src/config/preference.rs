@@ -36,6 +36,15 @@ pub struct Preference {
     /// Characters (not bytes) a request, 50 to 256,000; an input longer than that goes alone.
     /// Default: no limit.
     pub max_chars_per_request: Option<usize>,
+    /// Tokens a request, 1 to 10,000,000, as they are estimated: never fewer than there are. An input
+    /// that has more goes alone. Default: no limit.
+    pub max_tokens_per_request: Option<usize>,
+    /// Bytes a request, 1,024 to 1,000,000,000: its body as it is sent. An input that has more goes
+    /// alone. Default: no limit.
+    pub max_bytes_per_request: Option<usize>,
+    /// Whether a batch that is refused for one of its inputs is sent again in parts, until that input
+    /// is found and fails alone. Default: yes.
+    pub split_refused: bool,
     /// The longest that one attempt may take, over connect, head and body: 0.1 s to 3600 s.
     /// Default 3600 s.
     pub timeout: Duration,
@@ -98,6 +107,9 @@ impl Default for Preference {
             max_concurrent_requests: 128,
             batch_size: 128,
             max_chars_per_request: None,
+            max_tokens_per_request: None,
+            max_bytes_per_request: None,
+            split_refused: true,
             timeout: DEFAULT_TIMEOUT,
             total_timeout: None,
             hedge_delay: None,
@@ -132,6 +144,7 @@ pub(crate) struct Checked {
     pub rates: Rates,
     pub count_tokens: Option<CountTokens>,
     pub on_error: OnError,
+    pub split_refused: bool,
 }
 
 impl Preference {
@@ -161,6 +174,12 @@ impl Preference {
         }
         if let Some(chars) = self.max_chars_per_request {
             within("max_chars_per_request", chars, 50, 256_000)?;
+        }
+        if let Some(tokens) = self.max_tokens_per_request {
+            within("max_tokens_per_request", tokens, 1, 10_000_000)?;
+        }
+        if let Some(bytes) = self.max_bytes_per_request {
+            within("max_bytes_per_request", bytes, 1024, 1_000_000_000)?;
         }
         seconds_within("timeout_s", self.timeout, 0.1, 3600.0)?;
         let timeout = self.check_total_timeout()?;
@@ -199,6 +218,7 @@ impl Preference {
             },
             count_tokens: self.count_tokens.clone(),
             on_error: self.on_error,
+            split_refused: self.split_refused,
         })
     }
 
@@ -207,6 +227,8 @@ impl Preference {
         Limits {
             batch_size: self.batch_size,
             max_chars: self.max_chars_per_request,
+            max_tokens: self.max_tokens_per_request,
+            max_bytes: self.max_bytes_per_request,
         }
     }
 
@@ -357,6 +379,14 @@ mod tests {
             (
                 refusal(|p| p.max_chars_per_request = Some(49)),
                 "max_chars_per_request must be between 50 and 256000 (got 49)".into(),
+            ),
+            (
+                refusal(|p| p.max_tokens_per_request = Some(0)),
+                "max_tokens_per_request must be between 1 and 10000000 (got 0)".into(),
+            ),
+            (
+                refusal(|p| p.max_bytes_per_request = Some(1023)),
+                "max_bytes_per_request must be between 1024 and 1000000000 (got 1023)".into(),
             ),
             (
                 refusal(|p| p.timeout = Duration::from_millis(99)),

@@ -12,8 +12,44 @@ use super::{DecodeError, Format, Usage, base64, typed};
 
 /// Reads a whole answer.
 pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeError> {
-    let answer: EmbeddingsBody = typed(Format::Json, body)?;
+    let answer: EmbeddingsBody = match typed(Format::Json, body) {
+        // The checks then say which row it is.
+        Err(cause) if cause.is_malformed() => {
+            let with_nulls = without_bare_names(body).ok_or(cause)?;
+            typed(Format::Json, &with_nulls)?
+        }
+        answer => answer?,
+    };
     answer.into_draft(body.len(), expected_rows)
+}
+
+/// The text with null for each `NaN` and `Infinity`, which are no JSON and which Python writes all the
+/// same; `None` where there is none outside a string.
+fn without_bare_names(body: &[u8]) -> Option<Vec<u8>> {
+    const NAMES: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let mut clean = Vec::with_capacity(body.len());
+    let mut found = false;
+    let mut in_string = false;
+    let mut rest = body;
+    while let Some(byte) = rest.first() {
+        let name = NAMES
+            .iter()
+            .find(|name| !in_string && rest.starts_with(name));
+        let taken = match (name, byte) {
+            (Some(name), _) => {
+                found = true;
+                clean.extend_from_slice(b"null");
+                rest = &rest[name.len()..];
+                continue;
+            }
+            (None, b'\\') if in_string => 2.min(rest.len()),
+            (None, _) => 1,
+        };
+        in_string ^= *byte == b'"';
+        clean.extend_from_slice(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    found.then_some(clean)
 }
 
 /// An answer as it came, in any format that serde reads.
@@ -98,6 +134,14 @@ impl<'de> Visitor<'de> for EmbeddingVisitor {
         Ok(Embedding {
             values: decoded.map(|()| values),
             base64: true,
+        })
+    }
+
+    /// The checks then say which row has nothing.
+    fn visit_unit<E: Error>(self) -> Result<Embedding, E> {
+        Ok(Embedding {
+            values: Ok(Vec::new()),
+            base64: false,
         })
     }
 

@@ -67,16 +67,18 @@ pub fn ranking(format: Format, body: &[u8], expected: usize) -> Result<Vec<Score
 ///
 /// # Errors
 ///
-/// When the body is cut short or of another shape, or when there are not as many lists as
-/// `expected`.
+/// When the body is cut short or of another shape, when there are not as many lists as
+/// `expected`, or when there is null in the place of one.
 pub fn classes(
     format: Format,
     body: &[u8],
     expected: usize,
 ) -> Result<Vec<Vec<Class>>, DecodeError> {
-    let lists: Vec<Vec<Class>> = typed(format, body)?;
+    let lists: Vec<Option<Vec<Class>>> = typed(format, body)?;
     counted(&lists, expected)?;
-    Ok(lists)
+    let lists = lists.into_iter().enumerate();
+    let lists = lists.map(|(row, list)| list.ok_or(DecodeError::Empty { row }));
+    lists.collect()
 }
 
 fn counted<T>(rows: &[T], expected: usize) -> Result<(), DecodeError> {

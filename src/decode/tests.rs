@@ -222,8 +222,30 @@ fn a_wrong_shape_that_is_cut_short_is_malformed() {
             .is_malformed()
     );
     assert!(embeddings(b"<html>", 1).unwrap_err().is_malformed());
+}
+
+#[test]
+fn a_row_of_python_s_names_for_no_number_is_named() {
+    let answer = |row: &str| {
+        let good = r#"{"embedding":[1.0,2.0]}"#;
+        let body =
+            format!(r#"{{"model":"a \" NaN","data":[{good},{{"embedding":{row}}},{good}]}}"#);
+        embeddings(body.as_bytes(), 3).unwrap_err()
+    };
+    for row in [
+        "[NaN,1.0]",
+        "[0.0,-Infinity]",
+        "[Infinity,NaN]",
+        "[null,1.0]",
+    ] {
+        assert_eq!(answer(row), DecodeError::NonFinite { row: 1 }, "{row}");
+    }
+    for row in ["[]", "null"] {
+        assert_eq!(answer(row), DecodeError::Empty { row: 1 }, "{row}");
+    }
+    assert!(answer("[Nan]").is_malformed());
     assert!(
-        embeddings(br#"{"data":[{"embedding":[NaN]}]}"#, 1)
+        embeddings(br#"{"data":[{"embedding":[NaN]"#, 1)
             .unwrap_err()
             .is_malformed()
     );

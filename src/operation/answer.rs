@@ -3,7 +3,7 @@
 use crate::caller::ReplyPort;
 use crate::error::Error;
 use crate::job::{End, Gather, Part, RequestError, RequestRecord};
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::time::Duration;
@@ -149,14 +149,17 @@ impl<T: Join> Gather for Collect<T> {
         self.answer.errors.push(failed);
     }
 
-    fn finish(self: Box<Self>, end: End, plan: Option<&Plan>, total_time: Duration) {
+    fn finish(self: Box<Self>, end: End, requests: Option<&Requests>, total_time: Duration) {
         let Self { mut answer, reply } = *self;
         answer.total_time = total_time;
         let all_succeeded = matches!(end, End::Done) && answer.errors.is_empty();
-        if let Some(plan) = plan
-            && !all_succeeded
-        {
-            leave_out_the_others(&mut answer, plan);
+        if let Some(requests) = requests {
+            if !all_succeeded {
+                leave_out_the_others(&mut answer, requests);
+            }
+            if requests.has_pieces() {
+                put_pieces_in_place(&mut answer.requests, requests);
+            }
         }
         answer.data.end();
         reply.send(match end {
@@ -175,14 +178,25 @@ impl<T: Join> Gather for Collect<T> {
 }
 
 /// Leaves out what no request gave, with a record that has no attempts.
-fn leave_out_the_others<T: Join>(answer: &mut Answer<T>, plan: &Plan) {
-    answer.requests.resize(plan.len(), RequestRecord::default());
+fn leave_out_the_others<T: Join>(answer: &mut Answer<T>, requests: &Requests) {
+    let numbers = requests.numbered();
+    answer.requests.resize(numbers, RequestRecord::default());
     for (request, record) in answer.requests.iter_mut().enumerate() {
-        if record.attempts == 0 {
-            record.inputs = plan.range(request);
+        if record.attempts == 0 && !requests.was_cut(request) {
+            record.inputs = requests.range(request);
             answer.data.leave_out(record.inputs.clone());
         }
     }
+}
+
+/// Brings the records into input order, without those of requests that were cut.
+fn put_pieces_in_place(records: &mut Vec<RequestRecord>, requests: &Requests) {
+    let mut request = 0;
+    records.retain(|_| {
+        request += 1;
+        !requests.was_cut(request - 1)
+    });
+    records.sort_by_key(|record| record.inputs.start);
 }
 
 impl<T> Answer<T> {

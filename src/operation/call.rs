@@ -35,3 +35,31 @@ pub(super) fn write_json_string(into: &mut Vec<u8>, text: &str) {
     let written = serde_json::to_writer(into, text);
     debug_assert!(written.is_ok());
 }
+
+/// How many bytes that writes.
+pub(super) fn json_length(text: &str) -> usize {
+    let more = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    let escapes: usize = text.bytes().map(more).sum();
+    text.len() + escapes + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_length_of_a_json_string_is_known_before_it_is_written(
+            text in "[\\x00-\\x7f\\PC]{0,40}",
+        ) {
+            let mut written = Vec::new();
+            write_json_string(&mut written, &text);
+            prop_assert_eq!(json_length(&text), written.len());
+        }
+    }
+}

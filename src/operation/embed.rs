@@ -8,6 +8,7 @@ use crate::config::Preference;
 use crate::decode::{self, DecodeError, Format};
 use crate::error::{Error, Result};
 use crate::job::{Job, Part};
+use crate::policy::split::{Limits, Weight};
 
 /// How embeddings travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +104,21 @@ impl Embed {
     /// it.
     pub fn template(model: impl Into<String>) -> Self {
         Self::new(Inputs::default(), model)
+    }
+
+    /// What a text weighs in a request, as far as `limits` ask for it.
+    pub(crate) fn weigh(text: &str, limits: &Limits) -> Weight {
+        texts::weigh::<EmbedCall>(text, limits)
+    }
+
+    /// The bytes of a request beside its texts.
+    pub(crate) fn frame_bytes(&self) -> usize {
+        texts::frame_bytes(&EmbedCall {
+            model: self.model.clone(),
+            encoding_format: self.encoding_format,
+            dimensions: self.dimensions,
+            user: self.user.clone(),
+        })
     }
 
     pub(crate) fn preference_mut(&mut self) -> &mut Preference {

@@ -190,10 +190,7 @@ impl Call for BatchPost {
     ) -> Result<Job> {
         check_count(self.payloads.len(), "Payloads list cannot be empty")?;
         let mut settings = self.preference.check()?;
-        settings.limits = Limits {
-            batch_size: 1,
-            max_chars: None,
-        };
+        settings.limits = Limits::of_count(1);
         if !self.headers.is_empty() {
             let all = &self.preference.extra_headers;
             let own = self.headers.iter();
@@ -229,11 +226,6 @@ impl Operation for PostOperation {
 
     fn inputs(&self) -> usize {
         self.payloads.len()
-    }
-
-    fn chars(&self, _: usize) -> usize {
-        // Nobody counts them: each payload goes alone.
-        0
     }
 
     /// All that is sent is counted: which of it is text for a model, nobody knows here.

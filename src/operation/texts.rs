@@ -2,7 +2,7 @@
 //! request carries a range.
 
 use super::answer::{Collect, Join};
-use super::call::{check_count, write_json_string};
+use super::call::{check_count, json_length, write_json_string};
 use super::{Answer, Endpoint, Inputs};
 use crate::caller::ReplyPort;
 use crate::config::Preference;
@@ -10,6 +10,8 @@ use crate::decode::{DecodeError, Format};
 use crate::error::Result;
 use crate::headers::Headers;
 use crate::job::{Job, Operation, Part};
+use crate::policy::split::{Limits, Weight};
+use crate::policy::tokens;
 use crate::transport::Head;
 use bytes::Bytes;
 use http::Method;
@@ -97,8 +99,16 @@ impl<C: TextCall> Operation for TextOperation<C> {
         self.texts.len()
     }
 
-    fn chars(&self, input: usize) -> usize {
-        self.texts[input].chars().count()
+    fn can_be_cut(&self) -> bool {
+        true
+    }
+
+    fn weigh(&self, input: usize, limits: &Limits) -> Weight {
+        weigh::<C>(&self.texts[input], limits)
+    }
+
+    fn frame_bytes(&self) -> usize {
+        self.opening.len() + CLOSING
     }
 
     fn tokens(&self, inputs: Range<usize>, count: &dyn Fn(&str) -> usize) -> usize {
@@ -131,12 +141,34 @@ impl<C: TextCall> Operation for TextOperation<C> {
     }
 }
 
+/// For the longest that any call closes with.
+const CLOSING: usize = 40;
+
+/// What a text weighs in the body of such a call, as far as `limits` ask for it.
+pub(super) fn weigh<C: TextCall>(text: &str, limits: &Limits) -> Weight {
+    let around = C::AROUND[0].len() + C::AROUND[1].len();
+    let if_asked =
+        |limit: Option<usize>, count: fn(&str) -> usize| limit.map_or(0, |_| count(text));
+    let bytes = if_asked(limits.max_bytes, json_length);
+    Weight {
+        chars: if_asked(limits.max_chars, |text| text.chars().count()),
+        tokens: if_asked(limits.max_tokens, tokens::estimate_with_marks),
+        // A comma stands between two.
+        bytes: bytes + around + 1,
+    }
+}
+
+/// How long the start and the end of a body of such a call are.
+pub(super) fn frame_bytes<C: TextCall>(call: &C) -> usize {
+    let mut opening = Vec::new();
+    call.open(&mut opening);
+    opening.len() + CLOSING
+}
+
 /// `opening`, then the texts with commas between them, and room for what closes the body.
 fn write_texts(opening: &[u8], texts: &[String], around: [&str; 2]) -> Vec<u8> {
     /// For an escape or two, quotes, brackets and a comma.
     const ROOM: usize = 10;
-    /// For the longest that any call closes with.
-    const CLOSING: usize = 40;
     let length: usize = texts.iter().map(|text| text.len() + ROOM).sum();
     let mut body = Vec::with_capacity(opening.len() + length + CLOSING);
     body.extend_from_slice(opening);

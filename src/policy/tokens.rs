@@ -40,6 +40,12 @@ pub(crate) fn estimate(text: &str) -> usize {
     scan.hundredths.div_ceil(100)
 }
 
+/// The same with the marks that some models put around a text.
+pub(crate) fn estimate_with_marks(text: &str) -> usize {
+    const MARKS: usize = 2;
+    estimate(text) + MARKS
+}
+
 /// What is known in the middle of a text; weights are hundredths of a token.
 #[derive(Default)]
 struct Scan {

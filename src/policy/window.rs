@@ -30,7 +30,7 @@ mod scattered;
 mod tests;
 
 use learned::Learned;
-use scattered::{Scattered, Suspicion};
+use scattered::{Doubt, Scattered};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -67,7 +67,11 @@ pub(crate) struct Window {
 #[derive(Debug)]
 enum State {
     /// So many may be in flight, and more with each step.
-    Opening { room: usize, next: Option<Instant> },
+    Opening {
+        room: usize,
+        next: Option<Instant>,
+        answered: bool,
+    },
     /// Nothing was refused.
     Open,
     /// Something was.
@@ -84,6 +88,7 @@ impl Window {
             state: State::Opening {
                 room: 1,
                 next: None,
+                answered: false,
             },
         }
     }
@@ -120,8 +125,13 @@ impl Window {
                 }
             }
             State::Opening { room, .. } if self.in_flight < *room => Room::Free,
-            State::Opening { room, next } => {
-                let at = *next.get_or_insert(now + PILOT);
+            State::Opening {
+                room,
+                next,
+                answered,
+            } => {
+                let wait = if *answered { OPENING_STEP } else { PILOT };
+                let at = *next.get_or_insert(now + wait);
                 if now < at {
                     return Room::Full(Some(at));
                 }
@@ -153,7 +163,12 @@ impl Window {
             State::Open => {}
             State::Learned(learned) => learned.served(),
             State::Scattered(scattered) => scattered.served(),
-            State::Opening { room, next } => {
+            State::Opening {
+                room,
+                next,
+                answered,
+            } => {
+                *answered = true;
                 if self.in_flight + 1 >= *room {
                     *room += 1;
                     *next = next.map(|at| at.min(now + OPENING_STEP));
@@ -172,13 +187,13 @@ impl Window {
                 }
             }
             State::Scattered(scattered) => {
-                if let Some((limit, suspicion)) = scattered.refused(now) {
+                if let Some((limit, doubt)) = scattered.refused(now) {
                     let left = left.min(limit);
-                    self.state = State::Learned(Learned::new(left, suspicion, took, now));
+                    self.state = State::Learned(Learned::new(left, doubt, took, now));
                 }
             }
             State::Opening { .. } | State::Open => {
-                self.state = State::Learned(Learned::new(left, Suspicion::new(), took, now));
+                self.state = State::Learned(Learned::new(left, Doubt::new(), took, now));
             }
         }
     }
@@ -198,7 +213,11 @@ impl Window {
             State::Learned(learned) => learned.unreachable(room, now),
             State::Scattered(_) | State::Opening { .. } | State::Open => {
                 let next = Some(now + PILOT);
-                self.state = State::Opening { room, next };
+                self.state = State::Opening {
+                    room,
+                    next,
+                    answered: false,
+                };
             }
         }
     }

@@ -2,6 +2,8 @@
 
 mod advice;
 
+mod complaint;
+
 pub(crate) use advice::{retry_after, span};
 
 use super::body::read_beginning;
@@ -11,6 +13,7 @@ use super::{Head, Response, rate};
 use crate::headers::Headers;
 use crate::policy::pace::RateReport;
 use crate::policy::retry::Advice;
+use crate::policy::shape::Complaint;
 use http::HeaderValue;
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +35,8 @@ pub(crate) struct Refusal {
     pub advice: Advice,
     /// What its headers say of the server's rates.
     pub rates: Option<Box<RateReport>>,
+    /// What it says of the inputs.
+    pub complaint: Complaint,
 }
 
 impl Refusal {
@@ -63,6 +68,7 @@ impl Refusal {
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
             rates: rate::report(&headers),
+            complaint: complaint::of(code, &text),
             body: redacted(text, secret, head),
             headers,
         }

@@ -48,6 +48,9 @@ mod rates;
 // What a server says of another try: when, whether, and for how long it is listened to.
 mod retry_after;
 
+// Requests that are too large for a server, and inputs that it refuses: what is cut, and what it costs.
+mod shape;
+
 // What had finished is never lost.
 mod partial;
 

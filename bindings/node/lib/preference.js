@@ -141,6 +141,9 @@ const READ = {
   extraHeaders: headers,
   nonRetryableStatusCodes: statuses,
   maxRetryAfterS: seconds('must be between 0 and 3600 seconds'),
+  maxTokensPerRequest: whole('must be between 1 and 10000000'),
+  maxBytesPerRequest: whole('must be between 1024 and 1000000000'),
+  splitRefused: truth,
   pinInitialEndpointOnce: truth,
   onError,
   onProgress: callback,
@@ -158,6 +161,7 @@ const DEFAULTS = {
   maxRetries: 5,
   initialBackoffMs: 125,
   maxRetryAfterS: 120,
+  splitRefused: true,
   pinInitialEndpointOnce: false,
   onError: 'raise',
 };
@@ -204,6 +208,9 @@ function nativeSettings(values) {
     extraHeaders: extraHeaders && Object.entries(extraHeaders).flat(),
     nonRetryableStatusCodes: values.nonRetryableStatusCodes,
     maxRetryAfterS: values.maxRetryAfterS,
+    maxTokensPerRequest: values.maxTokensPerRequest,
+    maxBytesPerRequest: values.maxBytesPerRequest,
+    splitRefused: values.splitRefused,
     returnErrors: values.onError === 'return',
   };
 }

@@ -30,6 +30,9 @@ pub(crate) struct Settings {
     pub extra_headers: Option<Vec<String>>,
     pub non_retryable_status_codes: Option<Vec<u16>>,
     pub max_retry_after_s: Option<f64>,
+    pub max_tokens_per_request: Option<u32>,
+    pub max_bytes_per_request: Option<u32>,
+    pub split_refused: Option<bool>,
     pub return_errors: Option<bool>,
 }
 
@@ -72,6 +75,9 @@ impl Settings {
             &mut preference.max_retry_after,
             seconds("max_retry_after_s", self.max_retry_after_s)?,
         );
+        preference.max_tokens_per_request = self.max_tokens_per_request.map(size);
+        preference.max_bytes_per_request = self.max_bytes_per_request.map(size);
+        put(&mut preference.split_refused, self.split_refused);
         if self.return_errors == Some(true) {
             preference.on_error = OnError::Return;
         }

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyTuple};
 use settings::Settings;
 
 /// The names of all settings, in the order of the constructor.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 21] = [
     "max_concurrent_requests",
     "batch_size",
     "max_chars_per_request",
@@ -30,6 +30,9 @@ const FIELDS: [&str; 18] = [
     "extra_headers",
     "non_retryable_status_codes",
     "max_retry_after_s",
+    "max_tokens_per_request",
+    "max_bytes_per_request",
+    "split_refused",
     "on_error",
     "pickle_api_key",
 ];
@@ -74,6 +77,12 @@ const SECRET_HEADERS: [&str; 6] = [
 ///         otherwise. Default none.
 ///     max_retry_after_s: the longest pause that is made because a server asks for it, 0 to 3600
 ///         seconds; a call whose server asks for a longer one ends at once. Default 120.
+///     max_tokens_per_request: tokens a request, 1 to 10,000,000, as they are estimated: never fewer
+///         than there are. An input that has more goes alone. Default None: no limit.
+///     max_bytes_per_request: bytes a request, 1,024 to 1,000,000,000: its body as it is sent. An
+///         input that has more goes alone. Default None: no limit.
+///     split_refused: whether a batch that is refused for one of its inputs is sent again in parts,
+///         until that input is found and fails alone. Default True.
 ///     on_error: "raise" (default): the first request that fails for good ends the call.
 ///         "return": the others go on, and the response's `errors` says what failed.
 ///     pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -97,8 +106,9 @@ impl RequestProcessingPreference {
         pin_initial_endpoint_once=None, timeout_s=None, hedge_delay=None, total_timeout_s=None,
         hedge_budget_pct=None, retry_budget_pct=None, max_retries=None, initial_backoff_ms=None,
         cancel_token=None, primary_api_key_override=None, extra_headers=None,
-        non_retryable_status_codes=None, *, max_retry_after_s=None, on_error=None,
-        pickle_api_key=None
+        non_retryable_status_codes=None, *, max_retry_after_s=None,
+        max_tokens_per_request=None, max_bytes_per_request=None, split_refused=None,
+        on_error=None, pickle_api_key=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
     fn new<'py>(
@@ -118,6 +128,9 @@ impl RequestProcessingPreference {
         extra_headers: Option<Bound<'py, PyAny>>,
         non_retryable_status_codes: Option<Bound<'py, PyAny>>,
         max_retry_after_s: Option<Bound<'py, PyAny>>,
+        max_tokens_per_request: Option<Bound<'py, PyAny>>,
+        max_bytes_per_request: Option<Bound<'py, PyAny>>,
+        split_refused: Option<Bound<'py, PyAny>>,
         on_error: Option<Bound<'py, PyAny>>,
         pickle_api_key: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
@@ -138,6 +151,9 @@ impl RequestProcessingPreference {
             extra_headers,
             non_retryable_status_codes,
             max_retry_after_s,
+            max_tokens_per_request,
+            max_bytes_per_request,
+            split_refused,
             on_error,
             pickle_api_key,
         ];
@@ -271,6 +287,9 @@ properties! {
     extra_headers, set_extra_headers, "Headers that join each request, or None.";
     non_retryable_status_codes, set_non_retryable_status_codes, "Statuses that are final.";
     max_retry_after_s, set_max_retry_after_s, "The longest pause that a server may ask for, in seconds.";
+    max_tokens_per_request, set_max_tokens_per_request, "Tokens a request, or None.";
+    max_bytes_per_request, set_max_bytes_per_request, "Bytes a request, or None.";
+    split_refused, set_split_refused, "Whether a refused batch is cut to find the input to blame.";
     on_error, set_on_error, "What a request that fails for good does: \"raise\" or \"return\".";
     pickle_api_key, set_pickle_api_key, "Whether pickling includes keys.";
 }

@@ -113,7 +113,9 @@ def test_on_error_return_gives_an_error_for_each_failed_batch(
 ) -> None:
     for path in ("/v1/embeddings", "/rerank", "/predict", "/echo"):
         server.inject("status=422", path, body_contains='number 3"')
-    preference = RequestProcessingPreference(batch_size=2, on_error="return")
+    preference = RequestProcessingPreference(
+        batch_size=2, on_error="return", split_refused=False
+    )
     kept = [0, 1, 4, 5]
 
     embeddings = client.embed(texts(6), "m", preference=preference)

@@ -29,6 +29,9 @@ DEFAULTS = {
     "extra_headers": None,
     "non_retryable_status_codes": set(),
     "max_retry_after_s": 120.0,
+    "max_tokens_per_request": None,
+    "max_bytes_per_request": None,
+    "split_refused": True,
     "on_error": "raise",
     "pickle_api_key": False,
 }
@@ -49,6 +52,9 @@ OTHERS = {
     "extra_headers": {"x-a": "1"},
     "non_retryable_status_codes": {429, 503},
     "max_retry_after_s": 0.0,
+    "max_tokens_per_request": 1,
+    "max_bytes_per_request": 1_000_000_000,
+    "split_refused": False,
     "on_error": "return",
     "pickle_api_key": True,
 }
@@ -106,6 +112,10 @@ BAD: list[tuple[str, Any, str]] = [
     ("non_retryable_status_codes", [600], "must hold statuses between 100 and 599"),
     ("max_retry_after_s", 3600.1, "max_retry_after_s must be between 0 and 3600 seconds"),
     ("max_retry_after_s", -1, "max_retry_after_s must be between 0 and 3600 seconds"),
+    ("max_tokens_per_request", 0, "must be between 1 and 10000000"),
+    ("max_tokens_per_request", 10_000_001, "must be between 1 and 10000000"),
+    ("max_bytes_per_request", 1023, "must be between 1024 and 1000000000"),
+    ("max_bytes_per_request", -1, "must be between 1024 and 1000000000"),
     ("on_error", "ignore", 'on_error must be "raise" or "return"'),
 ]
 

@@ -176,9 +176,9 @@ def test_failures_may_be_in_their_batches(
 ) -> None:
     server.inject("status=422", body_contains='number 25"')
     batches = collect(client, texts(50), "m", preference=small(on_error="return"))
-    assert [len(batch) for batch in batches] == [10, 10, 0, 10, 10]
+    assert [len(batch) for batch in batches] == [10, 10, 9, 10, 10]
     [error] = batches[2].errors
-    assert (error.start, error.end) == (20, 30)
+    assert (error.start, error.end) == (25, 26)
     assert batches[3].errors == [] and batches[3].data[0].index == 30
 
 

@@ -7,7 +7,7 @@ use crate::actor::hedger::{Settled, Watch};
 use crate::actor::messages::{Abort, Assign, Flush, Outcome};
 use crate::actor::metrics::Observed;
 use crate::actor::planner::MakePlan;
-use crate::actor::turn::{Outage, Surroundings};
+use crate::actor::turn::{Outage, Surroundings, limits_of};
 use crate::caller::OperationId;
 use crate::job::End;
 use crate::policy::split;
@@ -87,10 +87,12 @@ impl Dispatcher {
 
     pub(super) fn plan_or_begin(&mut self, id: OperationId, flight: &mut Flight, now: Instant) {
         let job = flight.job();
-        let limits = job.settings.limits;
+        let limits = limits_of(job, &self.shared.shapes);
+        let shapes = self.shared.shapes.version();
         let inputs = job.operation.inputs();
-        let one_request = inputs <= limits.batch_size && limits.max_chars.is_none();
+        let one_request = inputs <= limits.batch_size && limits.only_count();
         if one_request || inputs == 1 {
+            flight.planned_by(shapes);
             flight.planned(split::Plan::Even {
                 inputs,
                 batch_size: inputs,
@@ -103,6 +105,7 @@ impl Dispatcher {
                 operation: Arc::clone(&job.operation),
                 limits,
             });
+            flight.planned_by(shapes);
         }
     }
 

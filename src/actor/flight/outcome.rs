@@ -13,6 +13,7 @@ use crate::policy::encoding::may_refuse_base64;
 use crate::policy::gate::Trouble;
 use crate::policy::limit::{Ended, Sign};
 use crate::policy::retry::{Charge, Verdict, asks_for_less, outlasts};
+use crate::policy::shape::Complaint;
 use crate::policy::timers::later;
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,7 +159,10 @@ impl Flight {
             headers,
             attempts: active.made + active.resent,
         };
-        self.job.gather.accept(request as usize, part, record)
+        let in_base64 = active.base64 == Base64::Tried && !in_vain;
+        self.job.gather.accept(request as usize, part, record)?;
+        self.note_success(in_base64);
+        Ok(())
     }
 
     /// A request succeeded: its other attempt is aborted.
@@ -206,7 +210,7 @@ impl Flight {
             self.progress_due = around.now + PROGRESS_EVERY;
             self.tell_progress(around);
         }
-        (self.ended_requests == plan.len()).then_some(End::Done)
+        (self.ended_requests == plan.to_end()).then_some(End::Done)
     }
 
     /// A request has no attempt in flight any more: it is tried again, or has failed for good.
@@ -219,10 +223,15 @@ impl Flight {
         let now = around.now;
         let request = id.key.request;
         let request_id = id.request_id(&self.trace);
+        let failure = match self.cut_up(id, failure, around) {
+            Ok(end) => return end,
+            Err(failure) => failure,
+        };
         let active = self.active.get_mut(&request)?;
         if let Failure::Refused(refusal) = &failure
             && active.base64 == Base64::Tried
             && may_refuse_base64(refusal.code)
+            && !matches!(refusal.complaint, Complaint::Shape(_))
         {
             log::debug!("{request_id}: {failure}; asked again without base64");
             active.base64 = Base64::Refused;
@@ -241,7 +250,7 @@ impl Flight {
                 let is_held = self.gate_terms.is_some() && !around.endpoint.gate().is_open();
                 log::debug!("{request_id}: {failure}; again in {after:?}");
                 if after.is_zero() || is_held {
-                    self.try_again(request);
+                    self.again.push_back(request);
                 } else {
                     let key = self.key(request);
                     around.turn.pauses.push((later(now, after), key));
@@ -285,7 +294,6 @@ impl Flight {
             return None;
         }
         while self.has_waiting() {
-            self.weighed = None;
             let request = self.next_waiting(around);
             let made = self.active.get(&request).map_or(0, |active| active.made);
             let last = self.attempt_id(request, made.saturating_sub(1));
@@ -322,7 +330,7 @@ impl Flight {
     }
 
     /// A request has failed for good; `last` was its last attempt.
-    fn fail(
+    pub(super) fn fail(
         &mut self,
         last: AttemptId,
         error: Error,
@@ -340,7 +348,7 @@ impl Flight {
             inputs,
             error: error.clone(),
         };
-        self.job.gather.failed(failed, attempts);
+        self.note_failure(request, failed, attempts);
         let ended = self.close(request, None, around);
         match self.job.settings.on_error {
             OnError::Raise => Some(End::Failed(error)),
@@ -361,7 +369,7 @@ impl Flight {
     }
 
     /// Ends the operation: nothing of it stays in flight, and its caller is answered.
-    pub(in crate::actor) fn end(self, end: End, around: &mut Surroundings<'_>) {
+    pub(in crate::actor) fn end(mut self, end: End, around: &mut Surroundings<'_>) {
         for (request, active) in &self.active {
             let running = active.running.iter();
             around
@@ -374,11 +382,12 @@ impl Flight {
             around.turn.settled.push(Settlement::Operation(self.id));
         }
         self.tell_progress(around);
+        self.tell_the_untold();
         around.turn.observed.operations += 1;
         around.turn.endings.push(Ending {
             gather: self.job.gather,
             end,
-            plan: self.plan,
+            requests: self.plan,
             total_time: around.now - self.submitted,
         });
     }

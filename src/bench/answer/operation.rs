@@ -28,10 +28,6 @@ impl Operation for WorkloadRequest {
         1
     }
 
-    fn chars(&self, _: usize) -> usize {
-        0
-    }
-
     fn leaves_encoding_open(&self) -> bool {
         false
     }

@@ -218,10 +218,7 @@ fn settings(config: &BenchmarkConfig) -> Result<Checked> {
         ..Preference::default()
     };
     let mut settings = preference.check()?;
-    settings.limits = Limits {
-        batch_size: 1,
-        max_chars: None,
-    };
+    settings.limits = Limits::of_count(1);
     settings.retry = Arc::new(OwnRetries(RetryPolicy {
         max_retries: retries,
         initial_backoff: delay,

@@ -11,7 +11,7 @@ use crate::config::Checked;
 use crate::error::Error;
 use crate::job::{End, Gather, Job, Part, RequestError, RequestRecord};
 use crate::policy::hedge::{Delays, HedgeDelay, HedgePlan};
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
 use actix::{Message, Recipient};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -310,7 +310,7 @@ impl Gather for Port {
         self.outcome = Some(Err(failed.error));
     }
 
-    fn finish(self: Box<Self>, end: End, _: Option<&Plan>, _: Duration) {
+    fn finish(self: Box<Self>, end: End, _: Option<&Requests>, _: Duration) {
         let outcome = match (self.outcome, end) {
             (Some(outcome), _) => outcome,
             (None, End::Failed(error) | End::CutShort(error)) => Err(error),

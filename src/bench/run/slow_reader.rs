@@ -7,7 +7,7 @@ use crate::decode::DecodeError;
 use crate::headers::Headers;
 use crate::job::{End, Gather, Job, Observer, Operation, Part, RequestError, RequestRecord};
 use crate::mock::{MockConfig, MockServer};
-use crate::policy::split::Plan;
+use crate::policy::pieces::Requests;
 use crate::transport::Head;
 use bytes::Bytes;
 use std::ops::Range;
@@ -26,10 +26,6 @@ impl Operation for Slow {
 
     fn inputs(&self) -> usize {
         1
-    }
-
-    fn chars(&self, _: usize) -> usize {
-        0
     }
 
     fn leaves_encoding_open(&self) -> bool {
@@ -120,7 +116,7 @@ impl Gather for Deliver {
 
     fn failed(&mut self, _: RequestError, _: u32) {}
 
-    fn finish(self: Box<Self>, _: End, _: Option<&Plan>, _: Duration) {}
+    fn finish(self: Box<Self>, _: End, _: Option<&Requests>, _: Duration) {}
 
     fn is_abandoned(&self) -> bool {
         false

@@ -1,7 +1,7 @@
 //! A window whose edge is known from refusals: cut, return, and steps beyond.
 
 use super::Room;
-use super::scattered::{Scattered, Suspicion};
+use super::scattered::{Doubt, Scattered};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ pub(super) struct Learned {
     burst_until: Instant,
     /// That burst came of going beyond the edge.
     beyond: bool,
-    suspicion: Suspicion,
+    doubt: Doubt,
 }
 
 /// A larger window, on trial.
@@ -56,7 +56,7 @@ struct Step {
 
 impl Learned {
     /// The first refusal came while `left` others were on their way.
-    pub(super) fn new(left: usize, suspicion: Suspicion, took: Duration, now: Instant) -> Self {
+    pub(super) fn new(left: usize, doubt: Doubt, took: Duration, now: Instant) -> Self {
         let mut learned = Self {
             limit: left,
             edge: left,
@@ -69,7 +69,7 @@ impl Learned {
             refusal_time: Duration::ZERO,
             burst_until: now,
             beyond: true,
-            suspicion,
+            doubt,
         };
         learned.note_time(took, now);
         learned
@@ -102,7 +102,7 @@ impl Learned {
 
     pub(super) fn served(&mut self) {
         self.credit = (self.credit + 1).min(PRICE);
-        self.suspicion.served();
+        self.doubt.served();
     }
 
     /// A refusal came while `left` others were on their way. Says where refusals seem to have
@@ -132,7 +132,7 @@ impl Learned {
         } else {
             self.hold_back(now);
         }
-        self.suspicion.refused(self.edge, now)
+        self.doubt.refused(self.edge, now)
     }
 
     /// A connection could not be made while `left` others were on their way.

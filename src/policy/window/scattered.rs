@@ -2,17 +2,17 @@
 //! behind a balancer refuses all, say. A smaller window has as large a share of them, and only
 //! serves less.
 //!
-//! Looked for where refusals come though the window is below its edge ([`Suspicion`]); then the
+//! Looked for where refusals come though the window is below its edge ([`Doubt`]); then the
 //! window grows whatever is refused, as long as the share of refusals does not grow with it.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// So many refusals below the edge are suspicious.
-const SUSPICIOUS: u32 = 8;
+/// So many refusals below the edge are doubtful.
+const DOUBTFUL: u32 = 8;
 /// Unless there were so many answers for each: then they cost little.
 const HARMLESS: u32 = 40;
-/// The shortest time from one mistake to the next suspicion; twice as long each time.
+/// The shortest time from one mistake to the next doubt; twice as long each time.
 const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 /// A share of refusals is measured over so many attempts, or twice the window.
 const SAMPLE: usize = 64;
@@ -23,14 +23,14 @@ const MOST_SCATTERED: f64 = 0.5;
 
 /// Counts refusals that a window at its edge would not meet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Suspicion {
+pub(super) struct Doubt {
     served: u32,
     refused: u32,
     not_before: Option<Instant>,
     patience: Duration,
 }
 
-impl Suspicion {
+impl Doubt {
     pub(super) fn new() -> Self {
         Self {
             served: 0,
@@ -47,7 +47,7 @@ impl Suspicion {
     /// A refusal below the edge came at `now`, with a window of `limit`.
     pub(super) fn refused(&mut self, limit: usize, now: Instant) -> Option<Scattered> {
         self.refused += 1;
-        if self.refused < SUSPICIOUS {
+        if self.refused < DOUBTFUL {
             return None;
         }
         let found = Self {
@@ -65,7 +65,7 @@ impl Suspicion {
             served: 0,
             refused: 0,
             was_full: false,
-            suspicion: *self,
+            doubt: *self,
         })
     }
 
@@ -87,7 +87,7 @@ pub(super) struct Scattered {
     refused: usize,
     /// The window was what limited.
     was_full: bool,
-    suspicion: Suspicion,
+    doubt: Doubt,
 }
 
 impl Scattered {
@@ -103,7 +103,7 @@ impl Scattered {
 
     /// A refusal came. Says which window to go back to, where they grow with it after all.
     #[allow(clippy::cast_precision_loss, reason = "counts of a few thousand")]
-    pub(super) fn refused(&mut self, now: Instant) -> Option<(usize, Suspicion)> {
+    pub(super) fn refused(&mut self, now: Instant) -> Option<(usize, Doubt)> {
         self.refused += 1;
         let attempts = self.served + self.refused;
         if attempts < SAMPLE.max(2 * self.limit) {
@@ -112,7 +112,7 @@ impl Scattered {
         let share = self.refused as f64 / attempts as f64;
         if share > (1.5 * self.share + MORE).min(MOST_SCATTERED) {
             let before = (self.limit / 2).max(1);
-            return Some((before, self.suspicion.mistaken(now)));
+            return Some((before, self.doubt.mistaken(now)));
         }
         self.limit *= if self.was_full { 2 } else { 1 };
         (self.served, self.refused, self.was_full) = (0, 0, false);

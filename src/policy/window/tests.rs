@@ -1,5 +1,11 @@
 //! The learned window against simulated servers.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "counts of some thousands, and a clock that only goes on"
+)]
+
 use crate::policy::gate::Pause;
 use crate::policy::limit::{Admission, Ended, EndpointLimits, Sign};
 use std::cmp::Reverse;
@@ -48,7 +54,7 @@ impl Server {
     }
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Arrives {
         operation: usize,
@@ -221,7 +227,7 @@ impl World {
                 let noisy = self
                     .server
                     .noise
-                    .is_some_and(|one_in| self.draw() % one_in == 0);
+                    .is_some_and(|one_in| self.draw().is_multiple_of(one_in));
                 if noisy || self.in_service >= self.server.capacity(self.now) {
                     self.at(
                         self.now + WAY,
@@ -234,7 +240,7 @@ impl World {
                     return;
                 }
                 self.in_service += 1;
-                let slow = self.server.heavy_tail && self.draw() % 100 == 0;
+                let slow = self.server.heavy_tail && self.draw().is_multiple_of(100);
                 let took = self.server.latency * if slow { 20 } else { 1 };
                 // Not all the same: nothing may depend on their keeping step.
                 let took = took.mul_f64(0.9 + (self.draw() % 200) as f64 / 1000.0);
@@ -315,7 +321,8 @@ fn judge(server: Server, operations: usize, window: usize) {
     let most = server.capacity(Duration::ZERO).min(window * operations);
     let ideal = most as f64 / server.mean_time().as_secs_f64();
     // So many answers and round trips that the first burst is not all there is.
-    let span = (server.latency * 20).max(Duration::from_secs_f64(1200.0 / ideal));
+    let answers = Duration::from_secs_f64(1200.0 / ideal);
+    let span = (server.latency * 20).max(answers).max(300 * MS);
     let name = format!("{server:?}, {operations} operations of {window}");
     let outcome = World::new(server, operations, window).run(span);
     let goodput = outcome.rate(Duration::ZERO, span) / ideal;

@@ -127,6 +127,7 @@ impl Seen {
             | Answer::Short
             | Answer::Status(..)
             | Answer::Says(..)
+            | Answer::Told(..)
             | Answer::Panic => self.free += 1,
             Answer::Cut | Answer::Broken(_) => drop(self.broken.insert(request)),
         }

@@ -33,6 +33,8 @@ pub(crate) enum Answer {
     Status(u16, &'static [(&'static str, &'static str)]),
     /// A status with a body.
     Says(u16, &'static str),
+    /// A status with a body of the moment.
+    Told(u16, String),
     /// The exchange fails.
     Broken(TransportError),
     /// The transport panics.
@@ -185,6 +187,7 @@ impl Transport for Fake {
                 Answer::Cut => Ok(cut(&right(&request, 0), open)),
                 Answer::Status(status, headers) => Ok(whole(status, headers, "", open)),
                 Answer::Says(status, body) => Ok(whole(status, &[], body, open)),
+                Answer::Told(status, body) => Ok(whole(status, &[], &body, open)),
                 Answer::Broken(error) => Err(error),
                 Answer::Panic => panic!("a planned panic"),
             }
@@ -193,8 +196,19 @@ impl Transport for Fake {
     }
 }
 
+/// The inputs that a request carries.
+pub(crate) fn inputs_of(request: &Request) -> Vec<String> {
+    let body = request.body.as_deref().unwrap_or(b"null");
+    let asked: Value = serde_json::from_slice(body).expect("what this crate sends is JSON");
+    let mut lists = ["input", "texts", "inputs"].iter();
+    let list = lists.find_map(|name| asked[name].as_array());
+    let inputs = list.into_iter().flatten();
+    let one = |input: &Value| input.as_str().or(input[0].as_str()).map(str::to_owned);
+    inputs.filter_map(one).collect()
+}
+
 /// The right answer, less so many rows at its end.
-fn right(request: &Request, less: usize) -> String {
+pub(crate) fn right(request: &Request, less: usize) -> String {
     let body = request.body.as_deref().unwrap_or(b"null");
     let asked: Value = serde_json::from_slice(body).expect("what this crate sends is JSON");
     let list = |name: &str| {

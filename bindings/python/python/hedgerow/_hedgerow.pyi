@@ -148,6 +148,12 @@ class RequestProcessingPreference:
             otherwise. Default none.
         max_retry_after_s: the longest pause that is made because a server asks for it, 0 to 3600
             seconds; a call whose server asks for a longer one ends at once. Default 120.
+        max_tokens_per_request: tokens a request, 1 to 10,000,000, as they are estimated: never fewer
+            than there are. An input that has more goes alone. Default None: no limit.
+        max_bytes_per_request: bytes a request, 1,024 to 1,000,000,000: its body as it is sent. An
+            input that has more goes alone. Default None: no limit.
+        split_refused: whether a batch that is refused for one of its inputs is sent again in parts,
+            until that input is found and fails alone. Default True.
         on_error: "raise" (default): the first request that fails for good ends the call.
             "return": the others go on, and the response's `errors` says what failed.
         pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -176,6 +182,9 @@ class RequestProcessingPreference:
         non_retryable_status_codes: Iterable[int] | None = None,
         *,
         max_retry_after_s: _Seconds | None = None,
+        max_tokens_per_request: SupportsIndex | None = None,
+        max_bytes_per_request: SupportsIndex | None = None,
+        split_refused: bool | None = None,
         on_error: Literal["raise", "return"] | None = None,
         pickle_api_key: bool | None = None,
     ) -> RequestProcessingPreference: ...
@@ -199,6 +208,9 @@ class RequestProcessingPreference:
     extra_headers: dict[str, str] | None
     non_retryable_status_codes: set[int]
     max_retry_after_s: float
+    max_tokens_per_request: int | None
+    max_bytes_per_request: int | None
+    split_refused: bool
     on_error: Literal["raise", "return"]
     pickle_api_key: bool
     def __eq__(self, other: builtins.object, /) -> bool: ...

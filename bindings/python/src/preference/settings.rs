@@ -125,6 +125,17 @@ impl Settings {
                 alone(&|it| it.max_retry_after = most)?;
                 self.core.max_retry_after = most;
             }
+            "max_tokens_per_request" => {
+                let number = optional(value, |value| whole(field, value))?;
+                alone(&|it| it.max_tokens_per_request = number)?;
+                self.core.max_tokens_per_request = number;
+            }
+            "max_bytes_per_request" => {
+                let number = optional(value, |value| whole(field, value))?;
+                alone(&|it| it.max_bytes_per_request = number)?;
+                self.core.max_bytes_per_request = number;
+            }
+            "split_refused" => self.core.split_refused = value.is_truthy()?,
             "on_error" => self.core.on_error = on_error(value)?,
             "pin_initial_endpoint_once" => self.pin_initial_endpoint_once = value.is_truthy()?,
             "pickle_api_key" => self.pickle_api_key = value.is_truthy()?,
@@ -171,6 +182,9 @@ impl Settings {
                     .into_bound_py_any(py)
             }
             "max_retry_after_s" => core.max_retry_after.as_secs_f64().into_bound_py_any(py),
+            "max_tokens_per_request" => core.max_tokens_per_request.into_bound_py_any(py),
+            "max_bytes_per_request" => core.max_bytes_per_request.into_bound_py_any(py),
+            "split_refused" => core.split_refused.into_bound_py_any(py),
             "on_error" => match core.on_error {
                 OnError::Raise => "raise".into_bound_py_any(py),
                 OnError::Return => "return".into_bound_py_any(py),
