@@ -36,7 +36,7 @@ pub struct Preference {
     /// Characters (not bytes) a request, 50 to 256,000; an input longer than that goes alone.
     /// Default: no limit.
     pub max_chars_per_request: Option<usize>,
-    /// Tokens a request, 1 to 10,000,000, as they are estimated: never fewer than there are. An input
+    /// Tokens a request, 1 to 10,000,000, as they are estimated: rather too many than too few. An input
     /// that has more goes alone. Default: no limit.
     pub max_tokens_per_request: Option<usize>,
     /// Bytes a request, 1,024 to 1,000,000,000: its body as it is sent. An input that has more goes
