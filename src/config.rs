@@ -19,4 +19,4 @@ pub(crate) use preference::Checked;
 pub use preference::Preference;
 #[cfg(feature = "bench")]
 pub use span::parse_span;
-pub use values::{ExtraHeaders, OnError, OnProgress};
+pub use values::{CountTokens, ExtraHeaders, OnError, OnProgress};

@@ -50,6 +50,11 @@ impl Headers {
         self.lines().filter_map(move |line| value_of(line, name))
     }
 
+    /// All of it as it is kept, for a search that most answers end.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     fn lines(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
         memchr::memchr_iter(b'\n', self.text.as_bytes()).map(move |end| {

@@ -114,6 +114,12 @@ pub(crate) trait Operation: Send + Sync {
         0
     }
 
+    /// The tokens of the texts of a request, as `count` finds them one by one. It is asked only where
+    /// a rate of tokens is known; what is not sent at such a rate counts none.
+    fn tokens(&self, _inputs: Range<usize>, _count: &dyn Fn(&str) -> usize) -> usize {
+        0
+    }
+
     /// Whether the caller left the encoding of embeddings open, so that base64 may be tried.
     fn leaves_encoding_open(&self) -> bool;
 

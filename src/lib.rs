@@ -84,7 +84,7 @@ pub use caller::{CancellationToken, HeldBack, Progress};
 pub use client::{Client, ClientBuilder};
 #[cfg(feature = "env_logger")]
 pub use config::init_logging;
-pub use config::{ApiKey, ExtraHeaders, OnError, OnProgress, Preference};
+pub use config::{ApiKey, CountTokens, ExtraHeaders, OnError, OnProgress, Preference};
 pub use decode::{Class, Usage};
 pub use error::{Error, Result};
 pub use headers::Headers;

@@ -22,6 +22,8 @@ pub(crate) mod limit;
 
 pub(crate) mod notice;
 
+pub(crate) mod pace;
+
 pub(crate) mod refusals;
 
 pub(crate) mod window;

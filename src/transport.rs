@@ -32,6 +32,8 @@ mod stale;
 
 mod refusal;
 
+mod rate;
+
 mod secret;
 
 mod tls;
@@ -49,6 +51,7 @@ pub use client::{HttpSettings, HttpVersion};
 #[cfg(feature = "bench")]
 pub(crate) use control::{Control, ControlAnswer};
 pub use proxy::Proxy;
+pub(crate) use rate::report as rate_report;
 pub(crate) use refusal::{Refusal, retry_after};
 pub(crate) use secret::{is_secret, sensitive};
 pub(crate) use stale::Sending;

@@ -235,6 +235,10 @@ impl Handler<Tick> for Dispatcher {
                     }
                 }
                 Wake::Endpoint(account) => {
+                    // An earlier time may have taken its place.
+                    if self.asked_at.get(&account).is_some_and(|at| *at > now) {
+                        continue;
+                    }
                     self.asked_at.remove(&account);
                     self.serve(&account, now);
                 }

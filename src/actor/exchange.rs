@@ -165,6 +165,11 @@ impl Exchange {
                     .map_or(Failure::Decode(cause), Failure::Refused)
             })?
         };
-        Ok(Success { part, headers })
+        let rates = transport::rate_report(&headers);
+        Ok(Success {
+            part,
+            headers,
+            rates,
+        })
     }
 }

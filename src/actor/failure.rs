@@ -132,6 +132,7 @@ fn refused(refusal: Refusal, most: Duration) -> Kind {
         body,
         retry_after,
         advice: _,
+        rates: _,
         complaint: _,
     } = refusal;
     Kind::Status {

@@ -16,10 +16,12 @@ use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
+use crate::policy::pace::Hold;
 use crate::policy::pieces::Requests;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
 use crate::policy::timers::later;
+use crate::policy::tokens::estimate;
 use crate::transport::{Account, Trace};
 use pieces::Pieces;
 use rustc_hash::FxHashMap;
@@ -41,6 +43,8 @@ pub(super) enum Turned {
     Went,
     /// The endpoint has no room.
     Waits,
+    /// A rate of its own holds it, and not the endpoint.
+    Held,
     /// It has nothing to start, and left the line.
     NeedsNone,
 }
@@ -69,6 +73,8 @@ pub(super) struct Flight {
     in_window: usize,
     /// It waits in its endpoint's line.
     in_line: bool,
+    /// The tokens of the request that is to be started next, where they count.
+    weighed: Option<(u32, f64)>,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -99,6 +105,7 @@ impl Flight {
             again: VecDeque::new(),
             in_window: 0,
             in_line: false,
+            weighed: None,
             ended_requests: 0,
             ended_inputs: 0,
             progress_due: now,
@@ -186,7 +193,8 @@ impl Flight {
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
         while !self.in_line && self.wants_more() {
             let passes_by = self.gate_terms.is_none();
-            if (passes_by || around.line.is_empty()) && self.start_next(around) {
+            let first = passes_by || around.line.is_empty();
+            if first && self.start_next(around) == Turned::Went {
                 continue;
             }
             self.in_line = true;
@@ -200,12 +208,10 @@ impl Flight {
     /// Its turn has come in its endpoint's line.
     pub(super) fn take_turn(&mut self, around: &mut Surroundings<'_>) -> Turned {
         self.in_line = self.wants_more();
-        if !self.in_line {
-            Turned::NeedsNone
-        } else if self.start_next(around) {
-            Turned::Went
+        if self.in_line {
+            self.start_next(around)
         } else {
-            Turned::Waits
+            Turned::NeedsNone
         }
     }
 
@@ -218,9 +224,10 @@ impl Flight {
     }
 
     /// Starts the next request, if the endpoint lets it.
-    fn start_next(&mut self, around: &mut Surroundings<'_>) -> bool {
-        let Some(probing) = self.admitted(around) else {
-            return false;
+    fn start_next(&mut self, around: &mut Surroundings<'_>) -> Turned {
+        let probing = match self.admitted(around) {
+            Ok(probing) => probing,
+            Err(waits) => return waits,
         };
         let is_new = self.again.is_empty();
         let request = self.next_waiting(around);
@@ -229,27 +236,65 @@ impl Flight {
         } else {
             around.turn.observed.retries += 1;
         }
+        let weighed = self
+            .weighed
+            .take()
+            .filter(|(weighed, _)| *weighed == request);
         if let Some(active) = self.active.get_mut(&request) {
             active.probing = probing;
+            active.tokens = active.tokens.or(weighed.map(|(_, tokens)| tokens));
         }
         self.start(request, around);
-        true
+        Turned::Went
     }
 
     /// Whether the endpoint takes one more: as its probe, or as any other.
-    fn admitted(&self, around: &mut Surroundings<'_>) -> Option<bool> {
+    fn admitted(&mut self, around: &mut Surroundings<'_>) -> Result<bool, Turned> {
         if self.gate_terms.is_none() {
-            return Some(false);
+            return Ok(false);
         }
-        match around.endpoint.admit(around.now) {
-            Admission::Go => Some(false),
-            Admission::GoAsProbe => Some(true),
-            Admission::Wait(until) => {
-                let again = until.map(|at| (at, Arc::clone(self.account())));
-                around.turn.ask_again.extend(again);
-                None
-            }
+        let (until, waits) = match around.endpoint.admit(around.now) {
+            Admission::GoAsProbe => return Ok(true),
+            Admission::Wait(until) => (until, Turned::Waits),
+            Admission::Go => match self.paced(around) {
+                Ok(()) => return Ok(false),
+                Err(Hold { until, by_call }) => {
+                    let waits = if by_call { Turned::Held } else { Turned::Waits };
+                    (Some(until), waits)
+                }
+            },
+        };
+        let again = until.map(|at| (at, Arc::clone(self.account())));
+        around.turn.ask_again.extend(again);
+        Err(waits)
+    }
+
+    /// Whether the next request is slow enough behind those before it.
+    fn paced(&mut self, around: &mut Surroundings<'_>) -> Result<(), Hold> {
+        let rates = self.job.settings.rates;
+        let mut tokens = 0.0;
+        if around.endpoint.pacer.counts_tokens(rates) {
+            let next = self.again.front().or(self.pieces.first_ready());
+            let request = next.copied().unwrap_or(self.next);
+            let weighed = self.weighed.filter(|(weighed, _)| *weighed == request);
+            let active = self.active.get(&request).and_then(|active| active.tokens);
+            let known = weighed.map(|(_, tokens)| tokens).or(active);
+            tokens = known.or_else(|| self.weigh(request)).unwrap_or_default();
+            self.weighed = Some((request, tokens));
         }
+        around.endpoint.pacer.admit(around.now, tokens, rates)
+    }
+
+    /// The tokens of a request.
+    fn weigh(&self, request: u32) -> Option<f64> {
+        let inputs = self.plan.as_ref()?.range(request as usize);
+        let operation = &self.job.operation;
+        let tokens = match &self.job.settings.count_tokens {
+            Some(counter) => operation.tokens(inputs, &|text| counter.count(text)),
+            None => operation.tokens(inputs, &estimate),
+        };
+        #[allow(clippy::cast_precision_loss, reason = "no request has 2^52 tokens")]
+        Some(tokens as f64)
     }
 
     /// The request that is to be started next: one that was tried before, or else a new one.
@@ -312,6 +357,8 @@ impl Flight {
         around.turn.observed.attempts += 1;
         if self.gate_terms.is_some() {
             around.endpoint.sent();
+            let tokens = active.tokens.unwrap_or_default();
+            active.mark = Some(around.endpoint.pacer.sent(around.now, tokens));
         }
         around.turn.assign.push(Attempt {
             id: AttemptId { key, attempt },

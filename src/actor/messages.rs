@@ -48,6 +48,7 @@ use super::failure::Failure;
 use crate::caller::OperationId;
 use crate::headers::Headers;
 use crate::job::{Operation, Part};
+use crate::policy::pace::RateReport;
 use crate::transport::Trace;
 use actix::Message;
 use std::ops::Range;
@@ -112,6 +113,8 @@ pub(super) struct Outcome {
 pub(super) struct Success {
     pub part: Part,
     pub headers: Headers,
+    /// What the headers say of the server's rates.
+    pub rates: Option<Box<RateReport>>,
 }
 
 /// Give up attempts: nobody waits for them.

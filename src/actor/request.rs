@@ -1,5 +1,6 @@
 //! A request under way, as its operation's flight keeps it.
 
+use crate::policy::pace::Mark;
 use crate::policy::retry::History;
 use tokio::time::Instant;
 
@@ -16,6 +17,10 @@ pub(super) struct ActiveRequest {
     pub(super) base64: Base64,
     /// Its attempt is the one that goes first after its endpoint was paused.
     pub(super) probing: bool,
+    /// Its tokens, once they are counted.
+    pub(super) tokens: Option<f64>,
+    /// When its last attempt was sent, as the endpoint's pacer tells the time.
+    pub(super) mark: Option<Mark>,
 }
 
 impl ActiveRequest {
@@ -33,6 +38,8 @@ impl ActiveRequest {
                 Base64::NotTried
             },
             probing: false,
+            tokens: None,
+            mark: None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! How an operation's requests are to be sent: raw as the caller gives it, then checked.
 
 use super::hedge_delay::HEDGE_MARGIN;
-use super::{ApiKey, ExtraHeaders, OnError, OnProgress};
+use super::{ApiKey, CountTokens, ExtraHeaders, OnError, OnProgress};
 use crate::caller::CancellationToken;
 use crate::error::{Error, Result};
 use crate::policy::hedge::{HedgeDelay, HedgePlan};
+use crate::policy::pace::Rates;
 use crate::policy::retry::{RetryPolicy, RetryRules};
 use crate::policy::split::Limits;
 use std::sync::Arc;
@@ -68,6 +69,17 @@ pub struct Preference {
     /// call whose server asks for a longer one ends at once, in an error that names the span. Default
     /// 120 s.
     pub max_retry_after: Duration,
+    /// The most requests a minute that calls with this setting send to one server with one key, all
+    /// together, 1 to 10^12: they follow one another evenly. Default: no limit but what the server says
+    /// of itself in the headers of its answers.
+    pub requests_per_minute: Option<u64>,
+    /// The same for tokens of input, as [`count_tokens`](Self::count_tokens) finds them. Default: no
+    /// limit but the server's.
+    pub tokens_per_minute: Option<u64>,
+    /// Counts the tokens of a text, where a rate of tokens is set or the server tells one; called on the
+    /// system's own thread, so that it should take microseconds. Default: an estimate that is rather too
+    /// high than too low.
+    pub count_tokens: Option<CountTokens>,
     /// What a request that fails for good does to the others. Default: [`OnError::Raise`].
     pub on_error: OnError,
     /// Called with how far the call is, about ten times a second and at its end: while its future
@@ -106,6 +118,9 @@ impl Default for Preference {
             max_retries: 5,
             initial_backoff: Duration::from_millis(125),
             max_retry_after: Duration::from_mins(2),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            count_tokens: None,
             on_error: OnError::Raise,
             on_progress: None,
             cancel_token: None,
@@ -126,6 +141,8 @@ pub(crate) struct Checked {
     pub hedge: Option<HedgePlan>,
     pub retry: Arc<dyn RetryRules>,
     pub retry_budget_share: f64,
+    pub rates: Rates,
+    pub count_tokens: Option<CountTokens>,
     pub on_error: OnError,
     pub split_refused: bool,
 }
@@ -195,6 +212,11 @@ impl Preference {
                 patience: timeout,
             }),
             retry_budget_share: self.retry_budget_pct,
+            rates: Rates {
+                requests_per_minute: per_minute("requests_per_minute", self.requests_per_minute)?,
+                tokens_per_minute: per_minute("tokens_per_minute", self.tokens_per_minute)?,
+            },
+            count_tokens: self.count_tokens.clone(),
             on_error: self.on_error,
             split_refused: self.split_refused,
         })
@@ -289,6 +311,20 @@ fn seconds_within(field: &str, value: Duration, least: f64, most: f64) -> Result
     )))
 }
 
+/// The most that a minute may be said to allow.
+const MOST_PER_MINUTE: u64 = 1_000_000_000_000;
+
+fn per_minute(field: &str, value: Option<u64>) -> Result<Option<f64>> {
+    if value.is_none_or(|value| (1..=MOST_PER_MINUTE).contains(&value)) {
+        #[allow(clippy::cast_precision_loss, reason = "it is below 2^52")]
+        return Ok(value.map(|value| value as f64));
+    }
+    Err(Error::config(format!(
+        "{field} must be between 1 and {MOST_PER_MINUTE} (got {})",
+        value.unwrap_or_default()
+    )))
+}
+
 fn share(field: &str, value: f64) -> Result<()> {
     if value < 0.0 {
         return Err(Error::config(format!(
@@ -379,6 +415,14 @@ mod tests {
             (
                 refusal(|p| p.max_retry_after = Duration::from_secs(3601)),
                 "max_retry_after_s must be between 0 and 3600 seconds (got 3601)".into(),
+            ),
+            (
+                refusal(|p| p.requests_per_minute = Some(0)),
+                "requests_per_minute must be between 1 and 1000000000000 (got 0)".into(),
+            ),
+            (
+                refusal(|p| p.tokens_per_minute = Some(u64::MAX)),
+                "tokens_per_minute must be between 1 and 1000000000000".into(),
             ),
             (
                 refusal(|p| p.hedge_delay = Some(Duration::from_millis(44).into())),

@@ -48,6 +48,37 @@ impl fmt::Debug for OnProgress {
     }
 }
 
+/// What counts the tokens of a text.
+///
+/// ```
+/// use hedgerow::{CountTokens, Preference};
+///
+/// let preference = Preference {
+///     tokens_per_minute: Some(1_000_000),
+///     count_tokens: Some(CountTokens::new(|text| text.split_whitespace().count())),
+///     ..Preference::default()
+/// };
+/// ```
+#[derive(Clone)]
+pub struct CountTokens(Arc<dyn Fn(&str) -> usize + Send + Sync>);
+
+impl CountTokens {
+    /// Wraps a function.
+    pub fn new(counter: impl Fn(&str) -> usize + Send + Sync + 'static) -> Self {
+        Self(Arc::new(counter))
+    }
+
+    pub(crate) fn count(&self, text: &str) -> usize {
+        (self.0)(text)
+    }
+}
+
+impl fmt::Debug for CountTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CountTokens(..)")
+    }
+}
+
 /// Headers of the caller's own, as `[("name", "value")].into()` or collected. Their values may be
 /// keys, so that Debug shows the names alone.
 #[derive(Clone, Default, PartialEq, Eq)]

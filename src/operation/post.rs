@@ -228,6 +228,19 @@ impl Operation for PostOperation {
         self.payloads.len()
     }
 
+    /// All that is sent is counted: which of it is text for a model, nobody knows here.
+    fn tokens(&self, inputs: Range<usize>, count: &dyn Fn(&str) -> usize) -> usize {
+        let sent = |payload: &Payload| {
+            let bytes = payload.bytes();
+            std::str::from_utf8(bytes).map_or(bytes.len(), count)
+        };
+        if self.method.carries_a_body() {
+            self.payloads[inputs].iter().map(sent).sum()
+        } else {
+            0
+        }
+    }
+
     fn leaves_encoding_open(&self) -> bool {
         false
     }

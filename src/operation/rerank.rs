@@ -121,6 +121,10 @@ impl TextCall for RerankCall {
         body.extend_from_slice(rest.as_bytes());
     }
 
+    fn read_with_each(&self) -> &str {
+        &self.query
+    }
+
     fn decode(
         &self,
         format: Format,

@@ -40,6 +40,11 @@ pub(super) trait TextCall: Send + Sync + 'static {
         false
     }
 
+    /// What a model reads again with each text.
+    fn read_with_each(&self) -> &str {
+        ""
+    }
+
     /// Reads the answer to a request of `count` texts.
     fn decode(
         &self,
@@ -106,6 +111,15 @@ impl<C: TextCall> Operation for TextOperation<C> {
         self.opening.len() + CLOSING
     }
 
+    fn tokens(&self, inputs: Range<usize>, count: &dyn Fn(&str) -> usize) -> usize {
+        let with_each = match self.call.read_with_each() {
+            "" => 0,
+            text => count(text),
+        };
+        let texts = &self.texts[inputs];
+        texts.iter().map(|text| count(text) + with_each).sum()
+    }
+
     fn leaves_encoding_open(&self) -> bool {
         self.call.leaves_encoding_open()
     }
@@ -138,7 +152,7 @@ pub(super) fn weigh<C: TextCall>(text: &str, limits: &Limits) -> Weight {
     let bytes = if_asked(limits.max_bytes, json_length);
     Weight {
         chars: if_asked(limits.max_chars, |text| text.chars().count()),
-        tokens: if_asked(limits.max_tokens, tokens::estimate),
+        tokens: if_asked(limits.max_tokens, tokens::estimate_with_marks),
         // A comma stands between two.
         bytes: bytes + around + 1,
     }

@@ -4,15 +4,22 @@
 
 use super::gate::{Gate, Passage, Pause};
 use super::notice::{Notice, Notices};
+use super::pace::Pacer;
 use super::refusals::RefusalBudget;
 use super::window::{Room, Window};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// An endpoint that served something within so long is well, though it has a rate: a minute's, and what
+/// it takes to be sure that one is over.
+const SERVES: Duration = Duration::from_secs(90);
+
 /// The limits of an endpoint.
 #[derive(Debug)]
 pub(crate) struct EndpointLimits {
     pub refusals: RefusalBudget,
+    /// How fast requests follow one another.
+    pub pacer: Pacer,
     gate: Gate,
     window: Window,
     /// When the last answer came that was no refusal.
@@ -71,12 +78,15 @@ pub(crate) struct Ended {
     pub probing: bool,
     /// How long it took.
     pub took: Duration,
+    /// It was refused because of a rate, and not of how many were there at once.
+    pub too_fast: bool,
 }
 
 impl EndpointLimits {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             refusals: RefusalBudget::new(now),
+            pacer: Pacer::new(),
             gate: Gate::new(),
             window: Window::new(),
             served_at: None,
@@ -181,6 +191,10 @@ impl EndpointLimits {
     fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> bool {
         self.refused += 1;
         self.changed = true;
+        if ended.too_fast && !ended.probing && self.served_within(SERVES, now) {
+            // The pacer holds what follows.
+            return false;
+        }
         self.window.refused(ended.took, now);
         self.notices.window_changed(now);
         if self.is_late(ended) {
@@ -197,6 +211,10 @@ impl EndpointLimits {
             self.notices.closed(Notice::Refuses);
         }
         true
+    }
+
+    fn served_within(&self, span: Duration, now: Instant) -> bool {
+        self.served_at.is_some_and(|at| now <= at + span)
     }
 
     fn unreachable(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {

@@ -4,13 +4,14 @@ mod advice;
 
 mod complaint;
 
-pub(crate) use advice::retry_after;
+pub(crate) use advice::{retry_after, span};
 
 use super::body::read_beginning;
 use super::decompress::unpack;
 use super::secret::redacted;
-use super::{Head, Response};
+use super::{Head, Response, rate};
 use crate::headers::Headers;
+use crate::policy::pace::RateReport;
 use crate::policy::retry::Advice;
 use crate::policy::shape::Complaint;
 use http::HeaderValue;
@@ -32,6 +33,8 @@ pub(crate) struct Refusal {
     pub retry_after: Option<Duration>,
     /// What it says of another try.
     pub advice: Advice,
+    /// What its headers say of the server's rates.
+    pub rates: Option<Box<RateReport>>,
     /// What it says of the inputs.
     pub complaint: Complaint,
 }
@@ -64,6 +67,7 @@ impl Refusal {
             code,
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
+            rates: rate::report(&headers),
             complaint: complaint::of(code, &text),
             body: redacted(text, secret, head),
             headers,

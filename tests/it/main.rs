@@ -42,6 +42,9 @@ mod outages;
 // Servers with limits, over sockets.
 mod limits;
 
+// So many requests or tokens a minute: set, or told in headers.
+mod rates;
+
 // What a server says of another try: when, whether, and for how long it is listened to.
 mod retry_after;
 

@@ -46,9 +46,12 @@ impl Dispatcher {
 
     /// Gives what room an endpoint has to those who wait for it, by turns, a request each.
     pub(super) fn serve(&mut self, account: &Arc<Account>, now: Instant) {
+        // Those whose own rates hold them stand aside for those behind them.
+        let mut aside = Vec::new();
         loop {
             let mut around = self.shared.around(account, now);
             let Some(id) = around.line.pop_front() else {
+                around.line.extend(aside);
                 return;
             };
             let Some((flight, _)) = self.flights.get_mut(&id) else {
@@ -56,8 +59,10 @@ impl Dispatcher {
             };
             match flight.take_turn(&mut around) {
                 Turned::Went => around.line.push_back(id),
+                Turned::Held => aside.push(id),
                 Turned::Waits => {
                     around.line.push_front(id);
+                    around.line.extend(aside);
                     return;
                 }
                 Turned::NeedsNone => {}
@@ -158,8 +163,9 @@ impl Dispatcher {
             self.schedule.add(at, Wake::Resume(key));
         }
         for (at, account) in turn.ask_again.drain(..) {
-            let known = self.asked_at.insert(Arc::clone(&account), at);
-            if known != Some(at) {
+            let known = self.asked_at.get(&account);
+            if known.is_none_or(|known| at < *known) {
+                self.asked_at.insert(Arc::clone(&account), at);
                 self.schedule.add(at, Wake::Endpoint(account));
             }
         }

@@ -12,7 +12,7 @@ use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
 use crate::policy::gate::Trouble;
 use crate::policy::limit::{Ended, Sign};
-use crate::policy::retry::{Charge, Verdict, outlasts};
+use crate::policy::retry::{Charge, Verdict, asks_for_less, outlasts};
 use crate::policy::shape::Complaint;
 use crate::policy::timers::later;
 use std::sync::Arc;
@@ -57,12 +57,14 @@ impl Flight {
         let Some(terms) = self.gate_terms else {
             return;
         };
+        let too_fast = self.tell_pacer(outcome, around);
+        let retry = &self.job.settings.retry;
+        let failure = outcome.result.as_ref().err();
         let Some(active) = self.active.get_mut(&outcome.id.key.request) else {
             return;
         };
-        let retry = &self.job.settings.retry;
-        let failure = outcome.result.as_ref().err();
         let ended = Ended {
+            too_fast,
             sign: failure.map_or(Sign::Served, |failure| {
                 failure.sign(terms, retry.max_retry_after())
             }),
@@ -75,6 +77,38 @@ impl Flight {
             head: Arc::clone(self.job.operation.head()),
             error: (failure.clone()).into_error(self.job.operation.head(), &self.job.settings),
         });
+    }
+
+    /// What an attempt's answer says of its server's rates. Says whether one of them is why it was
+    /// refused.
+    fn tell_pacer(&mut self, outcome: &Outcome, around: &mut Surroundings<'_>) -> bool {
+        let request = outcome.id.key.request;
+        let (report, is_refused) = match &outcome.result {
+            Ok(success) => (success.rates.as_deref(), false),
+            Err(Failure::Refused(refusal)) => {
+                (refusal.rates.as_deref(), asks_for_less(refusal.code))
+            }
+            Err(_) => return false,
+        };
+        if report.is_none() && !is_refused {
+            return false;
+        }
+        let known = self.active.get(&request).and_then(|active| active.tokens);
+        let counts = report.is_some_and(|report| report.tokens.is_some());
+        let tokens = known.or_else(|| counts.then(|| self.weigh(request)).flatten());
+        let Some(active) = self.active.get_mut(&request) else {
+            return false;
+        };
+        active.tokens = tokens;
+        let Some(mark) = active.mark else {
+            return false;
+        };
+        let tokens = tokens.unwrap_or_default();
+        let pacer = &mut around.endpoint.pacer;
+        if let Some(report) = report {
+            pacer.learn(around.now, mark, tokens, report);
+        }
+        is_refused && pacer.refused(around.now, mark, tokens, report)
     }
 
     /// What people may want to know of its endpoint's limits.
@@ -109,7 +143,7 @@ impl Flight {
         let (Some(active), Some(plan)) = (self.active.get(&request), &self.plan) else {
             return Ok(());
         };
-        let Success { part, headers } = success;
+        let Success { part, headers, .. } = success;
         let in_vain = match active.base64 {
             Base64::NotTried => false,
             Base64::Tried => part.came_as_floats(),
@@ -278,6 +312,7 @@ impl Flight {
         }
         for _ in running.iter() {
             let ended = Ended {
+                too_fast: false,
                 sign: Sign::None,
                 probing,
                 took: Duration::ZERO,

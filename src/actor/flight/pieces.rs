@@ -41,6 +41,13 @@ enum Reason {
     Input(Blame),
 }
 
+impl Pieces {
+    /// The piece that is started next, if there is one.
+    pub(super) fn first_ready(&self) -> Option<&u32> {
+        self.ready.front()
+    }
+}
+
 impl Flight {
     /// Whether there is a request that was never started and may go now.
     pub(super) fn has_unstarted(&self) -> bool {

@@ -286,6 +286,7 @@ impl World {
         let jitter = (self.draw() % 1000) as f64 / 1000.0;
         let closed = self.limits.ended(
             Ended {
+                too_fast: false,
                 sign,
                 probing,
                 took,

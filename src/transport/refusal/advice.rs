@@ -108,7 +108,7 @@ pub(super) fn retry_after_in_words(status: u16, body: &str) -> Option<Duration> 
 }
 
 /// The span that `text` begins with: `4 seconds`, `20s`, `6m0s`, `120ms`, `1.5 minutes`.
-fn span(text: &str) -> Option<Duration> {
+pub(crate) fn span(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut whole = None;
     loop {

@@ -1,0 +1,305 @@
+//! How fast requests may follow one another, so that a server that counts them refuses few.
+//!
+//! Two things are counted, requests and tokens, and each in two ways: by rates that callers set
+//! ([`Steady`]), and by what the server says of itself in headers ([`Learned`], in `pace/learned.rs`,
+//! with the rule and its sources). A request starts when none of them holds it. Time is given.
+
+mod learned;
+
+mod steady;
+
+use learned::Learned;
+use std::time::Duration;
+use steady::Steady;
+use tokio::time::Instant;
+
+/// What an answer says of the server's rates.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct RateReport {
+    pub requests: Option<Allowance>,
+    pub tokens: Option<Allowance>,
+}
+
+/// What a server allows of one thing, at the time of an answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Allowance {
+    /// So many are left.
+    pub remaining: f64,
+    /// Of so many.
+    pub limit: Option<f64>,
+    /// In which `limit` comes back, where the server says it.
+    pub period: Option<Duration>,
+    /// When the limit is whole again.
+    pub reset: Option<Duration>,
+}
+
+impl RateReport {
+    fn of(&self, what: What) -> Option<&Allowance> {
+        match what {
+            What::Requests => self.requests.as_ref(),
+            What::Tokens => self.tokens.as_ref(),
+        }
+    }
+}
+
+/// Whether too little of a thing was left is why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Cause {
+    fn of(allowance: &Allowance, tokens: f64, what: What) -> Self {
+        let weight = match what {
+            What::Requests => 1.0,
+            What::Tokens => tokens,
+        };
+        if allowance.remaining < weight {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+}
+
+/// The rates that one call sets, a minute; 0 tokens or requests are never set.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Rates {
+    pub requests_per_minute: Option<f64>,
+    pub tokens_per_minute: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Requests,
+    Tokens,
+}
+
+/// What had been sent to the endpoint when a request was. Its answer says what was left then, or
+/// later.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Mark {
+    at: Instant,
+    requests: Sent,
+    tokens: Sent,
+}
+
+/// So much was sent, in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sent {
+    /// With the request itself.
+    with_it: f64,
+    /// A little before: requests that are sent at about the same time come to the server in any order.
+    well_before: f64,
+}
+
+/// A request has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// When to ask again.
+    pub until: Instant,
+    /// A rate that its own call sets holds it, and no other call.
+    pub by_call: bool,
+}
+
+/// The pace of all requests to one endpoint.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    requests: Counted,
+    tokens: Counted,
+}
+
+impl Pacer {
+    /// One that holds nothing.
+    pub(crate) fn new() -> Self {
+        Self {
+            requests: Counted::default(),
+            tokens: Counted::default(),
+        }
+    }
+
+    /// Whether a request of a call with these rates has to be weighed before it is sent.
+    pub(crate) fn counts_tokens(&self, rates: Rates) -> bool {
+        rates.tokens_per_minute.is_some() || self.tokens.counts()
+    }
+
+    /// Asks for one request of so many tokens; or says when to ask again.
+    pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
+        let own = [
+            self.requests
+                .ready_by_call(now, 1.0, rates.requests_per_minute),
+            self.tokens
+                .ready_by_call(now, tokens, rates.tokens_per_minute),
+        ];
+        if let Some(until) = own.into_iter().flatten().max() {
+            return Err(Hold {
+                until,
+                by_call: true,
+            });
+        }
+        let learned = [
+            self.requests.ready(now, 1.0),
+            self.tokens.ready(now, tokens),
+        ];
+        learned.into_iter().flatten().max().map_or(Ok(()), |until| {
+            Err(Hold {
+                until,
+                by_call: false,
+            })
+        })
+    }
+
+    /// A request was sent.
+    pub(crate) fn sent(&mut self, now: Instant, tokens: f64) -> Mark {
+        Mark {
+            at: now,
+            requests: self.requests.sent(now, 1.0),
+            tokens: self.tokens.sent(now, tokens),
+        }
+    }
+
+    /// An answer came, of whatever status, to a request of so many tokens that was sent at `mark`.
+    pub(crate) fn learn(&mut self, now: Instant, mark: Mark, tokens: f64, report: &RateReport) {
+        let requests = &self.requests;
+        let since = requests.sent - mark.requests.with_it;
+        let unseen = requests.sent - mark.requests.well_before - 1.0;
+        let seen = |sent: f64, since: f64, unseen: f64, weight: f64| Seen {
+            now,
+            sent_at: mark.at,
+            sent_then: sent - since,
+            since,
+            unseen,
+            weight,
+        };
+        if let Some(allowance) = &report.tokens {
+            let sent = self.tokens.sent;
+            let seen = if self.tokens.counts() {
+                let since = sent - mark.tokens.with_it;
+                let unseen = sent - mark.tokens.well_before - tokens;
+                seen(sent, since, unseen, tokens)
+            } else {
+                // What was sent before tokens were counted is taken to weigh as much as this one.
+                seen(sent, since * tokens, unseen * tokens, tokens)
+            };
+            self.tokens.learned(seen, allowance);
+        }
+        if let Some(allowance) = &report.requests {
+            let seen = seen(self.requests.sent, since, unseen, 1.0);
+            self.requests.learned(seen, allowance);
+        }
+    }
+
+    /// A request of so many tokens that was sent at `mark` was refused, with this report. It took
+    /// nothing. Where the report says that there is enough of a thing, that is not why; without one,
+    /// nobody knows. Says whether it is why.
+    pub(crate) fn refused(
+        &mut self,
+        now: Instant,
+        mark: Mark,
+        tokens: f64,
+        report: Option<&RateReport>,
+    ) -> bool {
+        let of = |what| {
+            let allowance = report.and_then(|report| report.of(what));
+            match (report, allowance) {
+                (None, _) => Cause::Unknown,
+                (_, Some(allowance)) => Cause::of(allowance, tokens, what),
+                _ => Cause::No,
+            }
+        };
+        let (requests_why, tokens_why) = (of(What::Requests), of(What::Tokens));
+        self.requests.refused(now, mark.at, 1.0, requests_why);
+        self.tokens.refused(now, mark.at, tokens, tokens_why);
+        requests_why == Cause::Yes || tokens_why == Cause::Yes
+    }
+
+    /// The learned rate of requests a second, where that is what holds them.
+    pub(crate) fn requests_per_second(&self) -> Option<f64> {
+        self.requests.learned.as_ref().and_then(Learned::rate)
+    }
+}
+
+/// Requests that are sent within so long may come to the server in any order.
+const ABREAST: Duration = Duration::from_millis(10);
+
+/// One thing that is counted.
+#[derive(Debug, Default)]
+struct Counted {
+    /// So much was sent, in all, since it is counted.
+    sent: f64,
+    /// What had been sent at two earlier times, the newer one last; they are [`ABREAST`] apart.
+    earlier: [(Option<Instant>, f64); 2],
+    steady: Steady,
+    learned: Option<Learned>,
+}
+
+impl Counted {
+    fn counts(&self) -> bool {
+        self.learned.is_some() || !self.steady.is_empty()
+    }
+
+    /// When so many may go of a call with this rate: `None` for now.
+    fn ready_by_call(&mut self, now: Instant, need: f64, rate: Option<f64>) -> Option<Instant> {
+        self.steady.ready(now, need, rate?)
+    }
+
+    /// When the server takes so many: `None` for now.
+    fn ready(&mut self, now: Instant, need: f64) -> Option<Instant> {
+        self.learned.as_mut()?.ready(now, need, self.sent)
+    }
+
+    fn sent(&mut self, now: Instant, amount: f64) -> Sent {
+        let newer = self.earlier[1];
+        if newer.0.is_none_or(|at| now >= at + ABREAST) {
+            self.earlier = [newer, (Some(now), self.sent)];
+            if newer.0.is_none_or(|at| now >= at + 2 * ABREAST) {
+                self.earlier[0] = self.earlier[1];
+            }
+        }
+        self.sent += amount;
+        self.steady.take(now, amount);
+        if let Some(learned) = &mut self.learned {
+            learned.take(now, amount);
+        }
+        Sent {
+            with_it: self.sent,
+            well_before: self.earlier[0].1,
+        }
+    }
+
+    fn learned(&mut self, seen: Seen, allowance: &Allowance) {
+        match &mut self.learned {
+            Some(learned) => learned.learn(seen, allowance),
+            None => self.learned = Some(Learned::new(seen, allowance)),
+        }
+    }
+
+    fn refused(&mut self, now: Instant, sent_at: Instant, weight: f64, cause: Cause) {
+        if cause != Cause::No {
+            self.steady.refused(now);
+        }
+        if let Some(learned) = &mut self.learned {
+            learned.refused(now, sent_at, weight, cause == Cause::Yes);
+        }
+    }
+}
+
+/// When an answer was seen, and what had been sent before and after its request.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    now: Instant,
+    sent_at: Instant,
+    sent_then: f64,
+    /// So much was sent after it, and so much beside it or after it.
+    since: f64,
+    unseen: f64,
+    weight: f64,
+}
+
+#[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
+mod tests;

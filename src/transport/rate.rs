@@ -1,0 +1,243 @@
+//! What the headers of an answer say of the server's rates.
+//!
+//! | whose | names |
+//! |---|---|
+//! | `OpenAI` | `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, resets as `6m0s` |
+//! | Azure, Jina | `x-ratelimit-remaining-{requests,tokens}` |
+//! | Mistral | `x-ratelimit-{limit,remaining}-{req,tokens}-{minute,month}` |
+//! | Anthropic | `anthropic-ratelimit-{requests,tokens,input-tokens}-{limit,remaining,reset}`, resets as RFC 3339 |
+//! | Cohere, GitHub | `x-ratelimit-{limit,remaining,reset}`, resets in Unix seconds |
+//! | IETF draft | `ratelimit: "default";r=50;t=30` with `ratelimit-policy: "default";q=100;w=60`; before it `ratelimit: limit=100, remaining=50, reset=5`, and `ratelimit-{limit,remaining,reset}` |
+//!
+//! A name is read by its words, so that their order plays no part; one with a word that is not known
+//! (`x-ratelimit-limit-images`) says nothing. Of several limits for one thing (a minute's, a day's) that
+//! counts of which the least is left.
+
+mod items;
+
+use super::refusal::span;
+use crate::headers::Headers;
+use crate::policy::pace::{Allowance, RateReport};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+/// Stands in the name of each header that is read here, and of no other.
+static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ratelimit"));
+
+/// What an answer says, if it says anything.
+pub(crate) fn report(headers: &Headers) -> Option<Box<RateReport>> {
+    // Most answers have none, and pay for no more than this.
+    MARK.find(headers.as_bytes())?;
+    report_at(headers, SystemTime::now()).map(Box::new)
+}
+
+fn report_at(headers: &Headers, now: SystemTime) -> Option<RateReport> {
+    let mut limits = Vec::new();
+    for (name, value) in headers.iter() {
+        match name {
+            "ratelimit" | "ratelimit-policy" => items::read(value, &mut limits),
+            _ => read_field(name, value, now, &mut limits),
+        }
+    }
+    let least = |what| {
+        let of_it = limits.iter().filter(|limit: &&Limit| limit.what == what);
+        let said = of_it.filter_map(Limit::allowance);
+        said.min_by(|one, other| one.remaining.total_cmp(&other.remaining))
+    };
+    let report = RateReport {
+        requests: least(What::Requests),
+        tokens: least(What::Tokens),
+    };
+    (report != RateReport::default()).then_some(report)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Requests,
+    Tokens,
+}
+
+/// One limit, as far as it is known.
+#[derive(Debug)]
+struct Limit {
+    what: What,
+    /// What tells it from others of the same thing: its period's name, or its own.
+    name: String,
+    limit: Option<f64>,
+    remaining: Option<f64>,
+    reset: Option<Duration>,
+    period: Option<Duration>,
+}
+
+impl Limit {
+    /// The one of this name, which is made where there is none.
+    fn named<'a>(limits: &'a mut Vec<Self>, what: What, name: &str) -> &'a mut Self {
+        let same = |limit: &Self| limit.what == what && limit.name == name;
+        let place = limits.iter().position(same).unwrap_or_else(|| {
+            limits.push(Self {
+                what,
+                name: name.to_owned(),
+                limit: None,
+                remaining: None,
+                reset: None,
+                period: None,
+            });
+            limits.len() - 1
+        });
+        &mut limits[place]
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        Some(Allowance {
+            remaining: self.remaining?,
+            limit: self.limit,
+            period: self.period,
+            reset: self.reset,
+        })
+    }
+}
+
+enum Field {
+    Limit,
+    Remaining,
+    Reset,
+}
+
+/// Reads one field that has a header of its own.
+fn read_field(name: &str, value: &str, now: SystemTime, limits: &mut Vec<Limit>) {
+    let words = ["x-ratelimit-", "anthropic-ratelimit-", "ratelimit-"];
+    let Some(words) = words.iter().find_map(|start| name.strip_prefix(start)) else {
+        return;
+    };
+    // What is named by the thing that is counted is, but for a period of its own, a minute's.
+    let mut period = None;
+    let (mut field, mut what) = (None, None);
+    for word in words.split('-') {
+        match word {
+            "limit" => field = Some(Field::Limit),
+            "remaining" => field = Some(Field::Remaining),
+            "reset" => field = Some(Field::Reset),
+            "requests" | "request" | "req" => what = Some(What::Requests),
+            "tokens" | "token" => what = Some(What::Tokens),
+            "input" => {}
+            _ => match seconds_of(word) {
+                Some(seconds) => period = Some((word, seconds)),
+                None => return,
+            },
+        }
+    }
+    let Some(field) = field else { return };
+    let minute = what.map(|_| ("minute", 60));
+    let period = period.or(minute);
+    let own_name = period.map_or("", |(word, _)| word);
+    let own_name = if words.contains("input") {
+        "input"
+    } else {
+        own_name
+    };
+    let limit = Limit::named(limits, what.unwrap_or(What::Requests), own_name);
+    limit.period = period.map(|(_, seconds)| Duration::from_secs(seconds));
+    match field {
+        Field::Limit => limit.limit = first_number(value),
+        Field::Remaining => limit.remaining = first_number(value),
+        Field::Reset => limit.reset = reset(value, now),
+    }
+}
+
+fn seconds_of(period: &str) -> Option<u64> {
+    Some(match period {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 3600,
+        "day" => 86_400,
+        "month" => 30 * 86_400,
+        _ => return None,
+    })
+}
+
+/// `100`, or the first of `100, 100;w=60`.
+fn first_number(value: &str) -> Option<f64> {
+    let end = value.find([',', ';']).unwrap_or(value.len());
+    number(value[..end].trim())
+}
+
+/// A number that is not negative, and no more than that.
+fn number(text: &str) -> Option<f64> {
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|_| plain && text.len() <= 18)
+}
+
+/// When a limit is whole: in seconds, at a Unix time in seconds or milliseconds, as a span with units,
+/// or as a date of RFC 3339.
+fn reset(value: &str, now: SystemTime) -> Option<Duration> {
+    /// No span is so long, and no date so early: 2001 in seconds, and 2001 in milliseconds.
+    const DATES: f64 = 1e9;
+    const DATES_IN_MILLISECONDS: f64 = 1e12;
+    let value = value.trim();
+    let from_epoch = if let Some(number) = number(value) {
+        if number < DATES {
+            return Duration::try_from_secs_f64(number).ok();
+        }
+        let in_milliseconds = number >= DATES_IN_MILLISECONDS;
+        number / if in_milliseconds { 1000.0 } else { 1.0 }
+    } else if let Some(seconds) = rfc3339(value) {
+        seconds
+    } else {
+        return span(value);
+    };
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(from_epoch).ok()?)?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+/// A date and time in UTC or beside it, as seconds since 1970.
+fn rfc3339(value: &str) -> Option<f64> {
+    let digits = |range: std::ops::Range<usize>| {
+        let text = value.get(range)?;
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|_| plain)
+    };
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    let bytes = value.as_bytes();
+    if !separators
+        .iter()
+        .all(|(place, byte)| bytes.get(*place) == Some(byte))
+    {
+        return None;
+    }
+    let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
+    let (hour, minute, second) = (digits(11..13)?, digits(14..16)?, digits(17..19)?);
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let rest = value.get(19..)?;
+    let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let fraction: f64 = format!("0{}", &rest[..rest.len() - zone.len()])
+        .parse()
+        .ok()?;
+    let beside = match zone.as_bytes() {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), ..] if zone.len() == 6 => {
+            let hours: i64 = zone[1..3].parse().ok()?;
+            let minutes: i64 = zone[4..6].parse().ok()?;
+            (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }
+        }
+        _ => return None,
+    };
+    // Counted in years that begin in March, so that the leap day comes last.
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year / 4 - year / 100 + year / 400;
+    let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let seconds = ((days * 24 + hour) * 60 + minute - beside) * 60 + second;
+    #[allow(clippy::cast_precision_loss, reason = "a date is far below 2^52")]
+    Some(seconds as f64 + fraction)
+}
+
+#[cfg(test)]
+mod tests;
