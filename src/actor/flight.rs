@@ -30,6 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// An endpoint that lets nothing through for less is not held to be away.
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
+
 /// Progress is told at most so often, and at the end.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -124,19 +127,21 @@ impl Flight {
     }
 
     fn held_back(&self, around: &Surroundings<'_>) -> Option<HeldBack> {
-        let terms = self.gate_terms.map(|_| around.endpoint.state())?;
-        if let Some(since) = terms.closed_since {
-            let since = around.now.saturating_duration_since(since);
-            return Some(HeldBack::Closed { since });
+        let state = self.gate_terms.map(|_| around.endpoint.state())?;
+        if let Some(closed) = state.closed_since {
+            let since = around.now.saturating_duration_since(closed);
+            if since >= WORTH_A_WORD {
+                return Some(HeldBack::Closed { since });
+            }
         }
-        let window = terms
+        let window = state
             .window
             .filter(|window| *window < self.job.settings.window)?;
         Some(HeldBack::Window {
             window,
             of: self.job.settings.window,
-            refused: terms.refused,
-            served: terms.served,
+            refused: state.refused,
+            served: state.served,
         })
     }
 

@@ -16,7 +16,7 @@
 //!   answers are there. So a capacity that doubled is in use after a few refusals' time.
 //! - **Opening.** Of an endpoint that was not asked before, or is back from an outage, nothing is
 //!   known. One request goes; the others follow when it is answered or after 10 ms, doubled each
-//!   millisecond up to 8 and by a quarter from there (128 are on their way after some 30 ms). This
+//!   millisecond up to 8 and by half from there (128 are on their way after some 20 ms). This
 //!   is slow start (RFC 5681), by the clock in place of the round trip: an endpoint that refuses
 //!   nothing costs no round trip, and one that does refuses few.
 //!
@@ -136,7 +136,7 @@ impl Window {
                     return Room::Full(Some(at));
                 }
                 *next = Some(now + OPENING_STEP);
-                *room += if *room < DOUBLED_TO { *room } else { *room / 4 };
+                *room += if *room < DOUBLED_TO { *room } else { *room / 2 };
                 if *room > BOUNDLESS {
                     self.state = State::Open;
                 }

@@ -16,6 +16,8 @@ pub(super) mod pool;
 
 pub(crate) mod plain;
 
+pub(super) mod trial;
+
 use super::connect::Connector;
 use super::site::Prepared;
 use super::{Request, Response, TransportError};
@@ -41,17 +43,19 @@ pub(super) async fn send(
 ) -> Result<Response, TransportError> {
     let site = &prepared.site;
     let now = Instant::now();
-    let kept = if request.fresh {
-        None
-    } else {
-        site.http1.take(now)
-    };
+    let fresh = request.fresh;
+    let kept = if fresh { None } else { site.http1.take(now) };
     let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
     let mut connection = if let Some(connection) = kept {
         connection
     } else {
         // Boxed, as few requests need it, and the future of each would have room for it.
-        let opened = Box::pin(connector.open(&site.way)).await?;
+        let open = Box::pin(connector.open(&site.way));
+        let opened = if fresh {
+            Box::pin(site.http1_trial.open(open)).await?
+        } else {
+            open.await?
+        };
         Box::new(Connection::new(opened.socket, now))
     };
     let is_head = request.head.method == Method::HEAD;

@@ -2,6 +2,7 @@
 
 use super::http1::head::{LastHead, write_header, write_shared};
 use super::http1::pool::Pool;
+use super::http1::trial::Trial;
 use super::http2::head::shared_head;
 use super::http2::session::Sessions;
 use super::trace::OwnHeader;
@@ -19,6 +20,8 @@ use url::Url;
 pub(super) struct Site {
     pub(super) way: Rc<Way>,
     pub(super) http1: Rc<Pool>,
+    /// For those whose connections ended under them.
+    pub(super) http1_trial: Trial,
     pub(super) last_head: RefCell<LastHead>,
     pub(super) http2: Rc<Sessions>,
 }
@@ -28,6 +31,7 @@ impl Site {
         Self {
             way: Rc::new(way),
             http1: Rc::default(),
+            http1_trial: Trial::default(),
             last_head: RefCell::default(),
             http2: Rc::default(),
         }
