@@ -16,7 +16,7 @@ use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
-use crate::policy::pace::Hold;
+use crate::policy::pace::{Hold, Pace};
 use crate::policy::pieces::Requests;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
@@ -75,6 +75,8 @@ pub(super) struct Flight {
     in_line: bool,
     /// The tokens of the request that is to be started next, where they count.
     weighed: Option<(u32, f64)>,
+    /// The rate that held it last.
+    pace: Option<Pace>,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -106,6 +108,7 @@ impl Flight {
             in_window: 0,
             in_line: false,
             weighed: None,
+            pace: None,
             ended_requests: 0,
             ended_inputs: 0,
             progress_due: now,
@@ -255,10 +258,21 @@ impl Flight {
         }
         let (until, waits) = match around.endpoint.admit(around.now) {
             Admission::GoAsProbe => return Ok(true),
-            Admission::Wait(until) => (until, Turned::Waits),
+            Admission::Wait(until) => {
+                self.pace = None;
+                (until, Turned::Waits)
+            }
             Admission::Go => match self.paced(around) {
-                Ok(()) => return Ok(false),
-                Err(Hold { until, by_call }) => {
+                Ok(()) => {
+                    self.pace = self.pace.filter(|_| self.in_line);
+                    return Ok(false);
+                }
+                Err(Hold {
+                    until,
+                    by_call,
+                    pace,
+                }) => {
+                    self.pace = Some(pace);
                     let waits = if by_call { Turned::Held } else { Turned::Waits };
                     (Some(until), waits)
                 }

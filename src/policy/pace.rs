@@ -96,12 +96,22 @@ struct Sent {
 }
 
 /// A request has to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Hold {
     /// When to ask again.
     pub until: Instant,
     /// A rate that its own call sets holds it, and no other call.
     pub by_call: bool,
+    /// The rate that holds it, as far as it is known.
+    pub pace: Pace,
+}
+
+/// The rate that holds a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    pub per_minute: Option<f64>,
+    /// It is tokens that count.
+    pub tokens: bool,
 }
 
 /// The pace of all requests to one endpoint.
@@ -127,26 +137,28 @@ impl Pacer {
 
     /// Asks for one request of so many tokens; or says when to ask again.
     pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
-        let own = [
-            self.requests
-                .ready_by_call(now, 1.0, rates.requests_per_minute),
-            self.tokens
-                .ready_by_call(now, tokens, rates.tokens_per_minute),
-        ];
-        if let Some(until) = own.into_iter().flatten().max() {
-            return Err(Hold {
-                until,
-                by_call: true,
-            });
+        let mut holds = [None; 4];
+        let (requests, minute) = (&mut self.requests, rates.requests_per_minute);
+        holds[0] = requests
+            .ready_by_call(now, 1.0, minute)
+            .map(|at| (at, true, minute, false));
+        let (counted, minute) = (&mut self.tokens, rates.tokens_per_minute);
+        holds[1] = counted
+            .ready_by_call(now, tokens, minute)
+            .map(|at| (at, true, minute, true));
+        if holds.iter().all(Option::is_none) {
+            let at = self.requests.ready(now, 1.0);
+            holds[2] = at.map(|at| (at, false, self.requests.learned_rate(), false));
+            let at = self.tokens.ready(now, tokens);
+            holds[3] = at.map(|at| (at, false, self.tokens.learned_rate(), true));
         }
-        let learned = [
-            self.requests.ready(now, 1.0),
-            self.tokens.ready(now, tokens),
-        ];
-        learned.into_iter().flatten().max().map_or(Ok(()), |until| {
+        let longest = holds.into_iter().flatten().max_by_key(|(until, ..)| *until);
+        longest.map_or(Ok(()), |(until, by_call, per_minute, tokens)| {
+            let pace = Pace { per_minute, tokens };
             Err(Hold {
                 until,
-                by_call: false,
+                by_call,
+                pace,
             })
         })
     }
@@ -214,11 +226,6 @@ impl Pacer {
         self.tokens.refused(now, mark.at, tokens, tokens_why);
         requests_why == Cause::Yes || tokens_why == Cause::Yes
     }
-
-    /// The learned rate of requests a second, where that is what holds them.
-    pub(crate) fn requests_per_second(&self) -> Option<f64> {
-        self.requests.learned.as_ref().and_then(Learned::rate)
-    }
 }
 
 /// Requests that are sent within so long may come to the server in any order.
@@ -243,6 +250,12 @@ impl Counted {
     /// When so many may go of a call with this rate: `None` for now.
     fn ready_by_call(&mut self, now: Instant, need: f64, rate: Option<f64>) -> Option<Instant> {
         self.steady.ready(now, need, rate?)
+    }
+
+    /// So many a minute, as far as it was learned.
+    fn learned_rate(&self) -> Option<f64> {
+        let learned = self.learned.as_ref()?;
+        learned.rate().map(|rate| 60.0 * rate)
     }
 
     /// When the server takes so many: `None` for now.
