@@ -1,117 +1,16 @@
 //! The pacer before servers of every kind, without a socket: what is refused, and what is served of
 //! that which could be.
 
-use super::{Allowance, Hold, Mark, Pacer, RateReport, Rates};
+mod server;
+
+use super::{Allowance, Mark, Pacer, RateReport, Rates};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use server::Server;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// How a server counts. Times are seconds from the beginning.
-#[derive(Debug, Clone)]
-enum Server {
-    /// A bucket that holds `capacity` and is refilled evenly.
-    Bucket {
-        rate: f64,
-        capacity: f64,
-        level: f64,
-        at: f64,
-    },
-    /// So many a window; windows begin at its multiples.
-    Fixed {
-        limit: f64,
-        window: f64,
-        used: f64,
-        number: f64,
-    },
-    /// So many in any span of a window's length.
-    Sliding {
-        limit: f64,
-        window: f64,
-        taken: VecDeque<(f64, f64)>,
-        used: f64,
-    },
-}
-
-impl Server {
-    fn bucket(rate: f64, seconds: f64) -> Self {
-        let capacity = (rate * seconds).max(1.0);
-        Self::Bucket {
-            rate,
-            capacity,
-            level: capacity,
-            at: 0.0,
-        }
-    }
-
-    fn fixed(rate: f64, window: f64) -> Self {
-        Self::Fixed {
-            limit: rate * window,
-            window,
-            used: 0.0,
-            number: 0.0,
-        }
-    }
-
-    fn sliding(rate: f64, window: f64) -> Self {
-        Self::Sliding {
-            limit: rate * window,
-            window,
-            taken: VecDeque::new(),
-            used: 0.0,
-        }
-    }
-
-    /// Whether it serves a request that weighs so much; what remains then, and when all is whole.
-    fn arrives(&mut self, now: f64, weight: f64) -> (bool, f64, f64) {
-        match self {
-            Self::Bucket {
-                rate,
-                capacity,
-                level,
-                at,
-            } => {
-                *level = (*level + (now - *at) * *rate).min(*capacity);
-                *at = now;
-                let served = *level >= weight.min(*capacity);
-                *level -= if served { weight } else { 0.0 };
-                (served, level.max(0.0), (*capacity - *level) / *rate)
-            }
-            Self::Fixed {
-                limit,
-                window,
-                used,
-                number,
-            } => {
-                if (now / *window).floor() > *number {
-                    (*number, *used) = ((now / *window).floor(), 0.0);
-                }
-                let served = *used + weight <= *limit;
-                *used += if served { weight } else { 0.0 };
-                (served, *limit - *used, (*number + 1.0) * *window - now)
-            }
-            Self::Sliding {
-                limit,
-                window,
-                taken,
-                used,
-            } => {
-                while let Some((_, old)) = taken.pop_front_if(|(at, _)| *at + *window <= now) {
-                    *used -= old;
-                }
-                let served = *used + weight <= *limit;
-                if served {
-                    taken.push_back((now, weight));
-                    *used += weight;
-                }
-                let next = taken.front().map_or(0.0, |(at, _)| at + *window - now);
-                (served, *limit - *used, next)
-            }
-        }
-    }
-}
 
 /// What the server says in headers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,18 +40,18 @@ struct Scene {
     counted_as: f64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Run {
-    attempts: usize,
-    refused: usize,
+    attempts: f64,
+    refused: f64,
     served: f64,
     /// Refused of those that were sent before the first answer came.
-    cold: usize,
+    cold: f64,
 }
 
 impl Run {
     fn refused_share(&self) -> f64 {
-        (self.refused - self.cold) as f64 / self.attempts.max(1) as f64
+        (self.refused - self.cold) / self.attempts
     }
 }
 
@@ -190,6 +89,7 @@ impl Ord for Ordered {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Sent {
     mark: Mark,
     weight: f64,
@@ -221,112 +121,145 @@ impl Scene {
     }
 
     /// A client with a window, and requests without end.
-    fn run(mut self) -> Run {
-        let start = Instant::now();
-        let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
-        let mut rng = StdRng::seed_from_u64(7);
-        let mut pacer = Pacer::new();
-        let mut events = BinaryHeap::from([Reverse(Ordered(0.0, 0, Event::Again))]);
-        let mut made = 0;
-        let mut requests: Vec<Sent> = Vec::new();
-        let mut in_flight = 0;
-        let mut waits_until = 0.0;
-        let mut run = Run {
-            attempts: 0,
-            refused: 0,
-            served: 0.0,
-            cold: 0,
-        };
-        let mut first_answer = None;
-        let mut next = None;
-        while let Some(Reverse(Ordered(now, _, event))) = events.pop() {
-            if now > self.seconds {
+    fn run(self) -> Run {
+        let seconds = self.seconds;
+        let mut client = Client::new(self);
+        while let Some(Reverse(Ordered(now, _, event))) = client.events.pop() {
+            if now > seconds {
                 break;
             }
-            let mut add = |time: f64, event| {
-                made += 1;
-                events.push(Reverse(Ordered(time, made, event)));
-            };
-            match event {
-                Event::Arrive(number) => {
-                    let weight = requests[number].weight;
-                    let (served, remaining, reset) = self.server.arrives(now, weight);
-                    requests[number].answer = Some((served, self.allowance((remaining, reset))));
-                    let takes = if served { self.latency } else { 0.001 };
-                    add(
-                        now + takes * rng.random_range(0.9..1.5),
-                        Event::Answer(number),
-                    );
-                    continue;
-                }
-                Event::Free => in_flight -= 1,
-                Event::Answer(number) => {
-                    let sent = &requests[number];
-                    let (served, allowance) = sent.answer.expect("it arrived");
-                    let first = *first_answer.get_or_insert(at(now));
-                    let report = allowance.map(|allowance| match self.tokens {
-                        Some(_) => RateReport {
-                            requests: None,
-                            tokens: Some(allowance),
-                        },
-                        None => RateReport {
-                            requests: Some(allowance),
-                            tokens: None,
-                        },
-                    });
-                    if let Some(report) = &report {
-                        pacer.learn(at(now), sent.mark, sent.weight * self.counted_as, report);
-                    }
-                    if served {
-                        in_flight -= 1;
-                        run.served += sent.weight;
-                    } else {
-                        run.cold += usize::from(sent.mark.at <= first);
-                        add(now + 0.1, Event::Free);
-                        run.refused += 1;
-                        let counted = sent.weight * self.counted_as;
-                        pacer.refused(at(now), sent.mark, counted, report.as_ref());
-                    }
-                }
-                // An earlier time has taken its place.
-                Event::Again if waits_until > now => continue,
-                Event::Again => {}
-            }
-            while in_flight < self.window {
-                let tokens = *next.get_or_insert_with(|| {
-                    let mean = self.tokens.unwrap_or_default();
-                    mean * rng.random_range(0.2..1.8)
-                });
-                let counted = tokens * self.counted_as;
-                match pacer.admit(at(now), counted, self.rates) {
-                    Ok(()) => {
-                        next = None;
-                        let mark = pacer.sent(at(now), counted);
-                        requests.push(Sent {
-                            mark,
-                            weight: if self.tokens.is_some() { tokens } else { 1.0 },
-                            answer: None,
-                        });
-                        run.attempts += 1;
-                        in_flight += 1;
-                        let way = rng.random_range(0.0005..0.003);
-                        add(now + way, Event::Arrive(requests.len() - 1));
-                    }
-                    Err(Hold { until, .. }) => {
-                        let until = (until - start).as_secs_f64();
-                        // Timers have a resolution of a millisecond.
-                        let until = (until * 1000.0).ceil() / 1000.0;
-                        assert!(until >= now, "{until} is before {now}");
-                        if waits_until <= now || until < waits_until {
-                            waits_until = until;
-                            add(until.max(now + 0.0005), Event::Again);
-                        }
-                        break;
-                    }
-                }
-            }
+            client.on(now, event);
         }
-        run
+        client.run
+    }
+}
+
+struct Client {
+    scene: Scene,
+    start: Instant,
+    rng: StdRng,
+    pacer: Pacer,
+    events: BinaryHeap<Reverse<Ordered>>,
+    /// Events so far.
+    made: u64,
+    requests: Vec<Sent>,
+    in_flight: usize,
+    /// The tokens of the next request.
+    next: Option<f64>,
+    waits_until: f64,
+    first_answer: Option<Instant>,
+    run: Run,
+}
+
+impl Client {
+    fn new(scene: Scene) -> Self {
+        Self {
+            scene,
+            start: Instant::now(),
+            rng: StdRng::seed_from_u64(7),
+            pacer: Pacer::new(),
+            events: BinaryHeap::from([Reverse(Ordered(0.0, 0, Event::Again))]),
+            made: 0,
+            requests: Vec::new(),
+            in_flight: 0,
+            next: None,
+            waits_until: 0.0,
+            first_answer: None,
+            run: Run::default(),
+        }
+    }
+
+    fn at(&self, seconds: f64) -> Instant {
+        self.start + Duration::from_secs_f64(seconds)
+    }
+
+    fn add(&mut self, time: f64, event: Event) {
+        self.made += 1;
+        self.events.push(Reverse(Ordered(time, self.made, event)));
+    }
+
+    fn on(&mut self, now: f64, event: Event) {
+        match event {
+            Event::Arrive(number) => return self.arrive(now, number),
+            // An earlier time has taken its place.
+            Event::Again if self.waits_until > now => return,
+            Event::Again => {}
+            Event::Free => self.in_flight -= 1,
+            Event::Answer(number) => self.answer(now, number),
+        }
+        while self.in_flight < self.scene.window && self.send(now) {}
+    }
+
+    fn arrive(&mut self, now: f64, number: usize) {
+        let weight = self.requests[number].weight;
+        let (served, remaining, reset) = self.scene.server.arrives(now, weight);
+        let allowance = self.scene.allowance((remaining, reset));
+        self.requests[number].answer = Some((served, allowance));
+        let takes = if served { self.scene.latency } else { 0.001 };
+        let takes = takes * self.rng.random_range(0.9..1.5);
+        self.add(now + takes, Event::Answer(number));
+    }
+
+    fn answer(&mut self, now: f64, number: usize) {
+        let at = self.at(now);
+        let Sent {
+            mark,
+            weight,
+            answer,
+        } = self.requests[number];
+        let (served, allowance) = answer.expect("it arrived");
+        let first = *self.first_answer.get_or_insert(at);
+        let report = allowance.map(|allowance| {
+            let tokens = self.scene.tokens.map(|_| allowance);
+            RateReport {
+                requests: tokens.is_none().then_some(allowance),
+                tokens,
+            }
+        });
+        let counted = weight * self.scene.counted_as;
+        if let Some(report) = &report {
+            self.pacer.learn(at, mark, counted, report);
+        }
+        if served {
+            self.in_flight -= 1;
+            self.run.served += weight;
+        } else {
+            self.run.refused += 1.0;
+            self.run.cold += f64::from(u8::from(mark.at <= first));
+            self.add(now + 0.1, Event::Free);
+            self.pacer.refused(at, mark, counted, report.as_ref());
+        }
+    }
+
+    /// Sends a request, if the pacer lets it.
+    fn send(&mut self, now: f64) -> bool {
+        let mean = self.scene.tokens.unwrap_or_default();
+        let share = self.rng.random_range(0.2..1.8);
+        let tokens = *self.next.get_or_insert(mean * share);
+        let counted = tokens * self.scene.counted_as;
+        let at = self.at(now);
+        if let Err(hold) = self.pacer.admit(at, counted, self.scene.rates) {
+            // Timers have a resolution of a millisecond.
+            let until = (hold.until - self.start).as_secs_f64();
+            let until = (until * 1000.0).ceil() / 1000.0;
+            assert!(until >= now, "{until} is before {now}");
+            if self.waits_until <= now || until < self.waits_until {
+                self.waits_until = until;
+                self.add(until.max(now + 0.0005), Event::Again);
+            }
+            return false;
+        }
+        self.next = None;
+        self.requests.push(Sent {
+            mark: self.pacer.sent(at, counted),
+            weight: self.scene.tokens.map_or(1.0, |_| tokens),
+            answer: None,
+        });
+        self.run.attempts += 1.0;
+        self.in_flight += 1;
+        let way = self.rng.random_range(0.0005..0.003);
+        self.add(now + way, Event::Arrive(self.requests.len() - 1));
+        true
     }
 }
 

@@ -35,6 +35,7 @@ fn corpus() -> BTreeMap<&'static str, Vec<String>> {
     corpus
 }
 
+#[allow(clippy::cast_precision_loss, reason = "no text has 2^52 tokens")]
 fn ratio(texts: &[String]) -> f64 {
     let estimated: usize = texts.iter().map(|text| estimated_tokens(text)).sum();
     let truth: usize = texts.iter().map(|text| truth(text)).sum();

@@ -138,23 +138,37 @@ impl Settings {
                 self.core.max_bytes_per_request = number;
             }
             "split_refused" => self.core.split_refused = value.is_truthy()?,
-            "requests_per_minute" => {
-                let rate = optional(value, |value| whole(field, value))?;
-                alone(&|it| it.requests_per_minute = rate)?;
-                self.core.requests_per_minute = rate;
-            }
-            "tokens_per_minute" => {
-                let rate = optional(value, |value| whole(field, value))?;
-                alone(&|it| it.tokens_per_minute = rate)?;
-                self.core.tokens_per_minute = rate;
-            }
-            "count_tokens" => self.count_tokens = optional(value, |value| function(field, value))?,
             "on_error" => self.core.on_error = on_error(value)?,
             "pin_initial_endpoint_once" => self.pin_initial_endpoint_once = value.is_truthy()?,
             "pickle_api_key" => self.pickle_api_key = value.is_truthy()?,
-            _ => return Err(PyTypeError::new_err(format!("there is no setting {field}"))),
+            _ => self.set_pace(field, value)?,
         }
         Ok(())
+    }
+
+    /// The settings that say how fast requests follow one another.
+    fn set_pace(&mut self, field: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        if field == "count_tokens" {
+            self.count_tokens = optional(value, |value| function(field, value))?;
+            return Ok(());
+        }
+        let rate = optional(value, |value| whole(field, value))?;
+        let put = |core: &mut Preference| match field {
+            "requests_per_minute" => {
+                core.requests_per_minute = rate;
+                Ok(())
+            }
+            "tokens_per_minute" => {
+                core.tokens_per_minute = rate;
+                Ok(())
+            }
+            _ => Err(PyTypeError::new_err(format!("there is no setting {field}"))),
+        };
+        let mut alone = Preference::default();
+        put(&mut alone)?;
+        let checked = alone.validate();
+        checked.map_err(|error| exception::bad_value(&error))?;
+        put(&mut self.core)
     }
 
     pub(super) fn get<'py>(&self, py: Python<'py>, field: &str) -> PyResult<Bound<'py, PyAny>> {
