@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub struct Headers {
     /// `name NUL value LF` for each; neither can hold a NUL or an LF.
     text: Arc<str>,
+    /// One of them says something of the server's rates.
+    tells_rates: bool,
 }
 
 impl Headers {
@@ -19,10 +21,12 @@ impl Headers {
     {
         let lengths = pairs().map(|(name, value)| name.len() + value.len() + 2);
         let mut text = String::with_capacity(lengths.sum());
+        let mut tells_rates = false;
         for (name, value) in pairs() {
             let start = text.len();
             text.push_str(name);
             text[start..].make_ascii_lowercase();
+            tells_rates |= names_a_rate(&text.as_bytes()[start..]);
             text.push('\0');
             match std::str::from_utf8(value) {
                 Ok(value) => text.push_str(value),
@@ -30,7 +34,10 @@ impl Headers {
             }
             text.push('\n');
         }
-        Self { text: text.into() }
+        Self {
+            text: text.into(),
+            tells_rates,
+        }
     }
 
     /// All names and values. A name that came twice is here twice.
@@ -50,9 +57,10 @@ impl Headers {
         self.lines().filter_map(move |line| value_of(line, name))
     }
 
-    /// All of it as it is kept, for a search that most answers end.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.text.as_bytes()
+    /// Whether one of them says something of the server's rates: hardly any answer does, and none
+    /// is searched for it.
+    pub(crate) fn tell_rates(&self) -> bool {
+        self.tells_rates
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -62,6 +70,17 @@ impl Headers {
             start = end + 1;
             line
         })
+    }
+}
+
+/// Whether a header of this name says something of its server's rates (`transport/rate.rs`). Most
+/// are told by their first letter.
+fn names_a_rate(name: &[u8]) -> bool {
+    match name.first() {
+        Some(b'x') => name.starts_with(b"x-ratelimit-"),
+        Some(b'r') => name.starts_with(b"ratelimit"),
+        Some(b'a') => name.starts_with(b"anthropic-ratelimit-"),
+        _ => false,
     }
 }
 
@@ -102,5 +121,19 @@ mod tests {
         assert_eq!(headers.get("a"), Some("1"));
         assert_eq!(headers.get("empty"), Some(""));
         assert_eq!(headers.get("b"), None);
+        assert!(!headers.tell_rates());
+    }
+
+    #[test]
+    fn what_tells_of_rates_is_known_by_its_name() {
+        for name in [
+            "X-RateLimit-Remaining-Requests",
+            "ratelimit",
+            "RateLimit-Reset",
+            "anthropic-ratelimit-tokens-limit",
+        ] {
+            assert!(headers(&[("a", ""), (name, "1")]).tell_rates(), "{name}");
+        }
+        assert!(!headers(&[("x-rate", "x-ratelimit-limit")]).tell_rates());
     }
 }
