@@ -16,7 +16,7 @@ use crate::caller::{HeldBack, OperationId, Progress};
 use crate::job::Job;
 use crate::policy::budget::Budget;
 use crate::policy::limit::Admission;
-use crate::policy::pace::Hold;
+use crate::policy::pace::{Hold, Pace};
 use crate::policy::pieces::Requests;
 use crate::policy::retry::GateTerms;
 use crate::policy::split::Plan;
@@ -75,6 +75,8 @@ pub(super) struct Flight {
     in_line: bool,
     /// The tokens of the request that is to be started next, where they count.
     weighed: Option<(u32, f64)>,
+    /// What a rate held last, and until when.
+    paced: Option<(Pace, Instant)>,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -106,6 +108,7 @@ impl Flight {
             in_window: 0,
             in_line: false,
             weighed: None,
+            paced: None,
             ended_requests: 0,
             ended_inputs: 0,
             progress_due: now,
@@ -134,12 +137,21 @@ impl Flight {
                 return Some(HeldBack::Closed { since });
             }
         }
-        let window = state
-            .window
-            .filter(|window| *window < self.job.settings.window)?;
+        if let Some((pace, until)) = self.paced
+            && around.now < until + WORTH_A_WORD
+        {
+            let per_second = pace.per_second;
+            return Some(if pace.of_tokens {
+                HeldBack::TokensPaced { per_second }
+            } else {
+                HeldBack::Paced { per_second }
+            });
+        }
+        let of = self.job.settings.window;
+        let window = state.window.filter(|window| *window < of)?;
         Some(HeldBack::Window {
             window,
-            of: self.job.settings.window,
+            of,
             refused: state.refused,
             served: state.served,
         })
@@ -258,7 +270,12 @@ impl Flight {
             Admission::Wait(until) => (until, Turned::Waits),
             Admission::Go => match self.paced(around) {
                 Ok(()) => return Ok(false),
-                Err(Hold { until, by_call }) => {
+                Err(Hold {
+                    until,
+                    by_call,
+                    pace,
+                }) => {
+                    self.paced = pace.map(|pace| (pace, until));
                     let waits = if by_call { Turned::Held } else { Turned::Waits };
                     (Some(until), waits)
                 }

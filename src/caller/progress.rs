@@ -32,6 +32,16 @@ pub enum HeldBack {
         /// Attempts that it answered.
         served: u64,
     },
+    /// Requests follow one another as fast as the endpoint allows, or as the call asks for.
+    Paced {
+        /// So many requests a second.
+        per_second: u64,
+    },
+    /// As [`Paced`](Self::Paced), by what requests weigh.
+    TokensPaced {
+        /// So many tokens a second.
+        per_second: u64,
+    },
     /// Nothing gets through: it refuses everything, or cannot be reached.
     Closed {
         /// For so long.
@@ -52,6 +62,8 @@ impl fmt::Display for HeldBack {
                 let share = 100.0 * refused as f64 / (refused + served).max(1) as f64;
                 write!(f, "window {window} of {of}, {share:.0} % refused")
             }
+            Self::Paced { per_second } => write!(f, "paced at {per_second}/s"),
+            Self::TokensPaced { per_second } => write!(f, "paced at {per_second} tokens/s"),
             Self::Closed { since } => {
                 write!(f, "nothing gets through for {:.0} s", since.as_secs_f64())
             }

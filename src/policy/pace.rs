@@ -102,6 +102,30 @@ pub(crate) struct Hold {
     pub until: Instant,
     /// A rate that its own call sets holds it, and no other call.
     pub by_call: bool,
+    /// The rate that holds it, where it is known.
+    pub pace: Option<Pace>,
+}
+
+/// How fast requests follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    pub per_second: u64,
+    /// Tokens are counted, and not requests.
+    pub of_tokens: bool,
+}
+
+impl Pace {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are positive, and for people to read"
+    )]
+    fn new(per_second: f64, what: What) -> Self {
+        Self {
+            per_second: per_second.round() as u64,
+            of_tokens: matches!(what, What::Tokens),
+        }
+    }
 }
 
 /// The pace of all requests to one endpoint.
@@ -127,28 +151,42 @@ impl Pacer {
 
     /// Asks for one request of so many tokens; or says when to ask again.
     pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
+        let (of_requests, of_tokens) = (rates.requests_per_minute, rates.tokens_per_minute);
         let own = [
-            self.requests
-                .ready_by_call(now, 1.0, rates.requests_per_minute),
-            self.tokens
-                .ready_by_call(now, tokens, rates.tokens_per_minute),
+            self.requests.ready_by_call(now, 1.0, of_requests),
+            self.tokens.ready_by_call(now, tokens, of_tokens),
         ];
-        if let Some(until) = own.into_iter().flatten().max() {
+        if let Some((until, what)) = later_of(own) {
+            let rate = match what {
+                What::Requests => of_requests,
+                What::Tokens => of_tokens,
+            };
             return Err(Hold {
                 until,
                 by_call: true,
+                pace: rate.map(|a_minute| Pace::new(a_minute / 60.0, what)),
             });
         }
         let learned = [
             self.requests.ready(now, 1.0),
             self.tokens.ready(now, tokens),
         ];
-        learned.into_iter().flatten().max().map_or(Ok(()), |until| {
+        later_of(learned).map_or(Ok(()), |(until, what)| {
+            let rate = match what {
+                What::Requests => self.requests.rate(),
+                What::Tokens => self.tokens.rate(),
+            };
             Err(Hold {
                 until,
                 by_call: false,
+                pace: rate.map(|rate| Pace::new(rate, what)),
             })
         })
+    }
+
+    /// The requests and the tokens a second that answers tell of.
+    pub(crate) fn learned_rates(&self) -> [Option<f64>; 2] {
+        [self.requests.rate(), self.tokens.rate()]
     }
 
     /// A request was sent.
@@ -214,11 +252,16 @@ impl Pacer {
         self.tokens.refused(now, mark.at, tokens, tokens_why);
         requests_why == Cause::Yes || tokens_why == Cause::Yes
     }
+}
 
-    /// The learned rate of requests a second, where that is what holds them.
-    pub(crate) fn requests_per_second(&self) -> Option<f64> {
-        self.requests.learned.as_ref().and_then(Learned::rate)
-    }
+/// Of the times until which requests and tokens hold a request, the later, and which holds it.
+fn later_of([requests, tokens]: [Option<Instant>; 2]) -> Option<(Instant, What)> {
+    let requests = requests.map(|until| (until, What::Requests));
+    let tokens = tokens.map(|until| (until, What::Tokens));
+    requests
+        .into_iter()
+        .chain(tokens)
+        .max_by_key(|(until, _)| *until)
 }
 
 /// Requests that are sent within so long may come to the server in any order.
@@ -236,6 +279,10 @@ struct Counted {
 }
 
 impl Counted {
+    fn rate(&self) -> Option<f64> {
+        self.learned.as_ref().and_then(Learned::rate)
+    }
+
     fn counts(&self) -> bool {
         self.learned.is_some() || !self.steady.is_empty()
     }
