@@ -42,7 +42,7 @@ export interface PreferenceOptions {
    */
   maxRetryAfterS?: number | null;
   /**
-   * Tokens a request, 1 to 10,000,000, as they are estimated: never fewer than there are. An input that
+   * Tokens a request, 1 to 10,000,000, as they are estimated: rather too many than too few. An input that
    * has more goes alone. Default: no limit.
    */
   maxTokensPerRequest?: number | null;
@@ -56,6 +56,13 @@ export interface PreferenceOptions {
    * found and fails alone. Default true.
    */
   splitRefused?: boolean | null;
+  /**
+   * The most requests a minute that calls with this setting send to one server with one key, all together,
+   * 1 to 10^12. Default: what the server says of itself in headers.
+   */
+  requestsPerMinute?: number | null;
+  /** The same for tokens of input, which are estimated, rather too high than too low. */
+  tokensPerMinute?: number | null;
   /** Plays no part yet. Default false. */
   pinInitialEndpointOnce?: boolean | null;
   /**
@@ -142,6 +149,8 @@ export declare class RequestProcessingPreference {
   maxTokensPerRequest: number | null;
   maxBytesPerRequest: number | null;
   splitRefused: boolean;
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
   pinInitialEndpointOnce: boolean;
   onError: 'raise' | 'return';
   onProgress: ((progress: Progress) => void) | null;

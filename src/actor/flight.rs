@@ -75,8 +75,8 @@ pub(super) struct Flight {
     in_line: bool,
     /// The tokens of the request that is to be started next, where they count.
     weighed: Option<(u32, f64)>,
-    /// What a rate held last, and until when.
-    paced: Option<(Pace, Instant)>,
+    /// The rate that held it last.
+    pace: Option<Pace>,
     ended_requests: usize,
     ended_inputs: usize,
     progress_due: Instant,
@@ -108,7 +108,7 @@ impl Flight {
             in_window: 0,
             in_line: false,
             weighed: None,
-            paced: None,
+            pace: None,
             ended_requests: 0,
             ended_inputs: 0,
             progress_due: now,
@@ -137,14 +137,10 @@ impl Flight {
                 return Some(HeldBack::Closed { since });
             }
         }
-        if let Some((pace, until)) = self.paced
-            && around.now < until + WORTH_A_WORD
-        {
-            let per_second = pace.per_second;
-            return Some(if pace.of_tokens {
-                HeldBack::TokensPaced { per_second }
-            } else {
-                HeldBack::Paced { per_second }
+        if let Some(pace) = self.pace {
+            return Some(HeldBack::Paced {
+                per_minute: pace.whole_per_minute(),
+                tokens: pace.tokens,
             });
         }
         let of = self.job.settings.window;
@@ -267,15 +263,21 @@ impl Flight {
         }
         let (until, waits) = match around.endpoint.admit(around.now) {
             Admission::GoAsProbe => return Ok(true),
-            Admission::Wait(until) => (until, Turned::Waits),
+            Admission::Wait(until) => {
+                self.pace = None;
+                (until, Turned::Waits)
+            }
             Admission::Go => match self.paced(around) {
-                Ok(()) => return Ok(false),
+                Ok(()) => {
+                    self.pace = self.pace.filter(|_| self.in_line);
+                    return Ok(false);
+                }
                 Err(Hold {
                     until,
                     by_call,
                     pace,
                 }) => {
-                    self.paced = pace.map(|pace| (pace, until));
+                    self.pace = Some(pace);
                     let waits = if by_call { Turned::Held } else { Turned::Waits };
                     (Some(until), waits)
                 }

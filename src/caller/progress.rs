@@ -32,15 +32,13 @@ pub enum HeldBack {
         /// Attempts that it answered.
         served: u64,
     },
-    /// Requests follow one another as fast as the endpoint allows, or as the call asks for.
+    /// Requests follow one another only so fast, because of a rate that the call sets, or that the
+    /// endpoint's headers tell.
     Paced {
-        /// So many requests a second.
-        per_second: u64,
-    },
-    /// As [`Paced`](Self::Paced), by what requests weigh.
-    TokensPaced {
-        /// So many tokens a second.
-        per_second: u64,
+        /// So many a minute, where that is known: requests, or tokens of input.
+        per_minute: Option<u64>,
+        /// It is tokens that count.
+        tokens: bool,
     },
     /// Nothing gets through: it refuses everything, or cannot be reached.
     Closed {
@@ -62,8 +60,14 @@ impl fmt::Display for HeldBack {
                 let share = 100.0 * refused as f64 / (refused + served).max(1) as f64;
                 write!(f, "window {window} of {of}, {share:.0} % refused")
             }
-            Self::Paced { per_second } => write!(f, "paced at {per_second}/s"),
-            Self::TokensPaced { per_second } => write!(f, "paced at {per_second} tokens/s"),
+            Self::Paced { per_minute, tokens } => {
+                let unit = if tokens { " tokens" } else { "" };
+                match per_minute {
+                    Some(rate) if rate >= 600 => write!(f, "paced at {}{unit}/s", rate / 60),
+                    Some(rate) => write!(f, "paced at {rate}{unit}/min"),
+                    None => f.write_str("paced"),
+                }
+            }
             Self::Closed { since } => {
                 write!(f, "nothing gets through for {:.0} s", since.as_secs_f64())
             }

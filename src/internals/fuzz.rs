@@ -13,6 +13,12 @@ pub fn retry_after(headers: &[(&str, &[u8])], now: SystemTime) -> Option<Duratio
     transport::retry_after(&headers, now)
 }
 
+/// How many tokens a text is taken to have.
+#[must_use]
+pub fn estimated_tokens(text: &str) -> usize {
+    crate::policy::tokens::estimate(text)
+}
+
 /// The numbers in base64.
 ///
 /// # Errors

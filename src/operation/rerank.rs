@@ -121,8 +121,8 @@ impl TextCall for RerankCall {
         body.extend_from_slice(rest.as_bytes());
     }
 
-    fn read_with_each(&self) -> &str {
-        &self.query
+    fn read_with_each(&self) -> Option<&str> {
+        Some(&self.query)
     }
 
     fn decode(

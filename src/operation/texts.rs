@@ -40,9 +40,9 @@ pub(super) trait TextCall: Send + Sync + 'static {
         false
     }
 
-    /// What a model reads again with each text.
-    fn read_with_each(&self) -> &str {
-        ""
+    /// What a model reads again with each text, if there is such a thing.
+    fn read_with_each(&self) -> Option<&str> {
+        None
     }
 
     /// Reads the answer to a request of `count` texts.
@@ -112,10 +112,7 @@ impl<C: TextCall> Operation for TextOperation<C> {
     }
 
     fn tokens(&self, inputs: Range<usize>, count: &dyn Fn(&str) -> usize) -> usize {
-        let with_each = match self.call.read_with_each() {
-            "" => 0,
-            text => count(text),
-        };
+        let with_each = self.call.read_with_each().map_or(0, count);
         let texts = &self.texts[inputs];
         texts.iter().map(|text| count(text) + with_each).sum()
     }

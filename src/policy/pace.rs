@@ -96,35 +96,40 @@ struct Sent {
 }
 
 /// A request has to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Hold {
     /// When to ask again.
     pub until: Instant,
     /// A rate that its own call sets holds it, and no other call.
     pub by_call: bool,
-    /// The rate that holds it, where it is known.
-    pub pace: Option<Pace>,
+    /// The rate that holds it, as far as it is known.
+    pub pace: Pace,
 }
 
-/// How fast requests follow one another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The rate that holds a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pace {
-    pub per_second: u64,
-    /// Tokens are counted, and not requests.
-    pub of_tokens: bool,
+    pub per_minute: Option<f64>,
+    /// It is tokens that count.
+    pub tokens: bool,
 }
 
 impl Pace {
+    fn new(per_minute: Option<f64>, what: What) -> Self {
+        Self {
+            per_minute,
+            tokens: matches!(what, What::Tokens),
+        }
+    }
+
+    /// The rate, for people.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "rates are positive, and for people to read"
+        reason = "rates are positive, and saturate"
     )]
-    fn new(per_second: f64, what: What) -> Self {
-        Self {
-            per_second: per_second.round() as u64,
-            of_tokens: matches!(what, What::Tokens),
-        }
+    pub(crate) fn whole_per_minute(self) -> Option<u64> {
+        self.per_minute.map(|rate| rate.round() as u64)
     }
 }
 
@@ -164,7 +169,7 @@ impl Pacer {
             return Err(Hold {
                 until,
                 by_call: true,
-                pace: rate.map(|a_minute| Pace::new(a_minute / 60.0, what)),
+                pace: Pace::new(rate, what),
             });
         }
         let learned = [
@@ -179,7 +184,7 @@ impl Pacer {
             Err(Hold {
                 until,
                 by_call: false,
-                pace: rate.map(|rate| Pace::new(rate, what)),
+                pace: Pace::new(rate.map(|a_second| a_second * 60.0), what),
             })
         })
     }
@@ -279,6 +284,7 @@ struct Counted {
 }
 
 impl Counted {
+    /// So many a second, as far as it was learned.
     fn rate(&self) -> Option<f64> {
         self.learned.as_ref().and_then(Learned::rate)
     }

@@ -50,7 +50,7 @@ impl Limits {
 pub struct Weight {
     /// Unicode scalar values.
     pub chars: usize,
-    /// Tokens, never fewer than there are.
+    /// Tokens, rather too many than too few.
     pub tokens: usize,
     /// Bytes in a body.
     pub bytes: usize,

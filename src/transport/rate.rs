@@ -64,7 +64,7 @@ struct Limit {
     what: What,
     /// What tells it from others of the same thing: its period's name, or its own.
     name: String,
-    limit: Option<f64>,
+    most: Option<f64>,
     remaining: Option<f64>,
     reset: Option<Duration>,
     period: Option<Duration>,
@@ -78,7 +78,7 @@ impl Limit {
             limits.push(Self {
                 what,
                 name: name.to_owned(),
-                limit: None,
+                most: None,
                 remaining: None,
                 reset: None,
                 period: None,
@@ -91,7 +91,7 @@ impl Limit {
     fn allowance(&self) -> Option<Allowance> {
         Some(Allowance {
             remaining: self.remaining?,
-            limit: self.limit,
+            limit: self.most,
             period: self.period,
             reset: self.reset,
         })
@@ -139,7 +139,7 @@ fn read_field(name: &str, value: &str, now: SystemTime, limits: &mut Vec<Limit>)
     let limit = Limit::named(limits, what.unwrap_or(What::Requests), own_name);
     limit.period = period.map(|(_, seconds)| Duration::from_secs(seconds));
     match field {
-        Field::Limit => limit.limit = first_number(value),
+        Field::Limit => limit.most = first_number(value),
         Field::Remaining => limit.remaining = first_number(value),
         Field::Reset => limit.reset = reset(value, now),
     }

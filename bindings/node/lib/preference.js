@@ -11,11 +11,11 @@ const LARGEST = 0xffff_ffff;
 
 // Each reads a value, or refuses it. The texts are those of the core, and name the field as it does.
 
-const whole = (range) => (field, value) => {
+const whole = (range, most = LARGEST) => (field, value) => {
   if (typeof value !== 'number') {
     throw wrongType(field, 'a whole number', value);
   }
-  if (!Number.isInteger(value) || value < 0 || value > LARGEST) {
+  if (!Number.isInteger(value) || value < 0 || value > most) {
     throw new ArgumentError(`${field} ${range} (got ${value})`);
   }
   return value;
@@ -122,6 +122,8 @@ const abortSignal = (field, value) => {
   return value;
 };
 
+const perMinute = whole('must be between 1 and 1000000000000', 1e12);
+
 const TO_1024 = 'must be greater than 0 and less than or equal to 1024';
 
 /** Every setting: its name here, and how it is read. The first 14 are the positional ones. */
@@ -144,6 +146,8 @@ const READ = {
   maxTokensPerRequest: whole('must be between 1 and 10000000'),
   maxBytesPerRequest: whole('must be between 1024 and 1000000000'),
   splitRefused: truth,
+  requestsPerMinute: perMinute,
+  tokensPerMinute: perMinute,
   pinInitialEndpointOnce: truth,
   onError,
   onProgress: callback,
@@ -211,6 +215,8 @@ function nativeSettings(values) {
     maxTokensPerRequest: values.maxTokensPerRequest,
     maxBytesPerRequest: values.maxBytesPerRequest,
     splitRefused: values.splitRefused,
+    requestsPerMinute: values.requestsPerMinute,
+    tokensPerMinute: values.tokensPerMinute,
     returnErrors: values.onError === 'return',
   };
 }

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub max_tokens_per_request: Option<u32>,
     pub max_bytes_per_request: Option<u32>,
     pub split_refused: Option<bool>,
+    pub requests_per_minute: Option<f64>,
+    pub tokens_per_minute: Option<f64>,
     pub return_errors: Option<bool>,
 }
 
@@ -78,6 +80,8 @@ impl Settings {
         preference.max_tokens_per_request = self.max_tokens_per_request.map(size);
         preference.max_bytes_per_request = self.max_bytes_per_request.map(size);
         put(&mut preference.split_refused, self.split_refused);
+        preference.requests_per_minute = self.requests_per_minute.map(rate);
+        preference.tokens_per_minute = self.tokens_per_minute.map(rate);
         if self.return_errors == Some(true) {
             preference.on_error = OnError::Return;
         }
@@ -101,6 +105,16 @@ fn put<T>(field: &mut T, given: Option<T>) {
 
 fn size(number: u32) -> usize {
     number as usize
+}
+
+/// What `lib/preference.js` lets pass is a whole number, and no larger than a double holds.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it was checked"
+)]
+fn rate(number: f64) -> u64 {
+    number as u64
 }
 
 fn seconds(field: &str, given: Option<f64>) -> Result<Option<Duration>> {

@@ -16,6 +16,7 @@ fn range(field: &str) -> &'static str {
         "max_retry_after_s" => "must be between 0 and 3600 seconds",
         "max_tokens_per_request" => "must be between 1 and 10000000",
         "max_bytes_per_request" => "must be between 1024 and 1000000000",
+        "requests_per_minute" | "tokens_per_minute" => "must be between 1 and 1000000000000",
         "max_retries" => "cannot be negative, and cannot exceed 6",
         "initial_backoff_ms" => "must be between 50 and 45000 milliseconds",
         "non_retryable_status_codes" => "must hold statuses between 100 and 599",

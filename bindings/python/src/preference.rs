@@ -1,5 +1,6 @@
 //! `RequestProcessingPreference`: how the requests of a call are sent, as Python sees it.
 
+mod counter;
 mod settings;
 
 pub(crate) use settings::headers;
@@ -13,7 +14,7 @@ use pyo3::types::{PyDict, PyTuple};
 use settings::Settings;
 
 /// The names of all settings, in the order of the constructor.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 24] = [
     "max_concurrent_requests",
     "batch_size",
     "max_chars_per_request",
@@ -33,6 +34,9 @@ const FIELDS: [&str; 21] = [
     "max_tokens_per_request",
     "max_bytes_per_request",
     "split_refused",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "count_tokens",
     "on_error",
     "pickle_api_key",
 ];
@@ -83,6 +87,14 @@ const SECRET_HEADERS: [&str; 6] = [
 ///         input that has more goes alone. Default None: no limit.
 ///     split_refused: whether a batch that is refused for one of its inputs is sent again in parts,
 ///         until that input is found and fails alone. Default True.
+///     requests_per_minute: the most requests a minute that calls with this setting send to one
+///         server with one key, all together, 1 to 10**12. Default None: what the server says of
+///         itself in headers.
+///     tokens_per_minute: the same for tokens of input.
+///     count_tokens: a function that counts the tokens of a text, where a rate of them is known;
+///         called on a thread of the client's, with the GIL, once a text. Where it raises, that is
+///         printed and the text's bytes count. Default None: an estimate, rather too high than too
+///         low.
 ///     on_error: "raise" (default): the first request that fails for good ends the call.
 ///         "return": the others go on, and the response's `errors` says what failed.
 ///     pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -108,6 +120,7 @@ impl RequestProcessingPreference {
         cancel_token=None, primary_api_key_override=None, extra_headers=None,
         non_retryable_status_codes=None, *, max_retry_after_s=None,
         max_tokens_per_request=None, max_bytes_per_request=None, split_refused=None,
+        requests_per_minute=None, tokens_per_minute=None, count_tokens=None,
         on_error=None, pickle_api_key=None
     ))]
     #[allow(clippy::too_many_arguments, reason = "they are keyword arguments")]
@@ -131,6 +144,9 @@ impl RequestProcessingPreference {
         max_tokens_per_request: Option<Bound<'py, PyAny>>,
         max_bytes_per_request: Option<Bound<'py, PyAny>>,
         split_refused: Option<Bound<'py, PyAny>>,
+        requests_per_minute: Option<Bound<'py, PyAny>>,
+        tokens_per_minute: Option<Bound<'py, PyAny>>,
+        count_tokens: Option<Bound<'py, PyAny>>,
         on_error: Option<Bound<'py, PyAny>>,
         pickle_api_key: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
@@ -154,6 +170,9 @@ impl RequestProcessingPreference {
             max_tokens_per_request,
             max_bytes_per_request,
             split_refused,
+            requests_per_minute,
+            tokens_per_minute,
+            count_tokens,
             on_error,
             pickle_api_key,
         ];
@@ -290,6 +309,9 @@ properties! {
     max_tokens_per_request, set_max_tokens_per_request, "Tokens a request, or None.";
     max_bytes_per_request, set_max_bytes_per_request, "Bytes a request, or None.";
     split_refused, set_split_refused, "Whether a refused batch is cut to find the input to blame.";
+    requests_per_minute, set_requests_per_minute, "The most requests a minute, or None.";
+    tokens_per_minute, set_tokens_per_minute, "The most tokens of input a minute, or None.";
+    count_tokens, set_count_tokens, "The function that counts the tokens of a text, or None.";
     on_error, set_on_error, "What a request that fails for good does: \"raise\" or \"return\".";
     pickle_api_key, set_pickle_api_key, "Whether pickling includes keys.";
 }
@@ -305,5 +327,6 @@ pub(crate) fn for_call(
     let mut core = settings.core;
     core.cancel_token = settings.cancel_token.map(|token| token.get().core());
     core.on_progress = on_progress;
+    core.count_tokens = settings.count_tokens.map(counter::of);
     core
 }

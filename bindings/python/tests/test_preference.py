@@ -32,6 +32,9 @@ DEFAULTS = {
     "max_tokens_per_request": None,
     "max_bytes_per_request": None,
     "split_refused": True,
+    "requests_per_minute": None,
+    "tokens_per_minute": None,
+    "count_tokens": None,
     "on_error": "raise",
     "pickle_api_key": False,
 }
@@ -55,6 +58,9 @@ OTHERS = {
     "max_tokens_per_request": 1,
     "max_bytes_per_request": 1_000_000_000,
     "split_refused": False,
+    "requests_per_minute": 500,
+    "tokens_per_minute": 10**12,
+    "count_tokens": len,
     "on_error": "return",
     "pickle_api_key": True,
 }
@@ -116,6 +122,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("max_tokens_per_request", 10_000_001, "must be between 1 and 10000000"),
     ("max_bytes_per_request", 1023, "must be between 1024 and 1000000000"),
     ("max_bytes_per_request", -1, "must be between 1024 and 1000000000"),
+    ("requests_per_minute", 0, "requests_per_minute must be between 1 and 1000000000000"),
+    ("tokens_per_minute", 10**12 + 1, "tokens_per_minute must be between 1 and 1000000000000"),
+    ("tokens_per_minute", -1, "tokens_per_minute must be between 1 and 1000000000000"),
     ("on_error", "ignore", 'on_error must be "raise" or "return"'),
 ]
 
@@ -144,6 +153,7 @@ def test_a_value_out_of_range_is_refused_when_it_is_given(
         ("extra_headers", {"a": 1}),
         ("primary_api_key_override", b"sk"),
         ("non_retryable_status_codes", 429),
+        ("count_tokens", 4),
     ],
 )
 def test_a_value_of_a_wrong_type_is_refused(name: str, value: Any) -> None:

@@ -32,9 +32,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest that anything waits on what a header said.
-const LONGEST_HOLD: Duration = Duration::from_secs(60);
+const LONGEST_HOLD: Duration = Duration::from_mins(1);
 /// The same where nothing was said of when more comes.
-const BLIND_HOLD: Duration = Duration::from_secs(1);
+const BLIND_HOLD: Duration = Duration::from_millis(250);
 /// Twice as long after each request that went then in vain, up to this.
 const LONGEST_BLIND_HOLD: Duration = Duration::from_secs(16);
 /// A rate is measured over so long at least,

@@ -19,7 +19,7 @@ pub(super) fn read(value: &str, limits: &mut Vec<Limit>) {
                 .is_some_and(|it| it.contains("token"))
         };
         let parameters: Vec<&str> = parts.collect();
-        let counts_tokens = name.contains("token") || parameters.iter().any(|it| unit(it));
+        let counts_tokens = name.contains("token") || parameters.iter().any(unit);
         let what = if counts_tokens {
             What::Tokens
         } else {
@@ -40,7 +40,7 @@ fn put(limit: &mut Limit, key: &str, amount: &str) {
     };
     let seconds = || Duration::try_from_secs_f64(amount).ok();
     match key.trim() {
-        "q" | "limit" => limit.limit = Some(amount),
+        "q" | "limit" => limit.most = Some(amount),
         "r" | "remaining" => limit.remaining = Some(amount),
         "t" | "reset" => limit.reset = seconds(),
         "w" => limit.period = seconds(),

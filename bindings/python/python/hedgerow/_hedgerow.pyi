@@ -154,6 +154,14 @@ class RequestProcessingPreference:
             input that has more goes alone. Default None: no limit.
         split_refused: whether a batch that is refused for one of its inputs is sent again in parts,
             until that input is found and fails alone. Default True.
+        requests_per_minute: the most requests a minute that calls with this setting send to one
+            server with one key, all together, 1 to 10**12. Default None: what the server says of
+            itself in headers.
+        tokens_per_minute: the same for tokens of input.
+        count_tokens: a function that counts the tokens of a text, where a rate of them is known;
+            called on a thread of the client's, with the GIL, once a text. Where it raises, that is
+            printed and the text's bytes count. Default None: an estimate, rather too high than too
+            low.
         on_error: "raise" (default): the first request that fails for good ends the call.
             "return": the others go on, and the response's `errors` says what failed.
         pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
@@ -185,6 +193,9 @@ class RequestProcessingPreference:
         max_tokens_per_request: SupportsIndex | None = None,
         max_bytes_per_request: SupportsIndex | None = None,
         split_refused: bool | None = None,
+        requests_per_minute: SupportsIndex | None = None,
+        tokens_per_minute: SupportsIndex | None = None,
+        count_tokens: Callable[[str], int] | None = None,
         on_error: Literal["raise", "return"] | None = None,
         pickle_api_key: bool | None = None,
     ) -> RequestProcessingPreference: ...
@@ -211,6 +222,9 @@ class RequestProcessingPreference:
     max_tokens_per_request: int | None
     max_bytes_per_request: int | None
     split_refused: bool
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    count_tokens: Callable[[str], int] | None
     on_error: Literal["raise", "return"]
     pickle_api_key: bool
     def __eq__(self, other: builtins.object, /) -> bool: ...

@@ -18,6 +18,7 @@ pub(super) struct Settings {
     hedge_delay: Option<Delay>,
     pub(super) cancel_token: Option<Py<CancellationToken>>,
     pub(super) api_key: Option<String>,
+    pub(super) count_tokens: Option<Py<PyAny>>,
     pin_initial_endpoint_once: bool,
     pub(super) pickle_api_key: bool,
 }
@@ -37,6 +38,7 @@ impl Settings {
             hedge_delay: self.hedge_delay.clone(),
             cancel_token: self.cancel_token.as_ref().map(|it| it.clone_ref(py)),
             api_key: self.api_key.clone(),
+            count_tokens: self.count_tokens.as_ref().map(|it| it.clone_ref(py)),
             pin_initial_endpoint_once: self.pin_initial_endpoint_once,
             pickle_api_key: self.pickle_api_key,
         }
@@ -136,6 +138,17 @@ impl Settings {
                 self.core.max_bytes_per_request = number;
             }
             "split_refused" => self.core.split_refused = value.is_truthy()?,
+            "requests_per_minute" => {
+                let rate = optional(value, |value| whole(field, value))?;
+                alone(&|it| it.requests_per_minute = rate)?;
+                self.core.requests_per_minute = rate;
+            }
+            "tokens_per_minute" => {
+                let rate = optional(value, |value| whole(field, value))?;
+                alone(&|it| it.tokens_per_minute = rate)?;
+                self.core.tokens_per_minute = rate;
+            }
+            "count_tokens" => self.count_tokens = optional(value, |value| function(field, value))?,
             "on_error" => self.core.on_error = on_error(value)?,
             "pin_initial_endpoint_once" => self.pin_initial_endpoint_once = value.is_truthy()?,
             "pickle_api_key" => self.pickle_api_key = value.is_truthy()?,
@@ -185,6 +198,12 @@ impl Settings {
             "max_tokens_per_request" => core.max_tokens_per_request.into_bound_py_any(py),
             "max_bytes_per_request" => core.max_bytes_per_request.into_bound_py_any(py),
             "split_refused" => core.split_refused.into_bound_py_any(py),
+            "requests_per_minute" => core.requests_per_minute.into_bound_py_any(py),
+            "tokens_per_minute" => core.tokens_per_minute.into_bound_py_any(py),
+            "count_tokens" => {
+                let function = self.count_tokens.as_ref().map(|it| it.clone_ref(py));
+                function.into_bound_py_any(py)
+            }
             "on_error" => match core.on_error {
                 OnError::Raise => "raise".into_bound_py_any(py),
                 OnError::Return => "return".into_bound_py_any(py),
@@ -213,6 +232,16 @@ fn text(field: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
     value
         .extract()
         .map_err(|_| PyTypeError::new_err(format!("{field} must be a str, not {kind}")))
+}
+
+fn function(field: &str, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    if value.is_callable() {
+        return Ok(value.clone().unbind());
+    }
+    let kind = kind(value);
+    Err(PyTypeError::new_err(format!(
+        "{field} must be a function, not {kind}"
+    )))
 }
 
 fn token(value: &Bound<'_, PyAny>) -> PyResult<Option<Py<CancellationToken>>> {
