@@ -137,12 +137,17 @@ impl Flight {
                 return Some(HeldBack::Closed { since });
             }
         }
-        let window = state
-            .window
-            .filter(|window| *window < self.job.settings.window)?;
+        if let Some(pace) = self.pace {
+            return Some(HeldBack::Paced {
+                per_minute: pace.whole_per_minute(),
+                tokens: pace.tokens,
+            });
+        }
+        let of = self.job.settings.window;
+        let window = state.window.filter(|window| *window < of)?;
         Some(HeldBack::Window {
             window,
-            of: self.job.settings.window,
+            of,
             refused: state.refused,
             served: state.served,
         })

@@ -62,7 +62,7 @@ impl MetricsCollector {
 }
 
 /// What a system did since it started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsSnapshot {
     /// Operations that ended, however.
@@ -105,7 +105,7 @@ pub struct MetricsSnapshot {
 }
 
 /// An endpoint that refused something or could not be reached, as it was when that changed last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct EndpointSnapshot {
     /// Scheme, host and port.
@@ -113,6 +113,10 @@ pub struct EndpointSnapshot {
     /// How many requests it takes at once, learned from refusals; `None` where none was refused
     /// for that.
     pub window: Option<usize>,
+    /// The requests a second that it allows, where its answers say so.
+    pub requests_per_second: Option<f64>,
+    /// The tokens a second that it allows, where its answers say so.
+    pub tokens_per_second: Option<f64>,
     /// Whether nothing gets through.
     pub closed: bool,
     /// Attempts that it refused as too much (429, 503).
@@ -126,6 +130,8 @@ impl EndpointSnapshot {
         Self {
             origin: account.origin().to_owned(),
             window: state.window,
+            requests_per_second: state.rates[0],
+            tokens_per_second: state.rates[1],
             closed: state.closed_since.is_some(),
             refused: state.refused,
             served: state.served,
@@ -138,7 +144,7 @@ impl Actor for MetricsCollector {
 }
 
 /// What happened in one turn of the Dispatcher.
-#[derive(Message, Debug, Default, PartialEq, Eq)]
+#[derive(Message, Debug, Default, PartialEq)]
 #[rtype(result = "()")]
 pub(super) struct Observed {
     pub operations: u64,

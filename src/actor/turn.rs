@@ -113,10 +113,12 @@ impl Shared {
 /// What bounds a request of an operation: its own limits, and what its server is known to take.
 pub(super) fn limits_of(job: &Job, shapes: &ShapeMemory) -> Limits {
     let operation = &job.operation;
-    if !operation.can_be_cut() {
-        return job.settings.limits;
+    let own = job.settings.limits;
+    let nothing_to_add = own.max_bytes.is_none() && shapes.is_empty();
+    if nothing_to_add || !operation.can_be_cut() {
+        return own;
     }
-    let mut limits = shapes.of(&operation.head().url).narrow(job.settings.limits);
+    let mut limits = shapes.of(&operation.head().url).narrow(own);
     // What is weighed are the inputs.
     let frame = operation.frame_bytes();
     limits.max_bytes = limits.max_bytes.map(|most| most.saturating_sub(frame));

@@ -1,6 +1,6 @@
 //! Embeddings: `POST {base}/v1/embeddings`.
 
-use super::call::write_json_string;
+use super::call::{json_length, write_json_string};
 use super::texts::{self, TextCall};
 use super::{Call, Embeddings, Endpoint, Inputs, Matrix};
 use crate::caller::ReplyPort;
@@ -111,14 +111,12 @@ impl Embed {
         texts::weigh::<EmbedCall>(text, limits)
     }
 
-    /// The bytes of a request beside its texts.
+    /// The bytes of a request beside its texts, or a few more.
     pub(crate) fn frame_bytes(&self) -> usize {
-        texts::frame_bytes(&EmbedCall {
-            model: self.model.clone(),
-            encoding_format: self.encoding_format,
-            dimensions: self.dimensions,
-            user: self.user.clone(),
-        })
+        /// For the names of all members, and for values of a fixed length.
+        const REST: usize = 120;
+        let user = self.user.as_deref().map_or(0, json_length);
+        json_length(&self.model) + user + REST
     }
 
     pub(crate) fn preference_mut(&mut self) -> &mut Preference {

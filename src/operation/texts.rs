@@ -155,13 +155,6 @@ pub(super) fn weigh<C: TextCall>(text: &str, limits: &Limits) -> Weight {
     }
 }
 
-/// How long the start and the end of a body of such a call are.
-pub(super) fn frame_bytes<C: TextCall>(call: &C) -> usize {
-    let mut opening = Vec::new();
-    call.open(&mut opening);
-    opening.len() + CLOSING
-}
-
 /// `opening`, then the texts with commas between them, and room for what closes the body.
 fn write_texts(opening: &[u8], texts: &[String], around: [&str; 2]) -> Vec<u8> {
     /// For an escape or two, quotes, brackets and a comma.

@@ -32,10 +32,12 @@ pub(crate) struct EndpointLimits {
 }
 
 /// What an endpoint's limits are at, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct State {
     /// How many requests it takes at once, where it refused more.
     pub window: Option<usize>,
+    /// The requests and the tokens a second that it allows, where its answers say so.
+    pub rates: [Option<f64>; 2],
     /// Since when nothing gets through, if so.
     pub closed_since: Option<Instant>,
     /// Attempts that were answered, and not refused.
@@ -104,6 +106,7 @@ impl EndpointLimits {
     pub(crate) fn state(&self) -> State {
         State {
             window: self.window.learned(),
+            rates: self.pacer.learned_rates(),
             closed_since: self.gate.closed_since(),
             served: self.served,
             refused: self.refused,

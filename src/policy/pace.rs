@@ -114,6 +114,25 @@ pub(crate) struct Pace {
     pub tokens: bool,
 }
 
+impl Pace {
+    fn new(per_minute: Option<f64>, what: What) -> Self {
+        Self {
+            per_minute,
+            tokens: matches!(what, What::Tokens),
+        }
+    }
+
+    /// The rate, for people.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "rates are positive, and saturate"
+    )]
+    pub(crate) fn whole_per_minute(self) -> Option<u64> {
+        self.per_minute.map(|rate| rate.round() as u64)
+    }
+}
+
 /// The pace of all requests to one endpoint.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -137,30 +156,42 @@ impl Pacer {
 
     /// Asks for one request of so many tokens; or says when to ask again.
     pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
-        let mut holds = [None; 4];
-        let (requests, minute) = (&mut self.requests, rates.requests_per_minute);
-        holds[0] = requests
-            .ready_by_call(now, 1.0, minute)
-            .map(|at| (at, true, minute, false));
-        let (counted, minute) = (&mut self.tokens, rates.tokens_per_minute);
-        holds[1] = counted
-            .ready_by_call(now, tokens, minute)
-            .map(|at| (at, true, minute, true));
-        if holds.iter().all(Option::is_none) {
-            let at = self.requests.ready(now, 1.0);
-            holds[2] = at.map(|at| (at, false, self.requests.learned_rate(), false));
-            let at = self.tokens.ready(now, tokens);
-            holds[3] = at.map(|at| (at, false, self.tokens.learned_rate(), true));
+        let (of_requests, of_tokens) = (rates.requests_per_minute, rates.tokens_per_minute);
+        let own = [
+            self.requests.ready_by_call(now, 1.0, of_requests),
+            self.tokens.ready_by_call(now, tokens, of_tokens),
+        ];
+        if let Some((until, what)) = later_of(own) {
+            let rate = match what {
+                What::Requests => of_requests,
+                What::Tokens => of_tokens,
+            };
+            return Err(Hold {
+                until,
+                by_call: true,
+                pace: Pace::new(rate, what),
+            });
         }
-        let longest = holds.into_iter().flatten().max_by_key(|(until, ..)| *until);
-        longest.map_or(Ok(()), |(until, by_call, per_minute, tokens)| {
-            let pace = Pace { per_minute, tokens };
+        let learned = [
+            self.requests.ready(now, 1.0),
+            self.tokens.ready(now, tokens),
+        ];
+        later_of(learned).map_or(Ok(()), |(until, what)| {
+            let rate = match what {
+                What::Requests => self.requests.rate(),
+                What::Tokens => self.tokens.rate(),
+            };
             Err(Hold {
                 until,
-                by_call,
-                pace,
+                by_call: false,
+                pace: Pace::new(rate.map(|a_second| a_second * 60.0), what),
             })
         })
+    }
+
+    /// The requests and the tokens a second that answers tell of.
+    pub(crate) fn learned_rates(&self) -> [Option<f64>; 2] {
+        [self.requests.rate(), self.tokens.rate()]
     }
 
     /// A request was sent.
@@ -228,6 +259,16 @@ impl Pacer {
     }
 }
 
+/// Of the times until which requests and tokens hold a request, the later, and which holds it.
+fn later_of([requests, tokens]: [Option<Instant>; 2]) -> Option<(Instant, What)> {
+    let requests = requests.map(|until| (until, What::Requests));
+    let tokens = tokens.map(|until| (until, What::Tokens));
+    requests
+        .into_iter()
+        .chain(tokens)
+        .max_by_key(|(until, _)| *until)
+}
+
 /// Requests that are sent within so long may come to the server in any order.
 const ABREAST: Duration = Duration::from_millis(10);
 
@@ -243,6 +284,11 @@ struct Counted {
 }
 
 impl Counted {
+    /// So many a second, as far as it was learned.
+    fn rate(&self) -> Option<f64> {
+        self.learned.as_ref().and_then(Learned::rate)
+    }
+
     fn counts(&self) -> bool {
         self.learned.is_some() || !self.steady.is_empty()
     }
@@ -250,12 +296,6 @@ impl Counted {
     /// When so many may go of a call with this rate: `None` for now.
     fn ready_by_call(&mut self, now: Instant, need: f64, rate: Option<f64>) -> Option<Instant> {
         self.steady.ready(now, need, rate?)
-    }
-
-    /// So many a minute, as far as it was learned.
-    fn learned_rate(&self) -> Option<f64> {
-        let learned = self.learned.as_ref()?;
-        learned.rate().map(|rate| 60.0 * rate)
     }
 
     /// When the server takes so many: `None` for now.

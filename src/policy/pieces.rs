@@ -12,8 +12,16 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(crate) struct Requests {
     plan: Plan,
+    planned: usize,
+    /// What most operations never have.
+    cut: Option<Box<Cut>>,
+}
+
+#[derive(Debug, Default)]
+struct Cut {
     pieces: Vec<Piece>,
-    cut: FxHashSet<u32>,
+    /// The requests that they were cut from.
+    whole: FxHashSet<u32>,
 }
 
 /// A part of a request that was cut.
@@ -31,47 +39,51 @@ pub(crate) struct Piece {
 impl Requests {
     pub(crate) fn new(plan: Plan) -> Self {
         Self {
+            planned: plan.len(),
             plan,
-            pieces: Vec::new(),
-            cut: FxHashSet::default(),
+            cut: None,
         }
     }
 
     /// How many were planned.
     pub(crate) fn planned(&self) -> usize {
-        self.plan.len()
+        self.planned
     }
 
     /// How many numbers are in use.
     pub(crate) fn numbered(&self) -> usize {
-        self.plan.len() + self.pieces.len()
+        self.planned + self.cut.as_ref().map_or(0, |cut| cut.pieces.len())
     }
 
     /// How many end by themselves: all that were not cut.
     pub(crate) fn to_end(&self) -> usize {
-        self.numbered() - self.cut.len()
+        self.numbered() - self.cut.as_ref().map_or(0, |cut| cut.whole.len())
     }
 
     /// The inputs of a request.
     pub(crate) fn range(&self, request: usize) -> Range<usize> {
-        match request.checked_sub(self.plan.len()) {
-            None => self.plan.range(request),
-            Some(piece) => self.pieces[piece].inputs.clone(),
+        match &self.cut {
+            Some(cut) if request >= self.planned => {
+                cut.pieces[request - self.planned].inputs.clone()
+            }
+            _ => self.plan.range(request),
         }
     }
 
     /// The piece that a request is, if it is one.
     pub(crate) fn piece(&self, request: u32) -> Option<&Piece> {
-        let piece = (request as usize).checked_sub(self.plan.len())?;
-        self.pieces.get(piece)
+        let cut = self.cut.as_ref()?;
+        let piece = (request as usize).checked_sub(self.planned)?;
+        cut.pieces.get(piece)
     }
 
     pub(crate) fn was_cut(&self, request: usize) -> bool {
-        !self.cut.is_empty() && self.cut.contains(&number(request))
+        let cut = self.cut.as_ref();
+        cut.is_some_and(|cut| cut.whole.contains(&number(request)))
     }
 
     pub(crate) fn has_pieces(&self) -> bool {
-        !self.pieces.is_empty()
+        self.cut.is_some()
     }
 
     /// Puts `pieces` in the place of a request, and says what their numbers are.
@@ -81,15 +93,15 @@ impl Requests {
         pieces: impl IntoIterator<Item = Piece>,
     ) -> Range<u32> {
         let first = number(self.numbered());
-        self.cut.insert(request);
-        self.pieces.extend(pieces);
+        let cut = self.cut.get_or_insert_default();
+        cut.whole.insert(request);
+        cut.pieces.extend(pieces);
         first..number(self.numbered())
     }
 
     /// The plan as it was, where no piece gave anything.
     pub(crate) fn forget_pieces(&mut self) {
-        self.pieces.clear();
-        self.cut.clear();
+        self.cut = None;
     }
 }
 

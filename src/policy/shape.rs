@@ -147,6 +147,11 @@ impl ShapeMemory {
         self.version
     }
 
+    /// Whether nothing was learned yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// What is known of one URL.
     pub(crate) fn of(&self, url: &str) -> Shape {
         let known = self.known.get(url);

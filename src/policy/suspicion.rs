@@ -56,16 +56,10 @@ impl Suspicion {
         self.trial.is_some()
     }
 
-    /// Whether some request has succeeded.
-    pub(crate) fn is_cleared(&self) -> bool {
-        self.cleared
-    }
-
-    /// A request has succeeded. Says which pieces go now.
-    pub(crate) fn succeeded(&mut self) -> impl Iterator<Item = u32> {
+    /// A request has succeeded. Says which pieces go now, where some waited for that.
+    pub(crate) fn succeeded(&mut self) -> Option<VecDeque<u32>> {
         self.cleared = true;
-        let held = self.trial.take().map(|trial| trial.held);
-        held.into_iter().flatten()
+        self.trial.take().map(|trial| trial.held)
     }
 
     /// A request of so many inputs was refused, so many times. Says whether no input is to blame.

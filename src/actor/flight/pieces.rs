@@ -22,15 +22,27 @@ use std::ops::Range;
 /// What an operation keeps of the requests that were cut.
 #[derive(Default)]
 pub(super) struct Pieces {
-    /// Those that were never started.
-    ready: VecDeque<u32>,
     suspicion: Suspicion,
     /// The shapes that were known when its requests were planned.
     pub(super) shapes: u32,
     /// An answer came in base64: the server takes it.
     takes_base64: bool,
+    /// What most operations never have.
+    apart: Option<Box<Apart>>,
+}
+
+#[derive(Default)]
+struct Apart {
+    /// Pieces that were never started, and may go.
+    ready: VecDeque<u32>,
     /// Failures that may turn out to be no input's.
     untold: Vec<(RequestError, u32)>,
+}
+
+impl Pieces {
+    fn release(&mut self, pieces: impl IntoIterator<Item = u32>) {
+        self.apart.get_or_insert_default().ready.extend(pieces);
+    }
 }
 
 /// Why a request is cut.
@@ -44,14 +56,15 @@ enum Reason {
 impl Pieces {
     /// The piece that is started next, if there is one.
     pub(super) fn first_ready(&self) -> Option<&u32> {
-        self.ready.front()
+        self.apart.as_ref()?.ready.front()
     }
 }
 
 impl Flight {
     /// Whether there is a request that was never started and may go now.
     pub(super) fn has_unstarted(&self) -> bool {
-        !self.pieces.ready.is_empty()
+        let apart = self.pieces.apart.as_ref();
+        apart.is_some_and(|apart| !apart.ready.is_empty())
             || ((self.next as usize) < self.planned_requests()
                 && !self.pieces.suspicion.holds_back())
     }
@@ -60,7 +73,9 @@ impl Flight {
     /// known not to take is cut first.
     pub(super) fn next_unstarted(&mut self, around: &mut Surroundings<'_>) -> u32 {
         loop {
-            let request = self.pieces.ready.pop_front().unwrap_or_else(|| {
+            let apart = self.pieces.apart.as_mut();
+            let piece = apart.and_then(|apart| apart.ready.pop_front());
+            let request = piece.unwrap_or_else(|| {
                 self.next += 1;
                 self.next - 1
             });
@@ -90,9 +105,11 @@ impl Flight {
     /// what was made of it.
     fn replace(&mut self, request: u32, pieces: Vec<Range<usize>>, whole: Option<&ActiveRequest>) {
         let released = self.pieces.suspicion.reshaped(request);
-        self.pieces.ready.extend(released);
-        for piece in self.cut(request, pieces, whole, false).rev() {
-            self.pieces.ready.push_front(piece);
+        let numbers = self.cut(request, pieces, whole, false);
+        let apart = self.pieces.apart.get_or_insert_default();
+        apart.ready.extend(released);
+        for piece in numbers.rev() {
+            apart.ready.push_front(piece);
         }
     }
 
@@ -304,13 +321,13 @@ impl Flight {
         let whole = self.leave(request, around);
         let pieces = self.cut(request, parts(inputs, PARTS), whole.as_ref(), true);
         let released = self.pieces.suspicion.cut(request, pieces);
-        self.pieces.ready.extend(released);
+        self.pieces.release(released);
         None
     }
 
     /// No input is to blame: what was cut in search of one is whole again, and fails as it is.
     fn blame_no_input(&mut self, end: End) -> End {
-        self.pieces.untold.clear();
+        self.pieces.apart = None;
         if let Some(plan) = &mut self.plan {
             plan.forget_pieces();
         }
@@ -320,9 +337,8 @@ impl Flight {
     /// A request succeeded, and in base64 perhaps.
     pub(super) fn note_success(&mut self, in_base64: bool) {
         self.pieces.takes_base64 |= in_base64;
-        if !self.pieces.suspicion.is_cleared() {
-            let released = self.pieces.suspicion.succeeded();
-            self.pieces.ready.extend(released);
+        if let Some(released) = self.pieces.suspicion.succeeded() {
+            self.pieces.release(released);
             self.tell_the_untold();
         }
     }
@@ -335,15 +351,19 @@ impl Flight {
             self.job.gather.failed(failed, attempts);
             return;
         }
-        self.pieces.untold.push((failed, attempts));
-        self.pieces.ready.extend(suspicion.failed(request));
+        let apart = self.pieces.apart.get_or_insert_default();
+        apart.untold.push((failed, attempts));
+        apart.ready.extend(suspicion.failed(request));
         if !suspicion.holds_back() || self.job.settings.on_error == OnError::Raise {
             self.tell_the_untold();
         }
     }
 
     pub(super) fn tell_the_untold(&mut self) {
-        for (failed, attempts) in self.pieces.untold.drain(..) {
+        let Some(apart) = &mut self.pieces.apart else {
+            return;
+        };
+        for (failed, attempts) in apart.untold.drain(..) {
             self.job.gather.failed(failed, attempts);
         }
     }
