@@ -16,7 +16,8 @@
 //!   answers are there. So a capacity that doubled is in use after a few refusals' time.
 //! - **Opening.** Of an endpoint that was not asked before, or is back from an outage, nothing is
 //!   known. One request goes; the others follow when it is answered or after 10 ms, doubled each
-//!   millisecond up to 8 and by half from there (128 are on their way after some 20 ms). This
+//!   millisecond up to 8, one by one up to 16, and by half from there (128 are on their way after some
+//!   30 ms). This
 //!   is slow start (RFC 5681), by the clock in place of the round trip: an endpoint that refuses
 //!   nothing costs no round trip, and one that does refuses few.
 //!
@@ -38,8 +39,10 @@ use tokio::time::Instant;
 const PILOT: Duration = Duration::from_millis(10);
 /// From one step of the opening to the next.
 const OPENING_STEP: Duration = Duration::from_millis(1);
-/// Up to here a step doubles.
+/// Up to here a step of the opening doubles it.
 const DOUBLED_TO: usize = 8;
+/// Up to here a step adds one: many servers take ten at once.
+const ADDED_TO: usize = 16;
 /// A window of so many holds nobody.
 const BOUNDLESS: usize = 1 << 16;
 /// So many requests in a row whose connections broke, without an answer between, are the server's
@@ -136,7 +139,7 @@ impl Window {
                     return Room::Full(Some(at));
                 }
                 *next = Some(now + OPENING_STEP);
-                *room += if *room < DOUBLED_TO { *room } else { *room / 2 };
+                *room += opening_step(*room);
                 if *room > BOUNDLESS {
                     self.state = State::Open;
                 }
@@ -228,5 +231,14 @@ impl Window {
             in_flight: self.in_flight,
             ..Self::new()
         };
+    }
+}
+
+/// What a step adds to an opening of so many.
+fn opening_step(room: usize) -> usize {
+    match room {
+        0..DOUBLED_TO => room,
+        DOUBLED_TO..ADDED_TO => 1,
+        _ => room / 2,
     }
 }
