@@ -153,7 +153,7 @@ impl EndpointLimits {
     pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
         self.window.ended();
         match ended.sign {
-            Sign::Served => self.served(now),
+            Sign::Served => self.served(ended.took, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
             Sign::Broken => {
@@ -166,10 +166,10 @@ impl EndpointLimits {
         false
     }
 
-    fn served(&mut self, now: Instant) {
+    fn served(&mut self, took: Duration, now: Instant) {
         self.served_at = Some(now);
         self.served += 1;
-        self.window.served(now);
+        self.window.served(took, now);
         if self.gate.is_open() {
             self.gate.served();
         } else {
@@ -195,7 +195,10 @@ impl EndpointLimits {
             // The pacer holds what follows.
             return false;
         }
-        self.window.refused(ended.took, now);
+        if self.window.in_flight() > 0 {
+            // Alone it says nothing of how many are taken.
+            self.window.refused(ended.took, now);
+        }
         self.notices.window_changed(now);
         if self.is_late(ended) {
             return false;
