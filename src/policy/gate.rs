@@ -170,9 +170,10 @@ impl Gate {
         self.close(now, pause.asked.unwrap_or_else(|| own.mul_f64(part)));
     }
 
-    /// No connection can be made. `jitter` is uniform in 0 to 1.
-    pub(crate) fn unreachable(&mut self, now: Instant, jitter: f64) {
-        let since = *self.closed.get_or_insert(now);
+    /// No connection can be made, which was tried from `began` to `now`. `jitter` is uniform in 0
+    /// to 1.
+    pub(crate) fn unreachable(&mut self, began: Instant, now: Instant, jitter: f64) {
+        let since = *self.closed.get_or_insert(began);
         let spread = FIRST_SPREAD + now.saturating_duration_since(since) / 8;
         let spread = spread.min(LONGEST_SPREAD);
         self.in_vain += 1;
@@ -286,7 +287,7 @@ mod tests {
             let mut now = start;
             let mut gate = Gate::new();
             for _ in 0..200 {
-                gate.unreachable(now, jitter);
+                gate.unreachable(now, now, jitter);
                 let Passage::WaitUntil(until) = gate.admit(now) else {
                     panic!("{gate:?}");
                 };

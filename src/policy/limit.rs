@@ -66,6 +66,8 @@ pub(crate) enum Sign {
     Unreachable,
     /// A connection broke.
     Broken,
+    /// No answer came in its time.
+    Silent,
     /// Nothing.
     None,
 }
@@ -161,7 +163,9 @@ impl EndpointLimits {
                 self.window.broken(now);
                 self.probe_lost(ended.probing, now);
             }
-            Sign::None => self.probe_lost(ended.probing, now),
+            // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
+            Sign::Silent if ended.probing => self.open(now),
+            Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),
         }
         false
     }
@@ -230,7 +234,8 @@ impl EndpointLimits {
             self.window.go_carefully(now);
             return false;
         }
-        self.gate.unreachable(now, jitter);
+        let began = now.checked_sub(ended.took).unwrap_or(now);
+        self.gate.unreachable(began, now, jitter);
         self.notices.closed(Notice::Away);
         self.changed = true;
         true
