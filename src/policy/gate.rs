@@ -167,7 +167,13 @@ impl Gate {
         // At least half of it: a shared pause of nothing would be no pause.
         let part = 0.5 + jitter.clamp(0.0, 1.0) / 2.0;
         let own = pause.initial.saturating_mul(factor).min(LONGEST_PAUSE);
-        self.close(now, pause.asked.unwrap_or_else(|| own.mul_f64(part)));
+        let own = own.mul_f64(part);
+        // One that names next to nothing would be asked without end.
+        let pause = match pause.asked {
+            Some(asked) if asked >= pause.initial => asked,
+            asked => asked.unwrap_or_default().max(own),
+        };
+        self.close(now, pause);
     }
 
     /// No connection can be made, which was tried from `began` to `now`. `jitter` is uniform in 0

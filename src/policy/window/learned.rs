@@ -198,7 +198,9 @@ impl Learned {
     /// Where no answer came for so long, those in flight are no measure.
     fn silence(&self) -> Duration {
         let first = (2 * self.answer_time).max(FIRST_SILENCE);
-        first.saturating_mul(2u32.saturating_pow(self.unpaid)).min(LONGEST_SILENCE)
+        first
+            .saturating_mul(2u32.saturating_pow(self.unpaid))
+            .min(LONGEST_SILENCE)
     }
 
     fn let_through(&mut self, step: Step) {
