@@ -180,7 +180,7 @@ impl Handler<Finished> for Dispatcher {
             // An operation that has ended no longer cares.
             let end = self.with(id, now, |flight, around| {
                 let end = flight.outcome(outcome, around);
-                if end.is_none() {
+                if end.is_none() && around.turn.outage.is_none() {
                     flight.fill(around);
                 }
                 end
@@ -189,7 +189,9 @@ impl Handler<Finished> for Dispatcher {
                 self.end(id, end, now);
             }
             if let Some(outage) = self.shared.turn.outage.take() {
+                // What is given up is not sent once more before.
                 self.suffer(&outage, now);
+                self.with(id, now, Flight::fill);
             }
         }
         self.end_turn(context);

@@ -94,7 +94,8 @@ impl Failure {
                 | Self::Misfit(_),
                 _,
             ) => Sign::Served,
-            (Self::Transport(_) | Self::Timeout | Self::Aborted | Self::Lost, _) => Sign::None,
+            (Self::Timeout, _) => Sign::Silent,
+            (Self::Transport(_) | Self::Aborted | Self::Lost, _) => Sign::None,
         }
     }
 

@@ -167,12 +167,19 @@ impl Gate {
         // At least half of it: a shared pause of nothing would be no pause.
         let part = 0.5 + jitter.clamp(0.0, 1.0) / 2.0;
         let own = pause.initial.saturating_mul(factor).min(LONGEST_PAUSE);
-        self.close(now, pause.asked.unwrap_or_else(|| own.mul_f64(part)));
+        let own = own.mul_f64(part);
+        // One that names next to nothing would be asked without end.
+        let pause = match pause.asked {
+            Some(asked) if asked >= pause.initial => asked,
+            asked => asked.unwrap_or_default().max(own),
+        };
+        self.close(now, pause);
     }
 
-    /// No connection can be made. `jitter` is uniform in 0 to 1.
-    pub(crate) fn unreachable(&mut self, now: Instant, jitter: f64) {
-        let since = *self.closed.get_or_insert(now);
+    /// No connection can be made, which was tried from `began` to `now`. `jitter` is uniform in 0
+    /// to 1.
+    pub(crate) fn unreachable(&mut self, began: Instant, now: Instant, jitter: f64) {
+        let since = *self.closed.get_or_insert(began);
         let spread = FIRST_SPREAD + now.saturating_duration_since(since) / 8;
         let spread = spread.min(LONGEST_SPREAD);
         self.in_vain += 1;
@@ -286,7 +293,7 @@ mod tests {
             let mut now = start;
             let mut gate = Gate::new();
             for _ in 0..200 {
-                gate.unreachable(now, jitter);
+                gate.unreachable(now, now, jitter);
                 let Passage::WaitUntil(until) = gate.admit(now) else {
                     panic!("{gate:?}");
                 };

@@ -68,6 +68,8 @@ pub(crate) enum Sign {
     Unreachable,
     /// A connection broke.
     Broken,
+    /// No answer came in its time.
+    Silent,
     /// Nothing.
     None,
 }
@@ -156,7 +158,7 @@ impl EndpointLimits {
     pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
         self.window.ended();
         match ended.sign {
-            Sign::Served => self.served(now),
+            Sign::Served => self.served(ended.took, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
             Sign::Broken => {
@@ -164,15 +166,17 @@ impl EndpointLimits {
                 self.window.broken(now);
                 self.probe_lost(ended.probing, now);
             }
-            Sign::None => self.probe_lost(ended.probing, now),
+            // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
+            Sign::Silent if ended.probing => self.open(now),
+            Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),
         }
         false
     }
 
-    fn served(&mut self, now: Instant) {
+    fn served(&mut self, took: Duration, now: Instant) {
         self.served_at = Some(now);
         self.served += 1;
-        self.window.served(now);
+        self.window.served(took, now);
         if self.gate.is_open() {
             self.gate.served();
         } else {
@@ -198,7 +202,10 @@ impl EndpointLimits {
             // The pacer holds what follows.
             return false;
         }
-        self.window.refused(ended.took, now);
+        if self.window.in_flight() > 0 {
+            // Alone it says nothing of how many are taken.
+            self.window.refused(ended.took, now);
+        }
         self.notices.window_changed(now);
         if self.is_late(ended) {
             return false;
@@ -230,7 +237,8 @@ impl EndpointLimits {
             self.window.go_carefully(now);
             return false;
         }
-        self.gate.unreachable(now, jitter);
+        let began = now.checked_sub(ended.took).unwrap_or(now);
+        self.gate.unreachable(began, now, jitter);
         self.notices.closed(Notice::Away);
         self.changed = true;
         true

@@ -201,7 +201,7 @@ impl RetryRules for RetryPolicy {
             if elapsed >= self.patience {
                 return Verdict::GiveUp;
             }
-            return free(retry_after.unwrap_or_else(|| self.after_refusals(history, jitter)));
+            return free(self.after_too_much(retry_after, history, jitter));
         }
         if fault == Fault::Network && history.network_failures == 0 {
             history.network_failures += 1;
@@ -274,6 +274,21 @@ impl RetryPolicy {
         let pause = self.backoff(history.retries, jitter);
         history.retries += 1;
         Some(pause)
+    }
+
+    /// What the server names, unless that is so short that it would be asked without end.
+    fn after_too_much(
+        &self,
+        asked: Option<Duration>,
+        history: &mut History,
+        jitter: f64,
+    ) -> Duration {
+        match asked {
+            Some(asked) if asked >= self.initial_backoff => asked,
+            _ => asked
+                .unwrap_or_default()
+                .max(self.after_refusals(history, jitter)),
+        }
     }
 
     /// The pause of a request that was refused while the endpoint serves others: the window that

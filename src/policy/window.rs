@@ -159,12 +159,12 @@ impl Window {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
-    /// It was answered. Told after [`ended`](Self::ended), as what follows.
-    pub(crate) fn served(&mut self, now: Instant) {
+    /// It was answered, after so long. Told after [`ended`](Self::ended), as what follows.
+    pub(crate) fn served(&mut self, took: Duration, now: Instant) {
         self.broken = 0;
         match &mut self.state {
             State::Open => {}
-            State::Learned(learned) => learned.served(),
+            State::Learned(learned) => learned.served(took, now),
             State::Scattered(scattered) => scattered.served(),
             State::Opening {
                 room,

@@ -7,6 +7,9 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
+/// It names a call, and not who asks.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// An endpoint as its server's limits see it: requests to one origin with one key share what is
 /// learned of it, those with another key do not.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -24,7 +27,7 @@ impl Account {
         // Not by how a value looks: an id of each call may look like a key.
         let mut secrets: Vec<_> = headers
             .iter()
-            .filter(|(name, _)| is_secret(name.as_str(), ""))
+            .filter(|(name, _)| is_secret(name.as_str(), "") && *name != IDEMPOTENCY_KEY)
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
         secrets.sort_unstable();
@@ -73,6 +76,11 @@ mod tests {
         assert_eq!(own, account("http://h", "Bearer a", "y"));
         assert_ne!(own, account("http://h", "Bearer b", "x"));
         assert_ne!(own, account("http://g", "Bearer a", "x"));
+        let call = |id: &'static str| {
+            let name = HeaderName::from_static(IDEMPOTENCY_KEY);
+            Account::new("http://h", &[(name, HeaderValue::from_static(id))])
+        };
+        assert_eq!(call("1"), call("2"));
         assert_eq!(format!("{own} {own:?}"), "http://h \"http://h\"");
     }
 }

@@ -89,3 +89,6 @@ mod bench;
 
 // The code itself: imports that point down, files that are not too long.
 mod house;
+
+// Scenarios of a review.
+mod review;

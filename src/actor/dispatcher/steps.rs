@@ -10,6 +10,7 @@ use crate::actor::planner::MakePlan;
 use crate::actor::turn::{Outage, Surroundings, limits_of};
 use crate::caller::OperationId;
 use crate::job::End;
+use crate::policy::pace::Rates;
 use crate::policy::split;
 use crate::transport::Account;
 use actix::{AsyncContext, Context};
@@ -48,6 +49,8 @@ impl Dispatcher {
     pub(super) fn serve(&mut self, account: &Arc<Account>, now: Instant) {
         // Those whose own rates hold them stand aside for those behind them.
         let mut aside = Vec::new();
+        // Nobody overtakes another of the same rates: what is small would always find room first.
+        let mut held = Vec::<Rates>::new();
         loop {
             let mut around = self.shared.around(account, now);
             let Some(id) = around.line.pop_front() else {
@@ -57,9 +60,17 @@ impl Dispatcher {
             let Some((flight, _)) = self.flights.get_mut(&id) else {
                 continue;
             };
+            let rates = flight.job().settings.rates;
+            if held.contains(&rates) {
+                aside.push(id);
+                continue;
+            }
             match flight.take_turn(&mut around) {
                 Turned::Went => around.line.push_back(id),
-                Turned::Held => aside.push(id),
+                Turned::Held => {
+                    held.push(rates);
+                    aside.push(id);
+                }
                 Turned::Waits => {
                     around.line.push_front(id);
                     around.line.extend(aside);

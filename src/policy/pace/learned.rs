@@ -130,6 +130,10 @@ impl Learned {
     /// When so many may go: `None` for now. `sent` is what was sent in all.
     pub(super) fn ready(&mut self, now: Instant, need: f64, sent: f64) -> Option<Instant> {
         self.advance(now);
+        let believed = self.cut_at + self.distrust();
+        if now < believed {
+            return Some(believed);
+        }
         self.pass_reset(now, need, sent);
         let missing = (need + self.reserve()).min(self.capacity) - self.level;
         if missing <= 0.0 {
@@ -218,6 +222,16 @@ impl Learned {
         }
         if since <= 0.0 {
             self.level = self.capacity.min(self.level.max(need + self.reserve()));
+        }
+    }
+
+    /// A server that refused several in a row, each at a time that it had named, is not asked again
+    /// before so long.
+    fn distrust(&self) -> Duration {
+        if self.blind_hold > 4 * BLIND_HOLD {
+            self.blind_hold / 8
+        } else {
+            Duration::ZERO
         }
     }
 

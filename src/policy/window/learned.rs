@@ -15,6 +15,10 @@ const FIRST_HOLD: Duration = Duration::from_millis(5);
 const BETWEEN_TRIES: Duration = Duration::from_millis(500);
 /// So many returns in vain, and the edge is where the window is.
 const MOST_RETURNS: u32 = 3;
+/// Twice the time of an answer, and no less than that, passes without one before a step is made that
+/// nothing paid for; twice as long before each that follows, up to the longest.
+const FIRST_SILENCE: Duration = Duration::from_secs(1);
+const LONGEST_SILENCE: Duration = Duration::from_secs(45);
 /// So many answers pay for one refusal beyond the edge.
 const PRICE: i32 = 33;
 /// No more is owed than for so many refusals, however far a step went.
@@ -42,6 +46,12 @@ pub(super) struct Learned {
     burst_until: Instant,
     /// That burst came of going beyond the edge.
     beyond: bool,
+    /// When the last answer came, and how long answers take: the longest of the last, forgotten by
+    /// an eighth each.
+    answered_at: Instant,
+    answer_time: Duration,
+    /// Steps in vain since, that nothing had paid for.
+    unpaid: u32,
     doubt: Doubt,
 }
 
@@ -69,6 +79,9 @@ impl Learned {
             refusal_time: Duration::ZERO,
             burst_until: now,
             beyond: true,
+            answered_at: now,
+            answer_time: Duration::ZERO,
+            unpaid: 0,
             doubt,
         };
         learned.note_time(took, now);
@@ -100,7 +113,10 @@ impl Learned {
         }
     }
 
-    pub(super) fn served(&mut self) {
+    pub(super) fn served(&mut self, took: Duration, now: Instant) {
+        self.answered_at = now;
+        self.answer_time = took.max(self.answer_time - self.answer_time / 8);
+        self.unpaid = 0;
         self.credit = (self.credit + 1).min(PRICE);
         self.doubt.served();
     }
@@ -163,8 +179,13 @@ impl Learned {
             return Room::Full(Some(at));
         }
         if beyond && self.credit < 0 {
-            // The next answer asks again.
-            return Room::Full(None);
+            // The next answer asks again. Where none comes, those in flight may hang, and are no
+            // reason to hold the others.
+            let at = self.answered_at + self.silence();
+            if now < at {
+                return Room::Full(Some(at));
+            }
+            self.unpaid += 1;
         }
         self.grow(Step {
             size: 1,
@@ -172,6 +193,14 @@ impl Learned {
             judged_at: None,
         });
         Room::Free
+    }
+
+    /// Where no answer came for so long, those in flight are no measure.
+    fn silence(&self) -> Duration {
+        let first = (2 * self.answer_time).max(FIRST_SILENCE);
+        first
+            .saturating_mul(2u32.saturating_pow(self.unpaid))
+            .min(LONGEST_SILENCE)
     }
 
     fn let_through(&mut self, step: Step) {

@@ -97,25 +97,49 @@ impl Scattered {
         has_room
     }
 
+    /// Refusals may have ended altogether: the window grows then as well.
     pub(super) fn served(&mut self) {
         self.served += 1;
+        if self.is_sampled() && self.refused == 0 {
+            self.grow();
+        }
+    }
+
+    fn is_sampled(&self) -> bool {
+        self.served + self.refused >= SAMPLE.max(2 * self.limit)
+    }
+
+    fn grow(&mut self) {
+        self.limit *= if self.was_full { 2 } else { 1 };
+        (self.served, self.refused, self.was_full) = (0, 0, false);
     }
 
     /// A refusal came. Says which window to go back to, where they grow with it after all.
     #[allow(clippy::cast_precision_loss, reason = "counts of a few thousand")]
     pub(super) fn refused(&mut self, now: Instant) -> Option<(usize, Doubt)> {
         self.refused += 1;
-        let attempts = self.served + self.refused;
-        if attempts < SAMPLE.max(2 * self.limit) {
+        if !self.is_sampled() {
             return None;
         }
+        let attempts = self.served + self.refused;
         let share = self.refused as f64 / attempts as f64;
         if share > (1.5 * self.share + MORE).min(MOST_SCATTERED) {
             let before = (self.limit / 2).max(1);
             return Some((before, self.doubt.mistaken(now)));
         }
-        self.limit *= if self.was_full { 2 } else { 1 };
-        (self.served, self.refused, self.was_full) = (0, 0, false);
+        self.grow();
         None
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(limit: usize) -> Self {
+        Self {
+            limit,
+            share: 0.25,
+            served: 0,
+            refused: 0,
+            was_full: false,
+            doubt: Doubt::new(),
+        }
     }
 }
