@@ -91,4 +91,4 @@ mod bench;
 mod house;
 
 // Scenarios of a review.
-mod review;
+mod held_up;

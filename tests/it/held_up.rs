@@ -1,4 +1,5 @@
-//! What must hold nobody up, and storm no server: found by a review. In simulated time.
+//! What must hold nobody up, and storm no server: requests that hang, lone refusals, pauses of
+//! nothing, one path of many. In simulated time.
 
 use crate::support::fake::{Answer, MS, Network, inputs_of};
 use crate::support::{one_each, texts};
