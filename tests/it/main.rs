@@ -90,5 +90,5 @@ mod bench;
 // The code itself: imports that point down, files that are not too long.
 mod house;
 
-// Scenarios of a review.
+// What must hold nobody up, and storm no server. In simulated time.
 mod held_up;
