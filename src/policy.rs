@@ -24,6 +24,8 @@ pub(crate) mod notice;
 
 pub(crate) mod pace;
 
+pub(crate) mod paths;
+
 pub(crate) mod refusals;
 
 pub(crate) mod window;

@@ -24,8 +24,9 @@ use crate::policy::timers::later;
 use crate::policy::tokens::estimate;
 use crate::transport::{Account, Trace};
 use pieces::Pieces;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -57,6 +58,8 @@ pub(super) struct Flight {
     _permit: Permit,
     /// On which terms it waits at its endpoint's gate, if it does.
     gate_terms: Option<GateTerms>,
+    /// A hash of the URL.
+    path: u64,
     trace: Trace,
     submitted: Instant,
     pub(super) deadline: Option<Instant>,
@@ -95,6 +98,7 @@ impl Flight {
         Self {
             id,
             gate_terms: job.settings.retry.at_the_gate(),
+            path: FxBuildHasher.hash_one(&job.operation.head().url),
             job,
             _permit: permit,
             trace,

@@ -17,6 +17,8 @@ pub(super) struct ActiveRequest {
     pub(super) base64: Base64,
     /// Its attempt is the one that goes first after its endpoint was paused.
     pub(super) probing: bool,
+    /// Its last refusal was for its path alone, while its endpoint served others.
+    pub(super) own_fault: bool,
     /// Its tokens, once they are counted.
     pub(super) tokens: Option<f64>,
     /// When its last attempt was sent, as the endpoint's pacer tells the time.
@@ -38,6 +40,7 @@ impl ActiveRequest {
                 Base64::NotTried
             },
             probing: false,
+            own_fault: false,
             tokens: None,
             mark: None,
         }

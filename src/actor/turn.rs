@@ -44,6 +44,8 @@ pub(super) struct Outage {
     pub(super) head: Arc<Head>,
     /// What the server said, or why it could not be reached.
     pub(super) error: Error,
+    /// The server is there, and refuses.
+    pub(super) refused: bool,
 }
 
 impl Outage {
@@ -51,7 +53,7 @@ impl Outage {
     /// another; where it is not reached, that is so for all.
     pub(super) fn concerns(&self, head: &Head) -> bool {
         let same = self.head.account == head.account;
-        same && (self.error.is_connect() || self.head.url == head.url)
+        same && (!self.refused || self.head.url == head.url)
     }
 }
 

@@ -195,7 +195,7 @@ impl Gate {
         self.state = State::Paused(later(now, pause));
     }
 
-    /// An answer came, the probe's or another's, that was no refusal: everyone may go.
+    /// An answer came that was no refusal: everyone may go.
     pub(crate) fn served(&mut self) {
         *self = Self {
             served: true,

@@ -2,9 +2,13 @@
 //! ([`Window`]), whether it takes anything ([`Gate`]), and what retries after other refusals are
 //! paid from ([`RefusalBudget`]).
 
+#[cfg(test)]
+mod tests;
+
 use super::gate::{Gate, Passage, Pause};
 use super::notice::{Notice, Notices};
 use super::pace::Pacer;
+use super::paths::Paths;
 use super::refusals::RefusalBudget;
 use super::window::{Room, Window};
 use std::time::Duration;
@@ -22,6 +26,7 @@ pub(crate) struct EndpointLimits {
     pub pacer: Pacer,
     gate: Gate,
     window: Window,
+    paths: Paths,
     /// When the last answer came that was no refusal.
     served_at: Option<Instant>,
     served: u64,
@@ -84,6 +89,19 @@ pub(crate) struct Ended {
     pub took: Duration,
     /// It was refused because of a rate, and not of how many were there at once.
     pub too_fast: bool,
+    /// A hash of its path.
+    pub path: u64,
+}
+
+/// What follows from an attempt's end for others, and for its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// Nothing more.
+    Nothing,
+    /// Nothing gets through to the endpoint, now or still.
+    Outage,
+    /// Its path alone was refused: it is as any other status.
+    OwnFault,
 }
 
 impl EndpointLimits {
@@ -93,6 +111,7 @@ impl EndpointLimits {
             pacer: Pacer::new(),
             gate: Gate::new(),
             window: Window::new(),
+            paths: Paths::default(),
             served_at: None,
             served: 0,
             refused: 0,
@@ -153,35 +172,32 @@ impl EndpointLimits {
         }
     }
 
-    /// An attempt ended. Says whether the endpoint refuses everyone from now on, or still does.
-    /// `jitter` is uniform in 0 to 1.
-    pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
+    /// An attempt ended. `jitter` is uniform in 0 to 1.
+    pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
         self.window.ended();
         match ended.sign {
-            Sign::Served => self.served(ended.took, now),
+            Sign::Served => self.served(ended, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
-            Sign::Broken => {
-                self.gate.reached();
-                self.window.broken(now);
-                self.probe_lost(ended.probing, now);
-            }
+            Sign::Broken => return self.broken(ended, now, jitter),
             // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
             Sign::Silent if ended.probing => self.open(now),
             Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),
         }
-        false
+        Follows::Nothing
     }
 
-    fn served(&mut self, took: Duration, now: Instant) {
+    fn served(&mut self, ended: Ended, now: Instant) {
         self.served_at = Some(now);
         self.served += 1;
-        self.window.served(took, now);
+        self.paths.served(ended.path, now);
+        self.window.served(ended.took, now);
         if self.gate.is_open() {
             self.gate.served();
-        } else {
+        } else if ended.probing {
             self.open(now);
         }
+        // Any other went before the gate was closed, and tells nothing of now.
     }
 
     fn open(&mut self, now: Instant) {
@@ -195,12 +211,16 @@ impl EndpointLimits {
         self.gate.served();
     }
 
-    fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> bool {
+    fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> Follows {
         self.refused += 1;
         self.changed = true;
         if ended.too_fast && !ended.probing && self.served_within(SERVES, now) {
             // The pacer holds what follows.
-            return false;
+            return Follows::Nothing;
+        }
+        if self.paths.are_served_without(ended.path, now) {
+            self.probe_lost(ended.probing, now);
+            return Follows::OwnFault;
         }
         if self.window.in_flight() > 0 {
             // Alone it says nothing of how many are taken.
@@ -208,40 +228,56 @@ impl EndpointLimits {
         }
         self.notices.window_changed(now);
         if self.is_late(ended) {
-            return false;
+            return Follows::Nothing;
         }
         if self.window.in_flight() > 0 {
             if ended.probing {
                 self.gate.probe_met_others();
             }
-            return false;
+            return Follows::Nothing;
         }
         self.gate.refused(now, pause, jitter);
         if self.gate.in_vain() > 0 {
             self.notices.closed(Notice::Refuses);
         }
-        true
+        Follows::Outage
     }
 
     fn served_within(&self, span: Duration, now: Instant) -> bool {
         self.served_at.is_some_and(|at| now <= at + span)
     }
 
-    fn unreachable(&mut self, ended: Ended, now: Instant, jitter: f64) -> bool {
+    fn unreachable(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
         if self.is_late(ended) {
-            return false;
+            return Follows::Nothing;
         }
         // It may be the number of connections, and not the endpoint, that is at its end.
-        let meanwhile = self.served_at.is_some_and(|at| at + ended.took >= now);
+        let meanwhile = self.served_at.is_some_and(|at| at + ended.took > now);
         if meanwhile && self.window.in_flight() > 0 && !ended.probing {
             self.window.go_carefully(now);
-            return false;
+            return Follows::Nothing;
         }
         let began = now.checked_sub(ended.took).unwrap_or(now);
+        self.is_away(began, now, jitter)
+    }
+
+    /// A proxy or a balancer may take connections for a server that is away, and end them: where all
+    /// break, one after the other, that is an outage as well.
+    fn broken(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
+        self.gate.reached();
+        let all_break = self.window.broken(now) && self.window.in_flight() == 0;
+        if all_break && !self.is_late(ended) {
+            return self.is_away(now, now, jitter);
+        }
+        self.probe_lost(ended.probing, now);
+        Follows::Nothing
+    }
+
+    fn is_away(&mut self, began: Instant, now: Instant, jitter: f64) -> Follows {
         self.gate.unreachable(began, now, jitter);
         self.notices.closed(Notice::Away);
         self.changed = true;
-        true
+        Follows::Outage
     }
 
     /// Whether it went before the gate was closed, and tells nothing new.

@@ -66,6 +66,18 @@ impl Fault {
         }
     }
 
+    /// One that is held against its request, and not against its endpoint.
+    pub(crate) fn as_any_status(self) -> Self {
+        match self {
+            Self::TooMuch { code, retry_after } => Self::Status {
+                code,
+                retry_after,
+                invites: false,
+            },
+            other => other,
+        }
+    }
+
     /// How long the server asks to be left alone.
     pub(crate) fn retry_after(self) -> Option<Duration> {
         match self {

@@ -16,10 +16,10 @@
 //!   answers are there. So a capacity that doubled is in use after a few refusals' time.
 //! - **Opening.** Of an endpoint that was not asked before, or is back from an outage, nothing is
 //!   known. One request goes; the others follow when it is answered or after 10 ms, doubled each
-//!   millisecond up to 8, one by one up to 16, and by half from there (128 are on their way after some
-//!   30 ms). This
-//!   is slow start (RFC 5681), by the clock in place of the round trip: an endpoint that refuses
-//!   nothing costs no round trip, and one that does refuses few.
+//!   millisecond up to 8, one by one up to 16, and by half from there, more slowly above 32 where
+//!   nothing was answered yet (128 are on their way after some 30 ms, or 45). This is slow start
+//!   (RFC 5681), by the clock in place of the round trip: an endpoint that refuses nothing costs no
+//!   round trip, and one that does refuses few.
 //!
 //! Only a window that is full grows.
 
@@ -39,6 +39,9 @@ use tokio::time::Instant;
 const PILOT: Duration = Duration::from_millis(10);
 /// From one step of the opening to the next.
 const OPENING_STEP: Duration = Duration::from_millis(1);
+/// The same once so many are on their way and nothing was answered: a refusal needs its time.
+const UNANSWERED_STEP: Duration = Duration::from_millis(5);
+const UNANSWERED: usize = 32;
 /// Up to here a step of the opening doubles it.
 const DOUBLED_TO: usize = 8;
 /// Up to here a step adds one: many servers take ten at once.
@@ -138,7 +141,13 @@ impl Window {
                 if now < at {
                     return Room::Full(Some(at));
                 }
-                *next = Some(now + OPENING_STEP);
+                let is_blind = !*answered && *room >= UNANSWERED;
+                let step = if is_blind {
+                    UNANSWERED_STEP
+                } else {
+                    OPENING_STEP
+                };
+                *next = Some(now + step);
                 *room += opening_step(*room);
                 if *room > BOUNDLESS {
                     self.state = State::Open;
@@ -201,12 +210,14 @@ impl Window {
         }
     }
 
-    /// Its connection broke.
-    pub(crate) fn broken(&mut self, now: Instant) {
+    /// Its connection broke. Says whether several did in a row.
+    pub(crate) fn broken(&mut self, now: Instant) -> bool {
         self.broken += 1;
-        if self.broken >= BROKEN_IN_A_ROW {
+        let several = self.broken >= BROKEN_IN_A_ROW;
+        if several {
             self.go_carefully(now);
         }
+        several
     }
 
     /// No more connections can be made for now, though others are served.

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Scope};
 use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
 use crate::policy::gate::Trouble;
-use crate::policy::limit::{Ended, Sign};
+use crate::policy::limit::{Ended, Follows, Sign};
 use crate::policy::retry::{Charge, Verdict, asks_for_less, outlasts};
 use crate::policy::shape::Complaint;
 use crate::policy::timers::later;
@@ -70,10 +70,14 @@ impl Flight {
             }),
             probing: std::mem::take(&mut active.probing),
             took: outcome.service_time,
+            path: self.path,
         };
-        let in_vain = around.endpoint.ended(ended, around.now, jitter());
+        let follows = around.endpoint.ended(ended, around.now, jitter());
+        active.own_fault = follows == Follows::OwnFault;
         self.tell_news(around);
-        around.turn.outage = failure.filter(|_| in_vain).map(|failure| Outage {
+        let outage = failure.filter(|_| follows == Follows::Outage);
+        around.turn.outage = outage.map(|failure| Outage {
+            refused: matches!(ended.sign, Sign::TooMuch(_)),
             head: Arc::clone(self.job.operation.head()),
             error: (failure.clone()).into_error(self.job.operation.head(), &self.job.settings),
         });
@@ -243,7 +247,11 @@ impl Flight {
         }
         let policy = &self.job.settings.retry;
         let elapsed = now - active.started;
-        let fault = failure.fault();
+        let fault = if active.own_fault {
+            failure.fault().as_any_status()
+        } else {
+            failure.fault()
+        };
         match policy.decide(fault, &mut active.history, elapsed, jitter()) {
             Verdict::Retry { after, charge } if self.can_pay(charge, around) => {
                 // Where all wait, it waits with them.
@@ -287,7 +295,7 @@ impl Flight {
             in_vain: around.endpoint.gate().in_vain(),
             lasts: around.now.saturating_duration_since(since),
             reached: around.endpoint.gate().was_reached(),
-            refused: !outage.error.is_connect(),
+            refused: outage.refused,
         };
         if !trouble.is_final(terms.max_retries, self.job.settings.timeout) {
             self.tell_progress(around);
@@ -316,6 +324,7 @@ impl Flight {
                 sign: Sign::None,
                 probing,
                 took: Duration::ZERO,
+                path: self.path,
             };
             around.endpoint.ended(ended, around.now, 0.0);
         }

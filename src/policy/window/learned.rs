@@ -115,7 +115,7 @@ impl Learned {
 
     pub(super) fn served(&mut self, took: Duration, now: Instant) {
         self.answered_at = now;
-        self.answer_time = took.max(self.answer_time - self.answer_time / 8);
+        self.answer_time = took.max(self.answer_time.mul_f64(0.875));
         self.unpaid = 0;
         self.credit = (self.credit + 1).min(PRICE);
         self.doubt.served();
