@@ -84,6 +84,8 @@ pub(crate) struct Trouble {
     pub lasts: Duration,
     /// The endpoint was reached before.
     pub reached: bool,
+    /// It served something before.
+    pub served: bool,
     /// It is there, and refuses.
     pub refused: bool,
 }
@@ -91,16 +93,15 @@ pub(crate) struct Trouble {
 impl Trouble {
     /// Whether to wait no longer. `max_retries` and `timeout` are those of a request.
     ///
-    /// Refusals are as many as a request's own tries. A host that was there before may be
-    /// restarting, and is waited for as for an answer; one that never was has seconds.
+    /// Refusals are as many as a request's own tries. A host that served before may be restarting,
+    /// and is waited for as for an answer; one that was only reached has as many tries as a request;
+    /// one that never was has seconds.
     pub(crate) fn is_final(self, max_retries: u32, timeout: Duration) -> bool {
-        if self.refused {
-            self.in_vain > max_retries
-        } else if self.reached {
-            self.lasts >= timeout
-        } else {
-            self.in_vain > max_retries || self.lasts >= LONGEST_UNREACHED.min(timeout)
+        if self.served && !self.refused {
+            return self.lasts >= timeout;
         }
+        let is_known = self.refused || self.reached;
+        self.in_vain > max_retries || (!is_known && self.lasts >= LONGEST_UNREACHED.min(timeout))
     }
 }
 

@@ -179,7 +179,7 @@ impl EndpointLimits {
             Sign::Served => self.served(ended, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
-            Sign::Broken => return self.broken(ended, now, jitter),
+            Sign::Broken => self.broken(ended, now),
             // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
             Sign::Silent if ended.probing => self.open(now),
             Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),
@@ -258,26 +258,16 @@ impl EndpointLimits {
             return Follows::Nothing;
         }
         let began = now.checked_sub(ended.took).unwrap_or(now);
-        self.is_away(began, now, jitter)
-    }
-
-    /// A proxy or a balancer may take connections for a server that is away, and end them: where all
-    /// break, one after the other, that is an outage as well.
-    fn broken(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
-        self.gate.reached();
-        let all_break = self.window.broken(now) && self.window.in_flight() == 0;
-        if all_break && !self.is_late(ended) {
-            return self.is_away(now, now, jitter);
-        }
-        self.probe_lost(ended.probing, now);
-        Follows::Nothing
-    }
-
-    fn is_away(&mut self, began: Instant, now: Instant, jitter: f64) -> Follows {
         self.gate.unreachable(began, now, jitter);
         self.notices.closed(Notice::Away);
         self.changed = true;
         Follows::Outage
+    }
+
+    fn broken(&mut self, ended: Ended, now: Instant) {
+        self.gate.reached();
+        self.window.broken(now);
+        self.probe_lost(ended.probing, now);
     }
 
     /// Whether it went before the gate was closed, and tells nothing new.

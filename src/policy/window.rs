@@ -210,14 +210,12 @@ impl Window {
         }
     }
 
-    /// Its connection broke. Says whether several did in a row.
-    pub(crate) fn broken(&mut self, now: Instant) -> bool {
+    /// Its connection broke.
+    pub(crate) fn broken(&mut self, now: Instant) {
         self.broken += 1;
-        let several = self.broken >= BROKEN_IN_A_ROW;
-        if several {
+        if self.broken >= BROKEN_IN_A_ROW {
             self.go_carefully(now);
         }
-        several
     }
 
     /// No more connections can be made for now, though others are served.

@@ -265,29 +265,3 @@ async fn a_pause_that_one_path_was_told_binds_no_other() {
     let (_, took) = join(bad, good).await;
     assert!(took <= 1000 * MS, "{took:?}");
 }
-
-#[actix_rt::test]
-async fn a_server_behind_a_proxy_that_accepts_and_closes_loses_nothing_while_it_is_away() {
-    let since = clock();
-    let asked = Arc::<Mutex<u64>>::default();
-    let kept = Arc::clone(&asked);
-    let network = Network::new(move |_, _| {
-        if (1000 * MS..7000 * MS).contains(&since()) {
-            *kept.lock().unwrap() += 1;
-            let reset = TransportError::Broken("reset".into());
-            (MS, Answer::Broken(reset))
-        } else {
-            (20 * MS, Answer::Right)
-        }
-    });
-    let preference = Preference {
-        max_retries: 6,
-        on_error: OnError::Return,
-        ..window(64)
-    };
-    let answer = network.embed(20_000, preference).await.unwrap();
-    assert_eq!(answer.errors().len(), 0);
-    // While answers still come, what follows them is sent, and once more for nothing; then one a second.
-    let asked = *asked.lock().unwrap();
-    assert!(asked <= 2 * 64 + 12, "{asked}");
-}

@@ -98,7 +98,7 @@ def test_what_is_about_no_input_costs_a_logarithm(
 
 
 def test_bytes_and_tokens_bound_a_request(server: MockServer, client: PerformanceClient) -> None:
-    inputs = ["x" * 300] * 20
+    inputs = ["word " * 60] * 20
     for settings in [{"max_bytes_per_request": 1024}, {"max_tokens_per_request": 700}]:
         server.forget()
         preference = RequestProcessingPreference(**settings)

@@ -295,6 +295,7 @@ impl Flight {
             in_vain: around.endpoint.gate().in_vain(),
             lasts: around.now.saturating_duration_since(since),
             reached: around.endpoint.gate().was_reached(),
+            served: around.endpoint.state().served > 0,
             refused: outage.refused,
         };
         if !trouble.is_final(terms.max_retries, self.job.settings.timeout) {

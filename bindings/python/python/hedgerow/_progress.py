@@ -66,6 +66,7 @@ class _Line:
         self._total = total
         self._unit = unit
         self._postfix = ""
+        self._width = 0
 
     def set_postfix_str(self, words: str, refresh: bool) -> None:
         self._postfix = f", {words}" if words else ""
@@ -73,8 +74,10 @@ class _Line:
     def update(self, more: int) -> None:
         self.n += more
         of = "" if self._total is None else f" of {self._total:,} ({self.n / self._total:.0%})"
+        line = f"{self.n:,}{of} {self._unit}{self._postfix}"
         # The end of a longer line before it is wiped out.
-        sys.stderr.write(f"\r{self.n:,}{of} {self._unit}{self._postfix}\x1b[K")
+        sys.stderr.write(f"\r{line.ljust(self._width)}")
+        self._width = len(line)
         sys.stderr.flush()
 
     def close(self) -> None:
