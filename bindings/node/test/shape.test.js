@@ -55,7 +55,7 @@ test('what_is_about_no_input_costs_a_logarithm', async () => {
 });
 
 test('bytes_and_tokens_bound_a_request', async () => {
-  const inputs = Array(20).fill('x'.repeat(300));
+  const inputs = Array(20).fill('word '.repeat(60));
   for (const setting of [{ maxBytesPerRequest: 1024 }, { maxTokensPerRequest: 700 }]) {
     await mock.reset();
     const response = await client().embed(inputs, 'm', setting);
