@@ -9,6 +9,7 @@
 //! The end of each pause is drawn at random, so that clients do not keep step ["Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015].
 
+use super::retry::named_or;
 use super::timers::later;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -168,12 +169,7 @@ impl Gate {
         // At least half of it: a shared pause of nothing would be no pause.
         let part = 0.5 + jitter.clamp(0.0, 1.0) / 2.0;
         let own = pause.initial.saturating_mul(factor).min(LONGEST_PAUSE);
-        let own = own.mul_f64(part);
-        // One that names next to nothing would be asked without end.
-        let pause = match pause.asked {
-            Some(asked) if asked >= pause.initial => asked,
-            asked => asked.unwrap_or_default().max(own),
-        };
+        let pause = named_or(pause.asked, pause.initial, || own.mul_f64(part));
         self.close(now, pause);
     }
 

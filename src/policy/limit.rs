@@ -146,14 +146,11 @@ impl EndpointLimits {
 
     /// Asks for one attempt. Where it may go, [`sent`](Self::sent) follows.
     pub(crate) fn admit(&mut self, now: Instant) -> Admission {
-        if self.gate.is_open() {
-            return match self.window.room(now) {
+        match self.gate.admit(now) {
+            Passage::Go => match self.window.room(now) {
                 Room::Free => Admission::Go,
                 Room::Full(until) => Admission::Wait(until),
-            };
-        }
-        match self.gate.admit(now) {
-            Passage::Go => Admission::Go,
+            },
             Passage::GoAsProbe => Admission::GoAsProbe,
             Passage::WaitUntil(until) => Admission::Wait(Some(until)),
             Passage::WaitForProbe => Admission::Wait(None),
@@ -172,8 +169,13 @@ impl EndpointLimits {
         }
     }
 
-    /// An attempt ended. `jitter` is uniform in 0 to 1.
-    pub(crate) fn ended(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
+    /// An attempt ended. `jitter` is uniform in 0 to 1; it is drawn where a pause begins.
+    pub(crate) fn ended(
+        &mut self,
+        ended: Ended,
+        now: Instant,
+        jitter: impl FnOnce() -> f64,
+    ) -> Follows {
         self.window.ended();
         match ended.sign {
             Sign::Served => self.served(ended, now),
@@ -211,7 +213,13 @@ impl EndpointLimits {
         self.gate.served();
     }
 
-    fn refused(&mut self, ended: Ended, pause: Pause, now: Instant, jitter: f64) -> Follows {
+    fn refused(
+        &mut self,
+        ended: Ended,
+        pause: Pause,
+        now: Instant,
+        jitter: impl FnOnce() -> f64,
+    ) -> Follows {
         self.refused += 1;
         self.changed = true;
         if ended.too_fast && !ended.probing && self.served_within(SERVES, now) {
@@ -236,7 +244,7 @@ impl EndpointLimits {
             }
             return Follows::Nothing;
         }
-        self.gate.refused(now, pause, jitter);
+        self.gate.refused(now, pause, jitter());
         if self.gate.in_vain() > 0 {
             self.notices.closed(Notice::Refuses);
         }
@@ -247,7 +255,7 @@ impl EndpointLimits {
         self.served_at.is_some_and(|at| now <= at + span)
     }
 
-    fn unreachable(&mut self, ended: Ended, now: Instant, jitter: f64) -> Follows {
+    fn unreachable(&mut self, ended: Ended, now: Instant, jitter: impl FnOnce() -> f64) -> Follows {
         if self.is_late(ended) {
             return Follows::Nothing;
         }
@@ -258,7 +266,7 @@ impl EndpointLimits {
             return Follows::Nothing;
         }
         let began = now.checked_sub(ended.took).unwrap_or(now);
-        self.gate.unreachable(began, now, jitter);
+        self.gate.unreachable(began, now, jitter());
         self.notices.closed(Notice::Away);
         self.changed = true;
         Follows::Outage

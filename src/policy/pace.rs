@@ -33,15 +33,6 @@ pub(crate) struct Allowance {
     pub reset: Option<Duration>,
 }
 
-impl RateReport {
-    fn of(&self, what: What) -> Option<&Allowance> {
-        match what {
-            What::Requests => self.requests.as_ref(),
-            What::Tokens => self.tokens.as_ref(),
-        }
-    }
-}
-
 /// Whether too little of a thing was left is why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
@@ -51,11 +42,7 @@ enum Cause {
 }
 
 impl Cause {
-    fn of(allowance: &Allowance, tokens: f64, what: What) -> Self {
-        let weight = match what {
-            What::Requests => 1.0,
-            What::Tokens => tokens,
-        };
+    fn of(allowance: &Allowance, weight: f64) -> Self {
         if allowance.remaining < weight {
             Self::Yes
         } else {
@@ -71,8 +58,9 @@ pub(crate) struct Rates {
     pub tokens_per_minute: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum What {
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
     Requests,
     Tokens,
 }
@@ -138,6 +126,8 @@ impl Pace {
 pub(crate) struct Pacer {
     requests: Counted,
     tokens: Counted,
+    /// When the newer of the earlier times was that both keep what had been sent at.
+    kept_at: Option<Instant>,
 }
 
 impl Pacer {
@@ -146,6 +136,7 @@ impl Pacer {
         Self {
             requests: Counted::default(),
             tokens: Counted::default(),
+            kept_at: None,
         }
     }
 
@@ -196,6 +187,13 @@ impl Pacer {
 
     /// A request was sent.
     pub(crate) fn sent(&mut self, now: Instant, tokens: f64) -> Mark {
+        let is_after = |span| self.kept_at.is_none_or(|at| now >= at + span);
+        if is_after(ABREAST) {
+            let both = is_after(2 * ABREAST);
+            self.requests.keep(both);
+            self.tokens.keep(both);
+            self.kept_at = Some(now);
+        }
         Mark {
             at: now,
             requests: self.requests.sent(now, 1.0),
@@ -244,15 +242,12 @@ impl Pacer {
         tokens: f64,
         report: Option<&RateReport>,
     ) -> bool {
-        let of = |what| {
-            let allowance = report.and_then(|report| report.of(what));
-            match (report, allowance) {
-                (None, _) => Cause::Unknown,
-                (_, Some(allowance)) => Cause::of(allowance, tokens, what),
-                _ => Cause::No,
-            }
+        let why = |allowance: Option<Allowance>, weight| {
+            allowance.map_or(Cause::No, |allowance| Cause::of(&allowance, weight))
         };
-        let (requests_why, tokens_why) = (of(What::Requests), of(What::Tokens));
+        let (requests_why, tokens_why) = report.map_or((Cause::Unknown, Cause::Unknown), |told| {
+            (why(told.requests, 1.0), why(told.tokens, tokens))
+        });
         self.requests.refused(now, mark.at, 1.0, requests_why);
         self.tokens.refused(now, mark.at, tokens, tokens_why);
         requests_why == Cause::Yes || tokens_why == Cause::Yes
@@ -278,7 +273,7 @@ struct Counted {
     /// So much was sent, in all, since it is counted.
     sent: f64,
     /// What had been sent at two earlier times, the newer one last; they are [`ABREAST`] apart.
-    earlier: [(Option<Instant>, f64); 2],
+    earlier: [f64; 2],
     steady: Steady,
     learned: Option<Learned>,
 }
@@ -303,14 +298,14 @@ impl Counted {
         self.learned.as_mut()?.ready(now, need, self.sent)
     }
 
+    /// Keeps what was sent until now; in both places where the newer one is older than the other
+    /// may be.
+    fn keep(&mut self, both: bool) {
+        let older = if both { self.sent } else { self.earlier[1] };
+        self.earlier = [older, self.sent];
+    }
+
     fn sent(&mut self, now: Instant, amount: f64) -> Sent {
-        let newer = self.earlier[1];
-        if newer.0.is_none_or(|at| now >= at + ABREAST) {
-            self.earlier = [newer, (Some(now), self.sent)];
-            if newer.0.is_none_or(|at| now >= at + 2 * ABREAST) {
-                self.earlier[0] = self.earlier[1];
-            }
-        }
         self.sent += amount;
         self.steady.take(now, amount);
         if let Some(learned) = &mut self.learned {
@@ -318,7 +313,7 @@ impl Counted {
         }
         Sent {
             with_it: self.sent,
-            well_before: self.earlier[0].1,
+            well_before: self.earlier[0],
         }
     }
 

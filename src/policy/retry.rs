@@ -92,6 +92,19 @@ pub(crate) fn asks_for_less(code: u16) -> bool {
     matches!(code, 429 | 503)
 }
 
+/// The pause that a server names, or else `own`. One that names less than the first backoff would be
+/// asked without end, and waits for the longer of the two.
+pub(crate) fn named_or(
+    asked: Option<Duration>,
+    first_backoff: Duration,
+    own: impl FnOnce() -> Duration,
+) -> Duration {
+    match asked {
+        Some(asked) if asked >= first_backoff => asked,
+        _ => asked.unwrap_or_default().max(own()),
+    }
+}
+
 /// Whether a pause that a server asks for is longer than the longest that is made.
 pub(crate) fn outlasts(asked: Option<Duration>, most: Duration) -> bool {
     asked.is_some_and(|asked| asked > most)
@@ -288,19 +301,16 @@ impl RetryPolicy {
         Some(pause)
     }
 
-    /// What the server names, unless that is so short that it would be asked without end.
+    /// The pause of a request that was refused while its endpoint serves others.
     fn after_too_much(
         &self,
         asked: Option<Duration>,
         history: &mut History,
         jitter: f64,
     ) -> Duration {
-        match asked {
-            Some(asked) if asked >= self.initial_backoff => asked,
-            _ => asked
-                .unwrap_or_default()
-                .max(self.after_refusals(history, jitter)),
-        }
+        named_or(asked, self.initial_backoff, || {
+            self.after_refusals(history, jitter)
+        })
     }
 
     /// The pause of a request that was refused while the endpoint serves others: the window that

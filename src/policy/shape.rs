@@ -82,7 +82,7 @@ impl Shape {
                 let fits_already = most >= load.inputs;
                 let most = if fits_already { load.inputs / 2 } else { most };
                 let most = most.max(1);
-                self.inputs = Some(self.inputs.map_or(most, |known| known.min(most)));
+                self.inputs = least(self.inputs, Some(most));
             }
             ShapeLimit::Tokens {
                 most,
@@ -91,11 +91,11 @@ impl Shape {
             } if asked > most => {
                 let fair = share(chars, most, asked);
                 let most = share(fair, FILLED.0, FILLED.1).max(1);
-                self.chars = Some(self.chars.map_or(most, |known| known.min(most)));
+                self.chars = least(self.chars, Some(most));
             }
             ShapeLimit::Tokens { .. } => halve(&mut self.chars, chars),
             ShapeLimit::Bytes { most: Some(most) } if most < bytes => {
-                self.bytes = Some(self.bytes.map_or(most, |known| known.min(most)));
+                self.bytes = least(self.bytes, Some(most));
             }
             ShapeLimit::Bytes { .. } => halve(&mut self.bytes, bytes),
         }
@@ -103,10 +103,6 @@ impl Shape {
 
     /// `limits`, and no more than is known to be taken.
     pub(crate) fn narrow(self, limits: Limits) -> Limits {
-        let least = |mine: Option<usize>, known: Option<usize>| match (mine, known) {
-            (Some(mine), Some(known)) => Some(mine.min(known)),
-            (mine, known) => mine.or(known),
-        };
         Limits {
             batch_size: limits.batch_size.min(self.inputs.unwrap_or(usize::MAX)),
             max_chars: least(limits.max_chars, self.chars),
@@ -114,6 +110,11 @@ impl Shape {
             max_bytes: least(limits.max_bytes, self.bytes),
         }
     }
+}
+
+/// The lower of two limits, where there is one.
+fn least(one: Option<usize>, other: Option<usize>) -> Option<usize> {
+    one.into_iter().chain(other).min()
 }
 
 /// `part` of `whole` shares of something.

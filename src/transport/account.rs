@@ -4,7 +4,7 @@ use super::secret::is_secret;
 use http::{HeaderName, HeaderValue};
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 /// It names a call, and not who asks.
@@ -12,11 +12,11 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// An endpoint as its server's limits see it: requests to one origin with one key share what is
 /// learned of it, those with another key do not.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     origin: Box<str>,
-    /// A hash of what in the headers is secret, of another seed in each process.
-    key: u64,
+    /// A hash of the origin and of what in the headers is secret, of another seed in each process.
+    hash: u64,
 }
 
 impl Account {
@@ -33,7 +33,7 @@ impl Account {
         secrets.sort_unstable();
         Self {
             origin: origin.into(),
-            key: SEED.hash_one(secrets),
+            hash: SEED.hash_one((origin, secrets)),
         }
     }
 
@@ -41,6 +41,13 @@ impl Account {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+}
+
+/// Made once: each attempt looks its account up.
+impl Hash for Account {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
     }
 }
 

@@ -17,7 +17,7 @@ mod items;
 
 use super::refusal::span;
 use crate::headers::Headers;
-use crate::policy::pace::{Allowance, RateReport};
+use crate::policy::pace::{Allowance, RateReport, What};
 use std::time::{Duration, SystemTime};
 
 /// What an answer says, if it says anything.
@@ -46,12 +46,6 @@ fn report_at(headers: &Headers, now: SystemTime) -> Option<RateReport> {
         tokens: least(What::Tokens),
     };
     (report != RateReport::default()).then_some(report)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
-    Requests,
-    Tokens,
 }
 
 /// One limit, as far as it is known.

@@ -10,21 +10,23 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
+sys.path.append(str(HERE.parent / "python"))
+
+import begin
+from begin import ROOT
+
 TOOLS = ["batchbench", "batchbench-exports", "oha", "wrk", "pypi"]
 
 
 def main() -> None:
     """Does what the command line says."""
     args = arguments()
-    if Path(sys.prefix) != args.venv:
+    if not begin.is_inside(args.venv):
         prepare(args)
-        python = args.venv / "bin/python"
-        os.execv(python, [python, __file__, *sys.argv[1:]])
+        begin.go_inside(args.venv, __file__)
     import turns  # Its imports are there only now.
 
     turns.compare(args)
@@ -38,21 +40,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, help="of a run: 10, or 3 with --quick")
     parser.add_argument("--users", type=int, default=64, help="connections")
     parser.add_argument("--quick", action="store_true", help="1 round of 3 s")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the setting and every run"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="for results.md, .svg and .png; this folder after a full comparison, else none",
-    )
-    parser.add_argument(
-        "--venv",
-        type=Path,
-        default=ROOT / "target/compare-harness",
-        metavar="DIR",
-        help="made where it is missing; oha is installed into it",
+    begin.add_options(
+        parser,
+        "compare-harness",
+        "made where it is missing; oha is installed into it",
     )
     parser.add_argument(
         "--batchbench",
@@ -65,8 +56,7 @@ def arguments() -> argparse.Namespace:
     partial = args.quick or args.only != TOOLS
     args.rounds = args.rounds or (1 if args.quick else 5)
     args.seconds = args.seconds or (3 if args.quick else 10)
-    args.output = args.output or (None if partial else HERE)
-    args.venv = args.venv.absolute()
+    begin.fill_in(args, partial, HERE)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     args.built = args.batchbench or target / "release/batchbench"
     args.oha = args.oha or args.venv / "bin/oha"
@@ -77,9 +67,7 @@ def prepare(args: argparse.Namespace) -> None:
     """Makes the virtual environment, and builds what is missing or old."""
     if "wrk" in args.only and shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
-    if not args.venv.exists():
-        venv.create(args.venv, with_pip=True)
-    pip = [args.venv / "bin/python", "-m", "pip", "install", "--quiet"]
+    pip = begin.pip_install(args.venv)
     requirements = ["--requirement", HERE / "requirements.txt"]
     subprocess.run([*pip, *requirements], check=True)
     if args.batchbench is None:

@@ -9,11 +9,14 @@ import argparse
 import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
+sys.path.append(str(HERE.parent / "python"))
+
+import begin
+from begin import ROOT
+
 CASES = [
     "in-flight-64",
     "in-flight-16",
@@ -32,11 +35,10 @@ CONTENDERS = ["hedgerow", "baseten", "openai"]
 def main() -> None:
     """Does what the command line says."""
     args = arguments()
-    if Path(sys.prefix) != args.venv:
+    if not begin.is_inside(args.venv):
         if not args.installed:
             prepare(args)
-        python = args.venv / "bin/python"
-        os.execv(python, [python, __file__, *sys.argv[1:]])
+        begin.go_inside(args.venv, __file__)
     import runs  # Its imports are there only now.
 
     runs.compare(args)
@@ -55,22 +57,7 @@ def arguments() -> argparse.Namespace:
         + ", ".join(CASES + CONTENDERS),
     )
     parser.add_argument("--rounds", type=int, default=5, help="5 if not given")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the setting and every run"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="for results.md, .svg and .png; this folder after a full comparison, else none",
-    )
-    parser.add_argument(
-        "--venv",
-        type=Path,
-        default=ROOT / "target/compare-limits",
-        metavar="DIR",
-        help="made where it is missing",
-    )
+    begin.add_options(parser, "compare-limits")
     parser.add_argument(
         "--installed",
         action="store_true",
@@ -79,8 +66,7 @@ def arguments() -> argparse.Namespace:
     args = parser.parse_args()
     args.cases = [name for name in CASES if name in args.only] or CASES
     args.contenders = [name for name in CONTENDERS if name in args.only] or CONTENDERS
-    args.output = args.output or (None if args.only else HERE)
-    args.venv = args.venv.absolute()
+    begin.fill_in(args, bool(args.only), HERE)
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     args.batchbench = target.absolute() / "release/batchbench"
     return args
@@ -88,13 +74,10 @@ def arguments() -> argparse.Namespace:
 
 def prepare(args: argparse.Namespace) -> None:
     """Makes the virtual environment, and builds what is missing or old."""
-    if not args.venv.exists():
-        venv.create(args.venv, with_pip=True)
+    pip = begin.pip_install(args.venv)
     print(f"installing the contenders into {args.venv}", file=sys.stderr)
     build = ["cargo", "build", "--quiet", "--release", "--features", "cli"]
     subprocess.run([*build, "--bin", "batchbench"], cwd=ROOT, check=True)
-    python = args.venv / "bin/python"
-    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet"]
     packages: list[str | Path] = [
         "--requirement",
         HERE.parent / "python/requirements.txt",

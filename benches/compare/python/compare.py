@@ -6,14 +6,14 @@ This file makes the virtual environment, installs the contenders into it, and go
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
+import begin
+from begin import ROOT
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
 WORKS = ["floats", "base64", "single", "http2", "http2-tls", "post"]
 CONTENDERS = ["hedgerow", "baseten", "openai", "floor"]
 
@@ -21,11 +21,10 @@ CONTENDERS = ["hedgerow", "baseten", "openai", "floor"]
 def main() -> None:
     """Does what the command line says."""
     args = arguments()
-    if Path(sys.prefix) != args.venv:
+    if not begin.is_inside(args.venv):
         if not args.installed:
             install(args.venv)
-        python = args.venv / "bin/python"
-        os.execv(python, [python, __file__, *sys.argv[1:]])
+        begin.go_inside(args.venv, __file__)
     import rounds  # Its imports are there only now.
 
     rounds.compare(args)
@@ -40,45 +39,21 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="1 round, an eighth of the requests"
     )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="the setting and every run"
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="for results.md, .svg and .png; this folder after a full comparison, else none",
-    )
-    parser.add_argument(
-        "--venv",
-        type=Path,
-        default=ROOT / "target/compare-python",
-        metavar="DIR",
-        help="made where it is missing",
-    )
+    begin.add_options(parser, "compare-python")
     parser.add_argument(
         "--installed", action="store_true", help="use the venv as it is"
     )
     args = parser.parse_args()
     partial = args.quick or args.work != WORKS or args.only != CONTENDERS
     args.rounds = args.rounds or (1 if args.quick else 5)
-    args.output = args.output or (None if partial else HERE)
-    args.venv = args.venv.absolute()
+    begin.fill_in(args, partial, HERE)
     return args
 
 
 def install(directory: Path) -> None:
     """Makes the virtual environment, and brings it up to date."""
-    if not directory.exists():
-        venv.create(directory, with_pip=True)
+    pip = begin.pip_install(directory)
     print(f"installing the contenders into {directory}", file=sys.stderr)
-    pip: list[str | Path] = [
-        directory / "bin/python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-    ]
     packages: list[str | Path] = [
         "--requirement",
         HERE / "requirements.txt",

@@ -97,13 +97,12 @@ impl Dispatcher {
     }
 
     pub(super) fn plan_or_begin(&mut self, id: OperationId, flight: &mut Flight, now: Instant) {
+        flight.planned_by(self.shared.shapes.version());
         let job = flight.job();
         let limits = limits_of(job, &self.shared.shapes);
-        let shapes = self.shared.shapes.version();
         let inputs = job.operation.inputs();
         let one_request = inputs <= limits.batch_size && limits.only_count();
         if one_request || inputs == 1 {
-            flight.planned_by(shapes);
             flight.planned(split::Plan::Even {
                 inputs,
                 batch_size: inputs,
@@ -116,7 +115,6 @@ impl Dispatcher {
                 operation: Arc::clone(&job.operation),
                 limits,
             });
-            flight.planned_by(shapes);
         }
     }
 

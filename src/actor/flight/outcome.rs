@@ -72,7 +72,7 @@ impl Flight {
             took: outcome.service_time,
             path: self.path,
         };
-        let follows = around.endpoint.ended(ended, around.now, jitter());
+        let follows = around.endpoint.ended(ended, around.now, jitter);
         active.own_fault = follows == Follows::OwnFault;
         self.tell_news(around);
         let outage = failure.filter(|_| follows == Follows::Outage);
@@ -327,7 +327,7 @@ impl Flight {
                 took: Duration::ZERO,
                 path: self.path,
             };
-            around.endpoint.ended(ended, around.now, 0.0);
+            around.endpoint.ended(ended, around.now, jitter);
         }
     }
 

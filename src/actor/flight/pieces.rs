@@ -43,6 +43,11 @@ impl Pieces {
     fn release(&mut self, pieces: impl IntoIterator<Item = u32>) {
         self.apart.get_or_insert_default().ready.extend(pieces);
     }
+
+    /// The piece that is started next, if there is one.
+    pub(super) fn first_ready(&self) -> Option<&u32> {
+        self.apart.as_ref()?.ready.front()
+    }
 }
 
 /// Why a request is cut.
@@ -51,13 +56,6 @@ enum Reason {
     Shape(ShapeLimit),
     /// One of its inputs may be bad.
     Input(Blame),
-}
-
-impl Pieces {
-    /// The piece that is started next, if there is one.
-    pub(super) fn first_ready(&self) -> Option<&u32> {
-        self.apart.as_ref()?.ready.front()
-    }
 }
 
 impl Flight {

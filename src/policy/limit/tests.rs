@@ -22,7 +22,7 @@ fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
     // One of two is answered, and so on; then one hangs, and the other is refused for a while.
     limits.sent();
     limits.sent();
-    limits.ended(ended(Sign::Served), start, 0.0);
+    limits.ended(ended(Sign::Served), start, || 0.0);
     let mut refused = 0;
     let mut now = start;
     while now < start + 10_000 * MS {
@@ -35,7 +35,7 @@ fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
                 Sign::TooMuch(pause)
             };
             now += MS;
-            limits.ended(ended(sign), now, 0.0);
+            limits.ended(ended(sign), now, || 0.0);
             if well {
                 return;
             }
@@ -62,12 +62,12 @@ fn a_refusal_with_nothing_else_in_flight_says_nothing_of_how_many_are_taken() {
         path: 0,
     };
     limits.sent();
-    limits.ended(ended(Sign::Served, false), start, 0.0);
+    limits.ended(ended(Sign::Served, false), start, || 0.0);
     limits.sent();
-    limits.ended(ended(Sign::TooMuch(pause), false), start, 0.0);
+    limits.ended(ended(Sign::TooMuch(pause), false), start, || 0.0);
     let now = start + 10 * MS;
     assert_eq!(limits.admit(now), Admission::GoAsProbe);
     limits.sent();
-    limits.ended(ended(Sign::Served, true), now, 0.0);
+    limits.ended(ended(Sign::Served, true), now, || 0.0);
     assert_eq!(limits.state().window, None);
 }

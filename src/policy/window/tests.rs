@@ -295,7 +295,7 @@ impl World {
                 path: 0,
             },
             now,
-            jitter,
+            || jitter,
         );
         self.outcome.times_closed += u32::from(closed == Follows::Outage);
         self.operations[operation].in_window -= 1;

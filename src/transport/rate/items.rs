@@ -1,6 +1,7 @@
 //! The lists of the IETF's draft: `"default";r=50;t=30, "day";r=900`, and how it was before.
 
-use super::{Limit, What, number};
+use super::{Limit, number};
+use crate::policy::pace::What;
 use std::time::Duration;
 
 /// Reads the value of a header `ratelimit` or `ratelimit-policy`.
