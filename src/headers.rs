@@ -8,8 +8,23 @@ use std::sync::Arc;
 pub struct Headers {
     /// `name NUL value LF` for each; neither can hold a NUL or an LF.
     text: Arc<str>,
-    /// One of them says something of the server's rates.
-    tells_rates: bool,
+    rare: Rare,
+}
+
+/// Which headers are there that every answer is asked for and hardly any has: so none is searched for
+/// them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rare {
+    /// One says something of the server's rates.
+    rates: bool,
+    content_encoding: bool,
+}
+
+impl Rare {
+    fn note(&mut self, name: &[u8]) {
+        self.rates |= names_a_rate(name);
+        self.content_encoding |= name == b"content-encoding";
+    }
 }
 
 impl Headers {
@@ -21,12 +36,12 @@ impl Headers {
     {
         let lengths = pairs().map(|(name, value)| name.len() + value.len() + 2);
         let mut text = String::with_capacity(lengths.sum());
-        let mut tells_rates = false;
+        let mut rare = Rare::default();
         for (name, value) in pairs() {
             let start = text.len();
             text.push_str(name);
             text[start..].make_ascii_lowercase();
-            tells_rates |= names_a_rate(&text.as_bytes()[start..]);
+            rare.note(&text.as_bytes()[start..]);
             text.push('\0');
             match std::str::from_utf8(value) {
                 Ok(value) => text.push_str(value),
@@ -36,7 +51,7 @@ impl Headers {
         }
         Self {
             text: text.into(),
-            tells_rates,
+            rare,
         }
     }
 
@@ -57,10 +72,14 @@ impl Headers {
         self.lines().filter_map(move |line| value_of(line, name))
     }
 
-    /// Whether one of them says something of the server's rates: hardly any answer does, and none
-    /// is searched for it.
+    /// Whether one of them says something of the server's rates.
     pub(crate) fn tell_rates(&self) -> bool {
-        self.tells_rates
+        self.rare.rates
+    }
+
+    /// Whether one of them is `content-encoding`.
+    pub(crate) fn tell_content_encoding(&self) -> bool {
+        self.rare.content_encoding
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {
@@ -121,7 +140,13 @@ mod tests {
         assert_eq!(headers.get("a"), Some("1"));
         assert_eq!(headers.get("empty"), Some(""));
         assert_eq!(headers.get("b"), None);
-        assert!(!headers.tell_rates());
+        assert!(!headers.tell_rates() && !headers.tell_content_encoding());
+    }
+
+    #[test]
+    fn a_content_encoding_is_known_by_its_name() {
+        assert!(headers(&[("a", ""), ("Content-Encoding", "br")]).tell_content_encoding());
+        assert!(!headers(&[("content-encodings", "content-encoding")]).tell_content_encoding());
     }
 
     #[test]

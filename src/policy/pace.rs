@@ -147,6 +147,9 @@ impl Pacer {
 
     /// Asks for one request of so many tokens; or says when to ask again.
     pub(crate) fn admit(&mut self, now: Instant, tokens: f64, rates: Rates) -> Result<(), Hold> {
+        if rates == Rates::default() && !self.requests.is_learned() && !self.tokens.is_learned() {
+            return Ok(());
+        }
         let (of_requests, of_tokens) = (rates.requests_per_minute, rates.tokens_per_minute);
         let own = [
             self.requests.ready_by_call(now, 1.0, of_requests),
@@ -284,8 +287,12 @@ impl Counted {
         self.learned.as_ref().and_then(Learned::rate)
     }
 
+    fn is_learned(&self) -> bool {
+        self.learned.is_some()
+    }
+
     fn counts(&self) -> bool {
-        self.learned.is_some() || !self.steady.is_empty()
+        self.is_learned() || !self.steady.is_empty()
     }
 
     /// When so many may go of a call with this rate: `None` for now.
@@ -305,6 +312,7 @@ impl Counted {
         self.earlier = [older, self.sent];
     }
 
+    #[inline]
     fn sent(&mut self, now: Instant, amount: f64) -> Sent {
         self.sent += amount;
         self.steady.take(now, amount);

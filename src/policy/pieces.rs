@@ -61,6 +61,7 @@ impl Requests {
     }
 
     /// The inputs of a request.
+    #[inline]
     pub(crate) fn range(&self, request: usize) -> Range<usize> {
         match &self.cut {
             Some(cut) if request >= self.planned => {

@@ -20,12 +20,12 @@ pub(crate) fn unpack(
     body: &mut Vec<u8>,
     limit: usize,
 ) -> Result<(), TransportError> {
-    let codings: Vec<&str> = headers.get_all("content-encoding").collect();
     // An answer to HEAD, or a 204, names a coding and has no body.
-    if !codings.is_empty()
-        && !body.is_empty()
-        && let Some(plain) = decompress(&codings.join(","), body, limit)?
-    {
+    if !headers.tell_content_encoding() || body.is_empty() {
+        return Ok(());
+    }
+    let codings: Vec<&str> = headers.get_all("content-encoding").collect();
+    if let Some(plain) = decompress(&codings.join(","), body, limit)? {
         *body = plain;
     }
     Ok(())
