@@ -69,6 +69,7 @@ use http::{HeaderName, HeaderValue, Method};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Makes HTTP exchanges. Each Worker has one of its own, on its own thread.
 ///
@@ -77,6 +78,11 @@ use std::sync::Arc;
 pub trait Transport {
     /// Sends a request; the future ends when the head of the answer is there.
     fn send(&self, request: Request) -> LocalBoxFuture<'static, Result<Response, TransportError>>;
+
+    /// What is sent for longer than that is connected. Default 4 s.
+    fn longest_connect(&self) -> Duration {
+        HttpSettings::default().connect_timeout
+    }
 }
 
 /// Makes a transport on the thread of the Worker that will own it.

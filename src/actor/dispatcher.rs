@@ -13,6 +13,7 @@ use super::turn::{Shared, Surroundings};
 use crate::caller::{Cancel, OperationId, Progress, Registration, ReplyPort};
 use crate::error::{Error, Kind};
 use crate::job::{End, Job};
+use crate::policy::limit::ProbeStage;
 use crate::policy::split;
 use crate::policy::timers::{Key, Timers};
 use crate::transport::{Account, Trace};
@@ -159,8 +160,8 @@ impl Handler<Planned> for Dispatcher {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Finished {
-    /// Probes that were let through: the heads of their answers are there.
-    pub passed: Vec<RequestKey>,
+    /// Probes that got further.
+    pub probes: Vec<(RequestKey, ProbeStage)>,
     pub outcomes: Vec<Outcome>,
 }
 
@@ -169,9 +170,9 @@ impl Handler<Finished> for Dispatcher {
 
     fn handle(&mut self, finished: Finished, context: &mut Self::Context) {
         let now = Instant::now();
-        for key in finished.passed {
+        for (key, stage) in finished.probes {
             self.with(key.operation, now, |flight, around| {
-                flight.probe_passed(key.request, around);
+                flight.probe_got(key.request, stage, around);
             });
         }
         for outcome in finished.outcomes {

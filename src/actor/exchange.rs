@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::messages::{Attempt, Success};
 use crate::decode::DecodeError;
 use crate::job::Observer;
+use crate::policy::limit::ProbeStage;
 use crate::transport::{
     self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress,
 };
@@ -13,7 +14,11 @@ use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// A connect that ends at its very limit is told within so long.
+const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
@@ -51,11 +56,11 @@ impl Exchange {
         }
     }
 
-    /// Carries it out; its time limit covers connect, head and body. `passed` is told when a probe
-    /// was let through.
-    pub(super) async fn run(&self, passed: impl Fn()) -> Result<Success, Failure> {
+    /// Carries it out; its time limit covers connect, head and body. `probe` is told how far it
+    /// comes, if it is one.
+    pub(super) async fn run(&self, probe: impl Fn(ProbeStage)) -> Result<Success, Failure> {
         let until = self.attempt.until;
-        let ended = tokio::time::timeout_at(until, self.send_and_read(passed)).await;
+        let ended = tokio::time::timeout_at(until, self.send_and_read(probe)).await;
         ended.unwrap_or(Err(Failure::Timeout))
     }
 
@@ -64,7 +69,7 @@ impl Exchange {
         self.sending.may_have_been_read_twice()
     }
 
-    async fn send_and_read(&self, passed: impl Fn()) -> Result<Success, Failure> {
+    async fn send_and_read(&self, probe: impl Fn(ProbeStage)) -> Result<Success, Failure> {
         let Attempt {
             operation, probing, ..
         } = &self.attempt;
@@ -75,7 +80,12 @@ impl Exchange {
             |fresh| self.request(fresh),
             || self.attempt.id.request_id(&self.attempt.trace),
         );
-        let response = sent.await.map_err(Failure::Transport)?;
+        let sent = if *probing {
+            Box::pin(self.probe(sent, &probe)).await
+        } else {
+            sent.await
+        };
+        let response = sent.map_err(Failure::Transport)?;
         if let Some(observer) = &mut observer {
             observer.head_came();
         }
@@ -85,7 +95,7 @@ impl Exchange {
             ));
         }
         if *probing {
-            passed();
+            probe(ProbeStage::Answered);
         }
         let length = response.content_length.filter(|_| response.body.can_wait());
         let read = pin!(async {
@@ -95,6 +105,18 @@ impl Exchange {
             result
         });
         self.tools.turns.take(length, read).await
+    }
+
+    /// What is under way for longer than a connect may take is connected. Many servers send nothing of
+    /// an answer before they have all of it.
+    async fn probe<T>(&self, sent: impl Future<Output = T>, probe: &impl Fn(ProbeStage)) -> T {
+        let mut sent = pin!(sent);
+        let connect = self.tools.transport.longest_connect() + AFTER_CONNECT;
+        if let Ok(sent) = tokio::time::timeout(connect, &mut sent).await {
+            return sent;
+        }
+        probe(ProbeStage::Connected);
+        sent.await
     }
 
     fn request(&self, fresh: bool) -> Request {

@@ -3,6 +3,7 @@
 use super::dispatcher::{Ended, Finished};
 use super::failure::Failure;
 use super::messages::{Abort, Assign, Attempt, AttemptId, Crash, Outcome, RequestKey, Stop};
+use crate::policy::limit::ProbeStage;
 use crate::policy::route::Route;
 use actix::{Actor, ActorContext, Context, Handler, Message, Recipient};
 use rustc_hash::FxHashMap;
@@ -132,8 +133,8 @@ impl Handler<Abort> for WorkerPool {
 #[rtype(result = "()")]
 pub(super) struct Report {
     pub(super) worker: usize,
-    /// Probes that were let through.
-    pub(super) passed: Vec<RequestKey>,
+    /// Probes that got further.
+    pub(super) probes: Vec<(RequestKey, ProbeStage)>,
     /// The attempts that ended.
     pub(super) outcomes: Vec<Outcome>,
     /// How long the Worker's thread has been busy since it began.
@@ -151,7 +152,7 @@ impl Handler<Report> for WorkerPool {
             }
         }
         self.finished.do_send(Finished {
-            passed: report.passed,
+            probes: report.probes,
             outcomes: report.outcomes,
         });
     }
@@ -204,7 +205,7 @@ impl Handler<WorkerGone> for WorkerPool {
             service_time: Duration::ZERO,
         });
         self.finished.do_send(Finished {
-            passed: Vec::new(),
+            probes: Vec::new(),
             outcomes: outcomes.collect(),
         });
     }

@@ -8,6 +8,7 @@ use super::exchange::{Exchange, Tools};
 use super::failure::Failure;
 use super::messages::{Abort, Assign, AttemptId, Crash, Flush, Outcome, RequestKey, Stop, Success};
 use super::pool::{Report, WorkerGone};
+use crate::policy::limit::ProbeStage;
 use actix::{Actor, ActorContext, Context, Handler, Recipient};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -56,7 +57,7 @@ impl Worker {
             outbox: Rc::new(Outbox {
                 own,
                 ended: RefCell::default(),
-                passed: RefCell::default(),
+                probes: RefCell::default(),
             }),
             report,
             thread: Handle::current().metrics(),
@@ -87,8 +88,8 @@ impl Handler<Assign> for Worker {
             let exchange = Exchange::new(attempt, &self.tools);
             let ticket = Ticket::new(id, &self.outbox);
             let task = actix_rt::spawn(async move {
-                let passed = || ticket.outbox.put_passed(id.key);
-                let result = exchange.run(passed).await;
+                let probe = |stage| ticket.outbox.put_probe(id.key, stage);
+                let result = exchange.run(probe).await;
                 ticket.finish(result, exchange.was_resent());
             });
             self.running.insert(id, task);
@@ -114,13 +115,13 @@ impl Handler<Flush> for Worker {
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) {
         let outcomes = self.outbox.ended.take();
-        let passed = self.outbox.passed.take();
+        let probes = self.outbox.probes.take();
         for outcome in &outcomes {
             self.running.remove(&outcome.id);
         }
         self.report.do_send(Report {
             worker: self.obituary.worker,
-            passed,
+            probes,
             outcomes,
             busy: self.thread.worker_total_busy_duration(0),
         });
@@ -147,14 +148,14 @@ impl Handler<Crash> for Worker {
 struct Outbox {
     own: Recipient<Flush>,
     ended: RefCell<Vec<Outcome>>,
-    passed: RefCell<Vec<RequestKey>>,
+    probes: RefCell<Vec<(RequestKey, ProbeStage)>>,
 }
 
 impl Outbox {
-    /// A probe was let through. It is alone, and asks for a flush of its own.
-    fn put_passed(&self, probe: RequestKey) {
+    /// A probe got further. It is alone, and asks for a flush of its own.
+    fn put_probe(&self, probe: RequestKey, stage: ProbeStage) {
         self.own.do_send(Flush);
-        self.passed.borrow_mut().push(probe);
+        self.probes.borrow_mut().push((probe, stage));
     }
 
     fn put(&self, outcome: Outcome) {

@@ -3,8 +3,9 @@
 //!
 //! - Where it refuses ("too much", 429 and 503), the pauses grow by four from an operation's first
 //!   backoff, as a request's own would, or are what the server names.
-//! - Where no connection can be made, they last a second and up to an eighth of the outage more, so
-//!   that an endpoint is asked once a second at most, and work goes on soon after it is back.
+//! - Where no connection can be made, or each that is made breaks (a proxy before a server that is
+//!   away), they last a second and up to an eighth of the outage more, so that an endpoint is asked
+//!   once a second at most, and work goes on soon after it is back.
 //!
 //! The end of each pause is drawn at random, so that clients do not keep step ["Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015].
@@ -30,6 +31,26 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(9);
 
 /// A host that was never reached is given up after that, so that a wrong name fails in seconds.
 const LONGEST_UNREACHED: Duration = Duration::from_secs(3);
+/// One that breaks every connection is given up after that: most restarts take less.
+const LONGEST_BREAKING: Duration = Duration::from_secs(30);
+
+/// Why nothing gets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The server refuses all.
+    Refuses,
+    /// No connection can be made.
+    Away,
+    /// Connections are made, and break.
+    Breaks,
+}
+
+/// Since when nothing gets through, and why nothing did last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closed {
+    since: Instant,
+    cause: Cause,
+}
 
 /// Lets requests through to an endpoint, or holds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +59,7 @@ pub(crate) struct Gate {
     /// Refusals in a row, each after a pause, without an answer between.
     in_vain: u32,
     /// When it was closed, where it has not opened since.
-    closed: Option<Instant>,
+    closed: Option<Closed>,
     /// It served since it was closed last.
     served: bool,
     /// It was reached at least once.
@@ -76,36 +97,6 @@ pub(crate) struct Pause {
     pub initial: Duration,
 }
 
-/// An outage, as an operation that waits for its end sees it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Trouble {
-    /// Tries in vain, whoever's they were.
-    pub in_vain: u32,
-    /// For so long the operation has waited.
-    pub lasts: Duration,
-    /// The endpoint was reached before.
-    pub reached: bool,
-    /// It served something before.
-    pub served: bool,
-    /// It is there, and refuses.
-    pub refused: bool,
-}
-
-impl Trouble {
-    /// Whether to wait no longer. `max_retries` and `timeout` are those of a request.
-    ///
-    /// Refusals are as many as a request's own tries. A host that served before may be restarting,
-    /// and is waited for as for an answer; one that was only reached has as many tries as a request;
-    /// one that never was has seconds.
-    pub(crate) fn is_final(self, max_retries: u32, timeout: Duration) -> bool {
-        if self.served && !self.refused {
-            return self.lasts >= timeout;
-        }
-        let is_known = self.refused || self.reached;
-        self.in_vain > max_retries || (!is_known && self.lasts >= LONGEST_UNREACHED.min(timeout))
-    }
-}
-
 impl Gate {
     pub(crate) fn new() -> Self {
         Self {
@@ -135,12 +126,31 @@ impl Gate {
 
     /// Since when nothing gets through, if so.
     pub(crate) fn closed_since(&self) -> Option<Instant> {
-        self.closed
+        self.closed.map(|closed| closed.since)
     }
 
-    /// Whether the endpoint was ever reached.
-    pub(crate) fn was_reached(&self) -> bool {
-        self.reached
+    /// Whether one who has waited for so long is to wait no longer; `served` says whether the endpoint
+    /// ever served anything, `max_retries` and `timeout` are those of a request.
+    ///
+    /// Refusals are as many as a request's own tries. A host that served before may be restarting,
+    /// and is waited for as for an answer, or half a minute where it breaks all connections; one that
+    /// was only reached has as many tries as a request; one that never was has seconds.
+    pub(crate) fn is_hopeless(
+        &self,
+        waited: Duration,
+        served: bool,
+        max_retries: u32,
+        timeout: Duration,
+    ) -> bool {
+        let is_spent = self.in_vain > max_retries;
+        match self.closed.map(|closed| closed.cause) {
+            None => false,
+            Some(Cause::Refuses) => is_spent,
+            Some(Cause::Away) if served => waited >= timeout,
+            Some(Cause::Breaks) if served => waited >= timeout.min(LONGEST_BREAKING),
+            Some(_) if self.reached => is_spent,
+            Some(_) => is_spent || waited >= LONGEST_UNREACHED.min(timeout),
+        }
     }
 
     /// Asks for one request.
@@ -160,7 +170,7 @@ impl Gate {
     pub(crate) fn refused(&mut self, now: Instant, pause: Pause, jitter: f64) {
         self.reached = true;
         if pause.asked.is_none() && std::mem::take(&mut self.served) {
-            self.close(now, GLANCE);
+            self.close(Cause::Refuses, now, later(now, GLANCE));
             return;
         }
         self.served = false;
@@ -170,26 +180,33 @@ impl Gate {
         let part = 0.5 + jitter.clamp(0.0, 1.0) / 2.0;
         let own = pause.initial.saturating_mul(factor).min(LONGEST_PAUSE);
         let pause = named_or(pause.asked, pause.initial, || own.mul_f64(part));
-        self.close(now, pause);
+        self.close(Cause::Refuses, now, later(now, pause));
     }
 
-    /// No connection can be made, which was tried from `began` to `now`. `jitter` is uniform in 0
-    /// to 1.
-    pub(crate) fn unreachable(&mut self, began: Instant, now: Instant, jitter: f64) {
-        let since = *self.closed.get_or_insert(began);
+    /// No connection could be made, or none held, which was tried for so long. `jitter` is uniform in
+    /// 0 to 1.
+    pub(crate) fn in_vain_again(
+        &mut self,
+        cause: Cause,
+        now: Instant,
+        took: Duration,
+        jitter: f64,
+    ) {
+        let began = now.checked_sub(took).unwrap_or(now);
+        let since = self.closed_since().unwrap_or(began);
+        self.reached |= cause == Cause::Breaks;
         let spread = FIRST_SPREAD + now.saturating_duration_since(since) / 8;
         let spread = spread.min(LONGEST_SPREAD);
         self.in_vain += 1;
         self.served = false;
-        self.close(
-            now,
-            BETWEEN_CONNECTS + spread.mul_f64(jitter.clamp(0.0, 1.0)),
-        );
+        let pause = BETWEEN_CONNECTS + spread.mul_f64(jitter.clamp(0.0, 1.0));
+        self.close(cause, since, later(now, pause));
     }
 
-    fn close(&mut self, now: Instant, pause: Duration) {
-        self.closed.get_or_insert(now);
-        self.state = State::Paused(later(now, pause));
+    fn close(&mut self, cause: Cause, began: Instant, until: Instant) {
+        let since = self.closed_since().unwrap_or(began);
+        self.closed = Some(Closed { since, cause });
+        self.state = State::Paused(until);
     }
 
     /// An answer came that was no refusal: everyone may go.
@@ -206,7 +223,15 @@ impl Gate {
         self.reached = true;
     }
 
-    /// The probe came to nothing: it was aborted, or its connection broke. Another may go.
+    /// Whether one request is on its way to a host that could not be reached.
+    pub(crate) fn awaits_connect(&self) -> bool {
+        let is_away = self
+            .closed
+            .is_some_and(|closed| closed.cause != Cause::Refuses);
+        self.is_probing() && is_away
+    }
+
+    /// The probe came to nothing: it was aborted. Another may go.
     pub(crate) fn probe_lost(&mut self, now: Instant) {
         if self.state == State::Probing {
             self.state = State::Paused(now);
@@ -290,7 +315,7 @@ mod tests {
             let mut now = start;
             let mut gate = Gate::new();
             for _ in 0..200 {
-                gate.unreachable(now, now, jitter);
+                gate.in_vain_again(Cause::Away, now, Duration::ZERO, jitter);
                 let Passage::WaitUntil(until) = gate.admit(now) else {
                     panic!("{gate:?}");
                 };
@@ -303,7 +328,8 @@ mod tests {
             }
             assert_eq!(gate.in_vain(), 200);
             assert_eq!(gate.closed_since(), Some(start));
-            assert!(!gate.was_reached());
+            assert!(gate.is_hopeless(3 * SECOND, false, 1000, 60 * SECOND));
+            assert!(!gate.is_hopeless(3 * SECOND, true, 1000, 60 * SECOND));
         }
     }
 }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::gate::{Gate, Passage, Pause};
+use super::gate::{Cause, Gate, Passage, Pause};
 use super::notice::{Notice, Notices};
 use super::pace::Pacer;
 use super::paths::Paths;
@@ -93,6 +93,15 @@ pub(crate) struct Ended {
     pub path: u64,
 }
 
+/// How far the request that went first has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProbeStage {
+    /// It is connected, and waits for its answer.
+    Connected,
+    /// The head of its answer is there, and is no refusal.
+    Answered,
+}
+
 /// What follows from an attempt's end for others, and for its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Follows {
@@ -162,11 +171,31 @@ impl EndpointLimits {
         self.window.sent();
     }
 
-    /// The head of the probe's answer is there, and is no refusal.
-    pub(crate) fn probe_passed(&mut self, now: Instant) {
-        if self.gate.is_probing() {
+    /// The probe got further. Says whether it was let through by that.
+    pub(crate) fn probe_got(&mut self, stage: ProbeStage, now: Instant) -> bool {
+        let passed = match stage {
+            ProbeStage::Connected => self.gate.awaits_connect(),
+            ProbeStage::Answered => self.gate.is_probing(),
+        };
+        if passed {
             self.open(now);
         }
+        passed
+    }
+
+    /// Whether one who has waited since then is to wait no longer for an outage's end.
+    pub(crate) fn is_hopeless(
+        &self,
+        since: Instant,
+        now: Instant,
+        max_retries: u32,
+        timeout: Duration,
+    ) -> bool {
+        let closed = self.gate.closed_since();
+        let since = closed.map_or(now, |closed| closed.max(since));
+        let waited = now.saturating_duration_since(since);
+        self.gate
+            .is_hopeless(waited, self.served > 0, max_retries, timeout)
     }
 
     /// An attempt ended. `jitter` is uniform in 0 to 1; it is drawn where a pause begins.
@@ -181,7 +210,7 @@ impl EndpointLimits {
             Sign::Served => self.served(ended, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
-            Sign::Broken => self.broken(ended, now),
+            Sign::Broken => return self.broken(ended, now, jitter),
             // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
             Sign::Silent if ended.probing => self.open(now),
             Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),
@@ -265,17 +294,38 @@ impl EndpointLimits {
             self.window.go_carefully(now);
             return Follows::Nothing;
         }
-        let began = now.checked_sub(ended.took).unwrap_or(now);
-        self.gate.unreachable(began, now, jitter());
-        self.notices.closed(Notice::Away);
-        self.changed = true;
-        Follows::Outage
+        self.close(Cause::Away, ended, now, jitter)
     }
 
-    fn broken(&mut self, ended: Ended, now: Instant) {
+    fn broken(&mut self, ended: Ended, now: Instant, jitter: impl FnOnce() -> f64) -> Follows {
         self.gate.reached();
-        self.window.broken(now);
-        self.probe_lost(ended.probing, now);
+        let in_a_row = self.window.broken(now);
+        if self.is_late(ended) {
+            return Follows::Nothing;
+        }
+        // Others may yet be served.
+        let was_last = in_a_row && self.window.in_flight() == 0;
+        if ended.probing || was_last {
+            return self.close(Cause::Breaks, ended, now, jitter);
+        }
+        Follows::Nothing
+    }
+
+    fn close(
+        &mut self,
+        cause: Cause,
+        ended: Ended,
+        now: Instant,
+        jitter: impl FnOnce() -> f64,
+    ) -> Follows {
+        self.gate.in_vain_again(cause, now, ended.took, jitter());
+        self.notices.closed(match cause {
+            Cause::Refuses => Notice::Refuses,
+            Cause::Away => Notice::Away,
+            Cause::Breaks => Notice::Breaks,
+        });
+        self.changed = true;
+        Follows::Outage
     }
 
     /// Whether it went before the gate was closed, and tells nothing new.

@@ -19,6 +19,8 @@ pub(crate) enum Notice {
     Refuses,
     /// No connection can be made.
     Away,
+    /// Each connection breaks.
+    Breaks,
     /// It is back, after so long.
     Back(Duration),
 }
@@ -34,6 +36,9 @@ impl fmt::Display for Notice {
             Self::Refuses => f.write_str("refuses everything; it is left alone, and asked again"),
             Self::Away => f.write_str(
                 "cannot be reached; it is asked again once a second, and less often later",
+            ),
+            Self::Breaks => f.write_str(
+                "breaks every connection; it is asked again once a second, and less often later",
             ),
             Self::Back(after) => write!(f, "is back after {:.1} s", after.as_secs_f64()),
         }

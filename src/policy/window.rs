@@ -210,12 +210,14 @@ impl Window {
         }
     }
 
-    /// Its connection broke.
-    pub(crate) fn broken(&mut self, now: Instant) {
+    /// Its connection broke. Says whether several did in a row.
+    pub(crate) fn broken(&mut self, now: Instant) -> bool {
         self.broken += 1;
-        if self.broken >= BROKEN_IN_A_ROW {
+        let in_a_row = self.broken >= BROKEN_IN_A_ROW;
+        if in_a_row {
             self.go_carefully(now);
         }
+        in_a_row
     }
 
     /// No more connections can be made for now, though others are served.

@@ -99,6 +99,10 @@ impl Transport for Http {
         let inner = Rc::clone(&self.0);
         async move { inner.send(request).await }.boxed_local()
     }
+
+    fn longest_connect(&self) -> Duration {
+        self.0.connector.timeout()
+    }
 }
 
 impl Inner {

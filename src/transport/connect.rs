@@ -65,6 +65,11 @@ impl Connector {
         }
     }
 
+    /// The longest that opening a connection takes.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Opens a connection over which a request can be sent.
     pub(super) async fn open(&self, way: &Way) -> Result<Opened, TransportError> {
         // HTTP/1.1 alone is offered, as to proxies: a server that is several may choose anew.

@@ -13,6 +13,10 @@ fn refused() -> Answer {
     Answer::Broken(TransportError::Connect("refused".into()))
 }
 
+fn reset() -> Answer {
+    Answer::Broken(TransportError::Broken("reset".into()))
+}
+
 /// A network whose server is away for a span, and when connects in vain were made.
 fn away(from: Duration, to: Duration) -> (Network, Arc<Mutex<Vec<Duration>>>) {
     let connects = Arc::<Mutex<Vec<Duration>>>::default();
@@ -26,8 +30,7 @@ fn away(from: Duration, to: Duration) -> (Network, Arc<Mutex<Vec<Duration>>>) {
             kept.lock().unwrap().push(now);
             (Duration::ZERO, refused())
         } else if now < from && now + takes >= from {
-            let broken = TransportError::Broken("reset".into());
-            (from.saturating_sub(now), Answer::Broken(broken))
+            (from.saturating_sub(now), reset())
         } else {
             (takes, Answer::Right)
         }
@@ -126,8 +129,7 @@ async fn one_long_request_outlives_a_restart() {
         let network = Network::new(move |number, _| {
             let start = *began.lock().unwrap().get_or_insert_with(Instant::now);
             if number == 0 {
-                let broken = TransportError::Broken("reset".into());
-                (4000 * MS, Answer::Broken(broken))
+                (4000 * MS, reset())
             } else if start.elapsed() < back {
                 (Duration::ZERO, refused())
             } else {
@@ -160,4 +162,107 @@ async fn a_connect_in_vain_while_others_are_served_stops_nobody() {
     };
     network.embed(5000, preference).await.unwrap();
     assert!(start.elapsed() <= 4500 * MS, "{:?}", start.elapsed());
+}
+
+/// A network of answers in 20 ms, whose connections break from the start of a span to its end.
+fn breaking(from: Duration, to: Duration) -> Network {
+    let began = Arc::<Mutex<Option<Instant>>>::default();
+    Network::new(move |_, _| {
+        let start = *began.lock().unwrap().get_or_insert_with(Instant::now);
+        if (from..to).contains(&start.elapsed()) {
+            (MS, reset())
+        } else {
+            (20 * MS, Answer::Right)
+        }
+    })
+}
+
+#[actix_rt::test]
+async fn a_proxy_that_breaks_connections_while_its_server_is_away_costs_a_request_or_two() {
+    for (seconds, max_retries) in [(2, 1), (6, 2), (6, 4), (25, 4)] {
+        let span = Duration::from_secs(seconds);
+        let network = breaking(1000 * MS, 1000 * MS + span);
+        let start = Instant::now();
+        let preference = Preference {
+            max_concurrent_requests: 64,
+            max_retries,
+            on_error: OnError::Return,
+            ..one_each()
+        };
+        let answer = network.embed(20_000, preference).await.unwrap();
+        let lost = answer.errors().len();
+        assert!(lost <= 3, "{seconds} s: {lost} lost");
+        let ideal = 20_000 / 64 * 20 * MS + span;
+        let late = start.elapsed().saturating_sub(ideal);
+        assert!(late <= 2000 * MS + span / 8, "{seconds} s: {late:?} late");
+    }
+}
+
+#[actix_rt::test]
+async fn a_server_that_breaks_all_from_some_time_on_ends_the_call() {
+    let preference = Preference {
+        max_concurrent_requests: 64,
+        on_error: OnError::Return,
+        ..one_each()
+    };
+    let for_ever = Duration::from_hours(100);
+    for (served, most) in [(0, 10_000 * MS), (1000, 36_000 * MS)] {
+        let network = breaking(served * MS, for_ever);
+        let start = Instant::now();
+        let served = Duration::from_millis(served.into());
+        let answer = network.embed(100_000, preference.clone()).await.unwrap();
+        let lost = answer.errors().len();
+        assert_eq!(lost == 100_000, served.is_zero(), "{lost} lost");
+        assert!(start.elapsed() <= most + served, "{:?}", start.elapsed());
+    }
+}
+
+#[actix_rt::test]
+async fn connections_that_break_now_and_then_hold_nobody() {
+    // Three of ten.
+    let network = Network::new(
+        |number, _| match number.wrapping_mul(0x9e37_79b9) >> 16 & 0xff {
+            0..77 => (5 * MS, reset()),
+            _ => (20 * MS, Answer::Right),
+        },
+    );
+    let start = Instant::now();
+    let preference = Preference {
+        max_concurrent_requests: 64,
+        max_retries: 2,
+        initial_backoff: 50 * MS,
+        retry_budget_pct: 1.0,
+        on_error: OnError::Return,
+        ..one_each()
+    };
+    let answer = network.embed(20_000, preference).await.unwrap();
+    // Three times three of ten are 27 of 1,000.
+    let lost = answer.errors().len();
+    assert!(lost <= 700, "{lost}");
+    let ideal = 20_000 / 64 * 22 * MS;
+    assert!(start.elapsed() <= ideal * 3 / 2, "{:?}", start.elapsed());
+}
+
+#[actix_rt::test]
+async fn one_whose_head_comes_at_the_end_keeps_no_other_waiting() {
+    let back = 3000 * MS;
+    let began = Arc::<Mutex<Option<Instant>>>::default();
+    let network = Network::new(move |_, _| {
+        let start = *began.lock().unwrap().get_or_insert_with(Instant::now);
+        if start.elapsed() < back {
+            (Duration::ZERO, refused())
+        } else {
+            (60_000 * MS, Answer::Right)
+        }
+    });
+    let start = Instant::now();
+    let preference = Preference {
+        max_concurrent_requests: 64,
+        max_retries: 6,
+        ..one_each()
+    };
+    network.embed(64, preference).await.unwrap();
+    // A connect may take 4 s.
+    let late = start.elapsed() - back - 60_000 * MS;
+    assert!(late <= 6000 * MS, "{late:?}");
 }

@@ -10,8 +10,7 @@ use crate::config::OnError;
 use crate::error::{Error, Kind, Scope};
 use crate::job::{End, RequestError, RequestRecord};
 use crate::policy::encoding::may_refuse_base64;
-use crate::policy::gate::Trouble;
-use crate::policy::limit::{Ended, Follows, Sign};
+use crate::policy::limit::{Ended, Follows, ProbeStage, Sign};
 use crate::policy::retry::{Charge, Verdict, asks_for_less, outlasts};
 use crate::policy::shape::Complaint;
 use crate::policy::timers::later;
@@ -129,11 +128,18 @@ impl Flight {
         endpoints.push((Arc::clone(account), state));
     }
 
-    /// The head of a probe's answer is there.
-    pub(in crate::actor) fn probe_passed(&mut self, request: u32, around: &mut Surroundings<'_>) {
+    /// A probe got further.
+    pub(in crate::actor) fn probe_got(
+        &mut self,
+        request: u32,
+        stage: ProbeStage,
+        around: &mut Surroundings<'_>,
+    ) {
         let active = self.active.get_mut(&request);
-        if active.is_some_and(|active| std::mem::take(&mut active.probing)) {
-            around.endpoint.probe_passed(around.now);
+        if let Some(active) = active.filter(|active| active.probing)
+            && around.endpoint.probe_got(stage, around.now)
+        {
+            active.probing = false;
             self.tell_news(around);
         }
     }
@@ -290,15 +296,9 @@ impl Flight {
         around: &mut Surroundings<'_>,
     ) -> Option<End> {
         let terms = self.gate_terms?;
-        let since = around.endpoint.gate().closed_since()?.max(self.submitted);
-        let trouble = Trouble {
-            in_vain: around.endpoint.gate().in_vain(),
-            lasts: around.now.saturating_duration_since(since),
-            reached: around.endpoint.gate().was_reached(),
-            served: around.endpoint.state().served > 0,
-            refused: outage.refused,
-        };
-        if !trouble.is_final(terms.max_retries, self.job.settings.timeout) {
+        let timeout = self.job.settings.timeout;
+        let endpoint = &around.endpoint;
+        if !endpoint.is_hopeless(self.submitted, around.now, terms.max_retries, timeout) {
             self.tell_progress(around);
             return None;
         }
