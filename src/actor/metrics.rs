@@ -22,6 +22,8 @@ pub(super) struct MetricsCollector {
     service_us: Histogram<u64>,
     /// Endpoints that refused something or were away, and what they were at last.
     endpoints: FxHashMap<Arc<Account>, State>,
+    /// What those refused that were forgotten.
+    refused_before: u64,
 }
 
 impl MetricsCollector {
@@ -33,6 +35,7 @@ impl MetricsCollector {
             sum: Observed::default(),
             service_us,
             endpoints: FxHashMap::default(),
+            refused_before: 0,
         }
     }
 
@@ -55,7 +58,12 @@ impl MetricsCollector {
             service_p99: quantile(0.99),
             service_p999: quantile(0.999),
             service_max: Duration::from_micros(self.service_us.max()),
-            refused: self.endpoints.values().map(|state| state.refused).sum(),
+            refused: self.refused_before
+                + self
+                    .endpoints
+                    .values()
+                    .map(|state| state.refused)
+                    .sum::<u64>(),
             endpoints: self.endpoints.iter().map(EndpointSnapshot::of).collect(),
         }
     }
@@ -100,7 +108,8 @@ pub struct MetricsSnapshot {
     pub service_max: Duration,
     /// Attempts that were refused as too much (429, 503).
     pub refused: u64,
-    /// The endpoints that refused something or could not be reached, each key apart.
+    /// The endpoints that refused something or could not be reached, each key apart; not those that
+    /// have been idle for long where there are thousands.
     pub endpoints: Vec<EndpointSnapshot>,
 }
 
@@ -160,6 +169,8 @@ pub(super) struct Observed {
     pub service_times: Vec<Duration>,
     /// Endpoints whose limits changed, and what they are at.
     pub endpoints: Vec<(Arc<Account>, State)>,
+    /// Endpoints that were idle, and are remembered no more.
+    pub forgotten: Vec<Arc<Account>>,
 }
 
 impl Handler<Observed> for MetricsCollector {
@@ -171,6 +182,10 @@ impl Handler<Observed> for MetricsCollector {
             self.service_us.saturating_record(us.max(1));
         }
         self.endpoints.extend(observed.endpoints);
+        for account in observed.forgotten {
+            let state = self.endpoints.remove(&account);
+            self.refused_before += state.map_or(0, |state| state.refused);
+        }
         let sum = &mut self.sum;
         sum.operations += observed.operations;
         sum.succeeded += observed.succeeded;

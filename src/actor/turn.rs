@@ -72,10 +72,16 @@ impl Ending {
     }
 }
 
+/// Twice as many endpoints are remembered before the idle ones are forgotten: a service that has a key
+/// for each of its users has many.
+const MOST_IDLE: usize = 1024;
+
 /// What all operations share.
 #[derive(Default)]
 pub(super) struct Shared {
     endpoints: FxHashMap<Arc<Account>, Endpoint>,
+    /// So many were left when the idle ones were forgotten last.
+    in_use: usize,
     encodings: EncodingMemory,
     pub(super) shapes: ShapeMemory,
     pub(super) turn: Turn,
@@ -109,6 +115,20 @@ impl Shared {
             shapes: &mut self.shapes,
             turn: &mut self.turn,
         }
+    }
+
+    /// Forgets endpoints that are idle, each time that there are twice as many as were left.
+    pub(super) fn forget_idle(&mut self, now: Instant) {
+        if self.endpoints.len() <= 2 * self.in_use.max(MOST_IDLE) {
+            return;
+        }
+        let idle = self.endpoints.extract_if(|_, endpoint| {
+            let is_awaited = !endpoint.line.is_empty();
+            !is_awaited && endpoint.limits.is_idle(now)
+        });
+        let forgotten = &mut self.turn.observed.forgotten;
+        forgotten.extend(idle.map(|(account, _)| account));
+        self.in_use = self.endpoints.len();
     }
 }
 
@@ -150,5 +170,27 @@ impl Surroundings<'_> {
         if !self.line.is_empty() && !self.turn.moved.contains(account) {
             self.turn.moved.push(Arc::clone(account));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_that_are_idle_are_forgotten_and_those_in_use_are_not() {
+        let start = Instant::now();
+        let mut shared = Shared::default();
+        let account = |key: u32| Arc::new(Account::new(&format!("http://host{key}"), &[]));
+        let kept = account(u32::MAX);
+        shared.around(&kept, start).endpoint.sent();
+        for key in 0..20_000 {
+            let now = start + Duration::from_millis(key.into());
+            shared.around(&account(key), now);
+            shared.forget_idle(now);
+            assert!(shared.endpoints.len() <= 2 * MOST_IDLE + 1);
+        }
+        let kept = shared.around(&kept, start);
+        assert!(!kept.endpoint.is_idle(start), "it was forgotten");
     }
 }

@@ -280,6 +280,12 @@ impl EndpointLimits {
         Follows::Outage
     }
 
+    /// Whether nothing is under way there, and nothing is known that will still be true.
+    pub(crate) fn is_idle(&self, now: Instant) -> bool {
+        let quiet = self.window.in_flight() == 0 && self.gate.is_open();
+        quiet && !self.served_within(SERVES, now)
+    }
+
     fn served_within(&self, span: Duration, now: Instant) -> bool {
         self.served_at.is_some_and(|at| now <= at + span)
     }
