@@ -3,7 +3,11 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+#[cfg(target_os = "linux")]
+use std::task::ready;
 use std::task::{Context, Poll, Waker};
+#[cfg(target_os = "linux")]
+use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -94,7 +98,7 @@ impl AsyncWrite for Socket {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Plain(stream) => poll_send(stream, cx, pieces),
             Self::Layered(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
@@ -119,6 +123,39 @@ impl AsyncWrite for Socket {
             Self::Layered(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
+}
+
+/// Sends what `pieces` hold, or a part of it. A plain `writev`, which the standard library makes of
+/// it, raises SIGPIPE where the peer has closed, and a program that has not set that aside ends.
+#[cfg(target_os = "linux")]
+fn poll_send(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    pieces: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        let sent = stream.try_io(Interest::WRITABLE, || {
+            let nothing = &mut SendAncillaryBuffer::default();
+            Ok(sendmsg(stream, pieces, nothing, SendFlags::NOSIGNAL)?)
+        });
+        match sent {
+            Err(cause) if cause.kind() == ErrorKind::WouldBlock => {}
+            sent => return Poll::Ready(sent),
+        }
+    }
+}
+
+/// Other systems that have the signal let a socket be without it, and the standard library sees to
+/// that.
+#[cfg(not(target_os = "linux"))]
+fn poll_send(
+    stream: &mut TcpStream,
+    cx: &mut Context<'_>,
+    pieces: &[io::IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    Pin::new(stream).poll_write_vectored(cx, pieces)
 }
 
 impl fmt::Debug for Socket {
