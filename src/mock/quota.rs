@@ -235,20 +235,7 @@ pub(super) fn spelled(span: Duration) -> String {
 
 /// Seconds since 1970 as a date and time of day in UTC.
 pub(super) fn rfc3339(seconds: u64) -> String {
-    // Counted in years that begin in March, so that the leap day comes last, and
-    // from 0000-03-01, where the calendar's cycle of 400 years begins.
-    let days = seconds / 86_400 + 719_468;
-    let (cycle, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = cycle * 400 + year + next;
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let date = jiff::Timestamp::from_second(seconds);
+    date.unwrap_or(jiff::Timestamp::MAX).to_string()
 }

@@ -167,66 +167,19 @@ fn reset(value: &str, now: SystemTime) -> Option<Duration> {
     const DATES: f64 = 1e9;
     const DATES_IN_MILLISECONDS: f64 = 1e12;
     let value = value.trim();
-    let from_epoch = if let Some(number) = number(value) {
+    let at = if let Some(number) = number(value) {
         if number < DATES {
             return Duration::try_from_secs_f64(number).ok();
         }
         let in_milliseconds = number >= DATES_IN_MILLISECONDS;
-        number / if in_milliseconds { 1000.0 } else { 1.0 }
-    } else if let Some(seconds) = rfc3339(value) {
-        seconds
+        let seconds = number / if in_milliseconds { 1000.0 } else { 1.0 };
+        SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?
+    } else if let Ok(date) = value.parse::<jiff::Timestamp>() {
+        date.into()
     } else {
         return span(value);
     };
-    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(from_epoch).ok()?)?;
     Some(at.duration_since(now).unwrap_or_default())
-}
-
-/// A date and time in UTC or beside it, as seconds since 1970.
-fn rfc3339(value: &str) -> Option<f64> {
-    let digits = |range: std::ops::Range<usize>| {
-        let text = value.get(range)?;
-        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<i64>().ok().filter(|_| plain)
-    };
-    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
-    let bytes = value.as_bytes();
-    if !separators
-        .iter()
-        .all(|(place, byte)| bytes.get(*place) == Some(byte))
-    {
-        return None;
-    }
-    let (year, month, day) = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
-    let (hour, minute, second) = (digits(11..13)?, digits(14..16)?, digits(17..19)?);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let rest = value.get(19..)?;
-    let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let fraction: f64 = format!("0{}", &rest[..rest.len() - zone.len()])
-        .parse()
-        .ok()?;
-    let beside = match zone.as_bytes() {
-        [b'Z' | b'z'] => 0,
-        [sign @ (b'+' | b'-'), ..] if zone.len() == 6 => {
-            let hours: i64 = zone[1..3].parse().ok()?;
-            let minutes: i64 = zone[4..6].parse().ok()?;
-            (hours * 60 + minutes) * if *sign == b'-' { -1 } else { 1 }
-        }
-        _ => return None,
-    };
-    // Counted in years that begin in March, so that the leap day comes last.
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    let days = 365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468;
-    let seconds = ((days * 24 + hour) * 60 + minute - beside) * 60 + second;
-    #[allow(clippy::cast_precision_loss, reason = "a date is far below 2^52")]
-    Some(seconds as f64 + fraction)
 }
 
 #[cfg(test)]
