@@ -54,9 +54,13 @@ impl IntervalHistogram {
         *self = merged;
     }
 
-    /// Counts one time more in the bucket whose highest value is `bucket`.
-    pub(crate) fn add(&mut self, bucket: u64) {
-        self.merge(&Self::from_buckets(std::iter::once((bucket, 1))));
+    /// Counts one time more in each of the buckets that have these highest values, however often.
+    pub(crate) fn add_all(&mut self, mut values: Vec<u64>) {
+        values.sort_unstable();
+        let same = values.chunk_by(u64::eq);
+        self.merge(&Self::from_buckets(
+            same.map(|same| (same[0], same.len() as u64)),
+        ));
     }
 
     /// As a full histogram.

@@ -190,15 +190,11 @@ impl TimelineRecorder {
         if ended < self.open {
             // Told after its slot was sealed: rare, since requests are told when they end.
             let slot = &mut self.slots[ended];
-            let bucket = |time| self.latency.bucket_of(time);
-            slot.latency.add(bucket(latency));
-            if let Some(time) = first_token {
-                slot.ttft.add(bucket(time));
-            }
-            sample
-                .token_gaps
-                .iter()
-                .for_each(|gap| slot.itl.add(bucket(*gap)));
+            let bucket = |time: &Duration| self.latency.bucket_of(*time);
+            let buckets = |times: &[Duration]| times.iter().map(bucket).collect();
+            slot.latency.add_all(buckets(&[latency]));
+            slot.ttft.add_all(first_token.iter().map(bucket).collect());
+            slot.itl.add_all(buckets(&sample.token_gaps));
             return;
         }
         self.latency.record(latency);

@@ -29,10 +29,9 @@ pub(super) fn reach(
     candidate: &[Report],
     logs: &[f64],
 ) -> f64 {
-    let pairs = number(logs.len() as u64);
-    let between = deviation(logs) / pairs.sqrt();
+    let between = between(logs);
     if logs.len() >= ENOUGH_PAIRS {
-        return t(logs.len() - 1) * between.max(SMALLEST);
+        return between;
     }
     let mut freedom = usize::MAX;
     let mut variance = 0.0;
@@ -41,7 +40,18 @@ pub(super) fn reach(
         variance += error * error;
         freedom = freedom.min(blocks.saturating_sub(1).max(1));
     }
-    t(freedom) * (variance.sqrt() / pairs).max(between).max(SMALLEST)
+    let within = variance.sqrt() / number(logs.len() as u64);
+    // Each by what it rests on: how runs differ is known from as many pairs as there are.
+    between.max(t(freedom) * within.max(SMALLEST))
+}
+
+/// The reach by how the pairs differ; of one pair nothing is known of that.
+fn between(logs: &[f64]) -> f64 {
+    let error = deviation(logs) / number(logs.len() as u64).sqrt();
+    match logs.len() {
+        0 | 1 => 0.0,
+        pairs => t(pairs - 1) * error.max(SMALLEST),
+    }
 }
 
 /// The standard error of a figure's logarithm, from inside its run, and how many independent parts
@@ -272,6 +282,25 @@ mod tests {
         assert!(Proportion::of((0, 0)).is_none());
         let none = Proportion::of((0, 100)).unwrap();
         assert!(none.low.abs() < 1e-9 && none.high > 0.05);
+    }
+
+    #[test]
+    fn noise_from_run_to_run_alone_is_hardly_ever_taken_for_a_difference() {
+        const TIMES: usize = 4000;
+        let mut random = StdRng::seed_from_u64(7);
+        for pairs in 2..=8 {
+            let mut draw = || {
+                let uniform = random.random_range(1e-9..1.0);
+                0.1 * Normal::standard().inverse_cdf(uniform)
+            };
+            let is_false = |_: &usize| {
+                let logs: Vec<f64> = (0..pairs).map(|_| draw()).collect();
+                mean(&logs).abs() > between(&logs)
+            };
+            let wrong = (0..TIMES).filter(is_false).count();
+            assert!(wrong <= TIMES / 50, "{pairs} pairs: {wrong} of {TIMES}");
+            assert!(wrong > 0, "{pairs} pairs: so wide says nothing");
+        }
     }
 
     #[test]
