@@ -23,6 +23,7 @@ mod stop;
 
 pub(super) use blueprint::{Blueprint, ClosedLoad, Load, OpenLoad, Readiness, Sessions};
 pub use config::BenchmarkConfig;
+pub(super) use open::Pace;
 pub use progress::Progress;
 pub use run_mode::RunMode;
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub struct BenchmarkConfig {
     pub(in crate::bench) http: HttpSettings,
     pub(in crate::bench) open: Option<Open>,
     /// In flight at most, in an open loop.
-    pub(super) max_in_flight: Option<usize>,
+    pub(in crate::bench) max_in_flight: Option<usize>,
     /// Ends the schedule of an open loop after so many.
     pub(in crate::bench) requests: Option<u64>,
     /// Requests of each session, where sessions arrive and not requests.

@@ -1,6 +1,9 @@
-//! A server that answers every request with the same bytes, as fast as one thread can.
+//! A server that answers every request with the same bytes, as fast as one thread can: over HTTP/1.1, or
+//! over HTTP/2 where that is spoken from the first byte.
 
+use bytes::Bytes;
 use futures_util::future;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -8,13 +11,54 @@ use std::thread::JoinHandle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// An answer, in one piece, that is a completion, embeddings, and whatever else is asked for.
-const WHOLE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n\
-{\"choices\":[{\"message\":{\"content\":\"ok\"}}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1},\"id\":1}";
-/// The same as a stream.
-const STREAM: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 64\r\n\r\n\
-data: {\"choices\":[{\"delta\":{\"content\":\"ok\"}}]}\n\ndata: [DONE]\n\n \n";
+/// An answer.
+#[derive(Debug, Clone, Copy)]
+enum Canned {
+    /// In one piece: a completion, embeddings, and whatever else is asked for.
+    Whole,
+    /// The same as a stream.
+    Stream,
+}
+
+/// What a body asks for a stream by.
+const STREAMS: &[u8] = b"\"stream\":true";
+/// How a connection begins over which HTTP/2 is spoken.
+const PREFACE: &[u8] = b"PRI ";
+
+impl Canned {
+    fn of(body: &[u8]) -> Self {
+        if memchr::memmem::find(body, STREAMS).is_some() {
+            Self::Stream
+        } else {
+            Self::Whole
+        }
+    }
+
+    /// Its type, and its body.
+    fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Whole => (
+                "application/json",
+                "{\"choices\":[{\"message\":{\"content\":\"ok\"}}],\"usage\":{\"prompt_tokens\":1,\
+                 \"completion_tokens\":1},\"id\":1}",
+            ),
+            Self::Stream => (
+                "text/event-stream",
+                "data: {\"choices\":[{\"delta\":{\"content\":\"ok\"}}]}\n\ndata: [DONE]\n\n",
+            ),
+        }
+    }
+
+    /// As HTTP/1.1 has it.
+    fn written(self) -> Vec<u8> {
+        let (content_type, body) = self.parts();
+        let length = body.len();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .into()
+    }
+}
 
 /// Runs until it is dropped.
 pub(super) struct NullServer {
@@ -71,16 +115,58 @@ async fn accept(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         tokio::spawn(async move {
-            // The client is gone, or sent what is no request of ours.
-            let _ = serve(&stream).await;
+            // Where it ends in an error, the client is gone, or sent what is no request of ours.
+            if begins_with_preface(&stream).await.unwrap_or_default() {
+                let _ = serve_http2(stream).await;
+            } else {
+                let _ = serve(&stream).await;
+            }
         });
     }
 }
 
+async fn begins_with_preface(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut first).await?;
+        if length == 0 || length == first.len() || first[..length] != PREFACE[..length] {
+            return Ok(first == PREFACE);
+        }
+    }
+}
+
+async fn serve_http2(stream: TcpStream) -> Result<(), h2::Error> {
+    let mut connection = h2::server::handshake(stream).await?;
+    while let Some(asked) = connection.accept().await {
+        let (request, answer) = asked?;
+        tokio::spawn(answer_http2(request.into_body(), answer));
+    }
+    Ok(())
+}
+
+async fn answer_http2(
+    mut asked: h2::RecvStream,
+    mut answer: h2::server::SendResponse<Bytes>,
+) -> Result<(), h2::Error> {
+    let mut body = Vec::new();
+    while let Some(piece) = asked.data().await {
+        let piece = piece?;
+        asked.flow_control().release_capacity(piece.len())?;
+        body.extend_from_slice(&piece);
+    }
+    let (content_type, body) = Canned::of(&body).parts();
+    let content_type = HeaderValue::from_static(content_type);
+    let mut head = http::Response::new(());
+    head.headers_mut().insert(CONTENT_TYPE, content_type);
+    let mut sending = answer.send_response(head, false)?;
+    sending.send_data(Bytes::from_static(body.as_bytes()), true)
+}
+
 async fn serve(stream: &TcpStream) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(16 << 10);
+    let (whole, events) = (Canned::Whole.written(), Canned::Stream.written());
     loop {
-        let (length, streams) = loop {
+        let (length, canned) = loop {
             if let Some(found) = request(&buffer)? {
                 break found;
             }
@@ -93,7 +179,10 @@ async fn serve(stream: &TcpStream) -> io::Result<()> {
             }
         };
         buffer.drain(..length);
-        let mut answer = if streams { STREAM } else { WHOLE };
+        let mut answer = match canned {
+            Canned::Whole => &*whole,
+            Canned::Stream => &*events,
+        };
         while !answer.is_empty() {
             match stream.try_write(answer) {
                 Ok(written) => answer = &answer[written..],
@@ -106,9 +195,9 @@ async fn serve(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// The length of the request that the buffer begins with, if it is there as a whole, and whether
-/// it asks for a stream.
-fn request(buffer: &[u8]) -> io::Result<Option<(usize, bool)>> {
+/// The length of the request that the buffer begins with, if it is there as a whole, and what it is
+/// answered.
+fn request(buffer: &[u8]) -> io::Result<Option<(usize, Canned)>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut head = httparse::Request::new(&mut headers);
     let bad = |cause: String| io::Error::new(io::ErrorKind::InvalidData, cause);
@@ -122,25 +211,6 @@ fn request(buffer: &[u8]) -> io::Result<Option<(usize, bool)>> {
         .find(|header| header.name.eq_ignore_ascii_case("content-length"))
         .and_then(|header| std::str::from_utf8(header.value).ok()?.trim().parse().ok())
         .unwrap_or(0);
-    let Some(body) = buffer.get(begins..begins + length) else {
-        return Ok(None);
-    };
-    let wanted: &[u8] = b"\"stream\":true";
-    let streams = body.windows(wanted.len()).any(|window| window == wanted);
-    Ok(Some((begins + length, streams)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn its_answers_are_as_long_as_they_say() {
-        for answer in [WHOLE, STREAM] {
-            let text = std::str::from_utf8(answer).unwrap();
-            let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            let length = format!("content-length: {}", body.len());
-            assert!(head.contains(&length), "{} is right", body.len());
-        }
-    }
+    let body = buffer.get(begins..begins + length);
+    Ok(body.map(|body| (begins + length, Canned::of(body))))
 }
