@@ -15,7 +15,7 @@ pub(crate) use part::Part;
 pub use post_answer::PostAnswer;
 pub use record::{RequestError, RequestRecord};
 
-use crate::caller::{CancellationToken, Progress, Registration};
+use crate::caller::{CancellationToken, OperationId, Progress, Registration};
 use crate::config::{Checked, OnProgress, Preference};
 use crate::decode::DecodeError;
 use crate::error::Error;
@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub settings: Arc<Checked>,
     /// When the total timeout is over, where it does not begin with the operation.
     pub deadline: Option<Instant>,
+    /// The stream whose batch it is: they share what was learned of when to hedge.
+    pub series: Option<OperationId>,
     /// What ends it, and others that have the same one, until it is handed over.
     pub cancel_token: Option<CancellationToken>,
     /// Its place with that token, from then to its end.
@@ -73,6 +75,7 @@ impl Job {
             gather,
             settings,
             deadline: None,
+            series: None,
             cancel_token: None,
             registration: None,
             on_progress: None,
@@ -170,6 +173,9 @@ pub(crate) trait Gather: Send {
 
     /// A request failed for good, after so many attempts.
     fn failed(&mut self, failed: RequestError, attempts: u32);
+
+    /// The operation ends before requests did of which so many attempts had been made.
+    fn cut_off(&mut self, _attempts: u32) {}
 
     /// Answers the caller. There are no requests where it ends before it was planned.
     fn finish(self: Box<Self>, end: End, requests: Option<&Requests>, total_time: Duration);

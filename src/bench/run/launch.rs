@@ -310,6 +310,10 @@ impl Gather for Port {
         self.outcome = Some(Err(failed.error));
     }
 
+    fn cut_off(&mut self, attempts: u32) {
+        self.attempts = attempts;
+    }
+
     fn finish(self: Box<Self>, end: End, _: Option<&Requests>, _: Duration) {
         let outcome = match (self.outcome, end) {
             (Some(outcome), _) => outcome,

@@ -1,8 +1,9 @@
 //! What makes a second attempt of a request, and when: pauses and hedges.
 
-use super::{MS, ms, run, users};
-use crate::support::slow_mock;
+use super::{MS, chat, ms, run, users};
+use crate::support::{hanging_mock, slow_mock};
 use hedgerow::HedgeDelay;
+use hedgerow::bench::{BenchmarkConfig, RunMode};
 use hedgerow::mock::{Fault, Latency, MockServer, Rule};
 use std::time::Duration;
 
@@ -52,4 +53,16 @@ fn nothing_is_hedged_before_enough_requests_have_ended() {
     let server = slow_mock(Latency::Fixed(5 * MS));
     let config = users(&server.url(), 1, 19).with_hedge_delay(HedgeDelay::Quantile(0.5));
     assert_eq!(run(&config).requests.attempts, 19);
+}
+
+#[test]
+fn the_attempts_of_requests_that_are_cut_count_as_well() {
+    let server = hanging_mock();
+    let mode = RunMode::LongRunning { duration: 300 * MS };
+    let endpoint = format!("{}/v1/chat/completions", server.url());
+    let config = BenchmarkConfig::try_new(endpoint, None, 3, mode, chat("Ping")).unwrap();
+    let config = config.with_calibration(false).with_drain(Duration::ZERO);
+    let requests = run(&config).requests;
+    assert_eq!((requests.cancelled, requests.attempts), (3, 3));
+    assert_eq!(server.stats().requests, 3);
 }
