@@ -43,5 +43,5 @@ pub(crate) use entrance::Entrance;
 pub use metrics::{EndpointSnapshot, MetricsSnapshot};
 #[cfg(feature = "bench")]
 pub(crate) use system::MOST_OPERATIONS;
-pub(crate) use system::Submitted;
 pub use system::{Placement, System, SystemBuilder};
+pub(crate) use system::{Series, Submitted};

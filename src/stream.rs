@@ -3,9 +3,9 @@
 //! Only a window of batches is held in memory, however many inputs there are: no further input is
 //! taken while as many batches as may be in flight are under way or wait to be taken.
 
-use crate::actor::System;
+use crate::actor::{Series, System};
 use crate::caller::ReplyPort;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result, Scope};
 use crate::operation::{Call, Embed, Embeddings, Endpoint};
 use crate::pending::Pending;
 use crate::policy::split::{Cutter, Limits};
@@ -32,7 +32,9 @@ pub struct Batch {
 /// The batches of a long job, as a stream; made by
 /// [`Client::embed_stream`](crate::Client::embed_stream).
 ///
-/// It ends after the last batch, or after the first error. Dropping it aborts what is in flight.
+/// It ends after the last batch, or after the first error. At its total timeout it takes no more
+/// inputs; where some may be left then, the end is that error, after what was in flight. Dropping it
+/// aborts what is in flight.
 pub struct EmbedStream<S> {
     system: System,
     endpoint: Arc<Endpoint>,
@@ -48,7 +50,10 @@ pub struct EmbedStream<S> {
     window: usize,
     /// The total timeout is that of the whole job.
     deadline: Option<Instant>,
-    refused: Option<Error>,
+    /// Why it ends before its inputs do, once nothing is in flight any more.
+    error: Option<Error>,
+    /// Dropped after what is in flight.
+    series: Series,
 }
 
 type PendingBatch = BoxFuture<'static, Result<Batch>>;
@@ -85,7 +90,7 @@ impl Flying {
 impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
     pub(crate) fn new(system: System, endpoint: Arc<Endpoint>, mut call: Embed, inputs: S) -> Self {
         let preference = call.preference_mut();
-        let refused = preference.check().err();
+        let error = preference.check().err();
         let mut limits = preference.limits();
         let window = preference.max_concurrent_requests;
         let total = preference.total_timeout;
@@ -96,11 +101,12 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
         preference.max_bytes_per_request = None;
         let frame = call.frame_bytes();
         limits.max_bytes = limits.max_bytes.map(|most| most.saturating_sub(frame));
+        let series = Series::new(&system);
         Self {
             system,
             endpoint,
             call,
-            inputs: Some(Box::pin(inputs)),
+            inputs: error.is_none().then(|| Box::pin(inputs)),
             filling: Vec::new(),
             cutter: Cutter::new(limits),
             limits,
@@ -108,7 +114,8 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
             flying: Flying::AsFinished(FuturesUnordered::new()),
             window,
             deadline: total.map(|total| later(Instant::now(), total)),
-            refused,
+            error,
+            series,
         }
     }
 
@@ -117,6 +124,18 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
     pub fn in_order(mut self) -> Self {
         self.flying = Flying::InOrder(FuturesOrdered::new());
         self
+    }
+
+    /// Takes no more inputs once the deadline has passed.
+    fn stop_if_late(&mut self) {
+        let is_late = self.deadline.is_some_and(|at| Instant::now() >= at);
+        if is_late && self.inputs.take().is_some() {
+            self.filling.clear();
+            self.error = Some(Error::new(Kind::Timeout {
+                scope: Scope::Operation,
+                after: self.call.preference_mut().total_timeout.unwrap_or_default(),
+            }));
+        }
     }
 
     /// Takes inputs and sends batches while the window has room.
@@ -160,6 +179,7 @@ impl<S: Stream<Item: Into<String>>> EmbedStream<S> {
         let job = call.into_job(&self.endpoint, ReplyPort::Async(port));
         let job = job.map(|mut job| {
             job.deadline = self.deadline;
+            job.series = Some(self.series.id());
             job
         });
         let pending = Pending::new(&self.system, job, answer);
@@ -173,22 +193,19 @@ impl<S: Stream<Item: Into<String>>> Stream for EmbedStream<S> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        if let Some(error) = this.refused.take() {
-            this.inputs = None;
-            return Poll::Ready(Some(Err(error)));
-        }
+        this.stop_if_late();
         this.fill(cx);
         if this.flying.len() == 0 {
-            return if this.inputs.is_none() {
-                Poll::Ready(None)
-            } else {
-                Poll::Pending
+            return match this.error.take() {
+                None if this.inputs.is_some() => Poll::Pending,
+                error => Poll::Ready(error.map(Err)),
             };
         }
         let ended = ready!(this.flying.poll(cx));
         if let Some(Err(_)) = &ended {
             // The first error is the end; what is in flight is aborted.
             this.inputs = None;
+            this.error = None;
             this.flying = Flying::AsFinished(FuturesUnordered::new());
         }
         Poll::Ready(ended)

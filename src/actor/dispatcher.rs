@@ -5,7 +5,7 @@ mod steps;
 use super::alarm::Alarm;
 use super::entrance::Permit;
 use super::flight::Flight;
-use super::hedger::{Settled, Watch};
+use super::hedger::{Settled, Settlement, Watch};
 use super::messages::{Abort, Assign, Flush, Outcome, RequestKey, Stop, Tick};
 use super::metrics::Observed;
 use super::planner::MakePlan;
@@ -278,6 +278,20 @@ impl Handler<Inspect> for Dispatcher {
         if let Some(progress) = self.with(id, Instant::now(), progress) {
             reply.send(progress);
         }
+    }
+}
+
+/// No more operations of a series come; those that had come were told of before.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct EndSeries(pub OperationId);
+
+impl Handler<EndSeries> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, EndSeries(series): EndSeries, context: &mut Self::Context) {
+        self.shared.turn.settled.push(Settlement::Series(series));
+        self.end_turn(context);
     }
 }
 

@@ -8,7 +8,7 @@ mod outcome;
 mod pieces;
 
 use super::entrance::Permit;
-use super::hedger::{Settlement, Watched};
+use super::hedger::{Hedge, Settlement, Watched};
 use super::messages::{Attempt, AttemptId, RequestKey};
 use super::request::{ActiveRequest, Base64};
 use super::turn::Surroundings;
@@ -193,6 +193,19 @@ impl Flight {
         }
     }
 
+    /// A request as the Hedger knows it.
+    fn as_hedge(&self, request: u32) -> Hedge {
+        Hedge {
+            key: self.key(request),
+            series: self.series(),
+        }
+    }
+
+    /// The operations that hedge as one with it.
+    fn series(&self) -> OperationId {
+        self.job.series.unwrap_or(self.id)
+    }
+
     fn attempt_id(&self, request: u32, attempt: u32) -> AttemptId {
         AttemptId {
             key: self.key(request),
@@ -203,7 +216,7 @@ impl Flight {
     /// Starts requests while the window has room. Where the endpoint has none, or others were there
     /// before, it waits in line for its turns.
     pub(super) fn fill(&mut self, around: &mut Surroundings<'_>) {
-        while !self.in_line && self.wants_more() {
+        while !self.in_line && self.wants_more(around.now) {
             let passes_by = self.gate_terms.is_none();
             let first = passes_by || around.line.is_empty();
             if first && self.start_next(around) == Turned::Went {
@@ -219,7 +232,7 @@ impl Flight {
 
     /// Its turn has come in its endpoint's line.
     pub(super) fn take_turn(&mut self, around: &mut Surroundings<'_>) -> Turned {
-        self.in_line = self.wants_more();
+        self.in_line = self.wants_more(around.now);
         if self.in_line {
             self.start_next(around)
         } else {
@@ -227,8 +240,10 @@ impl Flight {
         }
     }
 
-    fn wants_more(&self) -> bool {
-        self.in_window < self.job.settings.window && self.has_waiting()
+    /// Nothing is started once the deadline has passed, whose timer may still be on its way.
+    fn wants_more(&self, now: Instant) -> bool {
+        let in_time = self.deadline.is_none_or(|deadline| now < deadline);
+        in_time && self.in_window < self.job.settings.window && self.has_waiting()
     }
 
     fn has_waiting(&self) -> bool {
@@ -357,7 +372,7 @@ impl Flight {
             takes_one && gate_is_open
         });
         let Some(active) = wanted else {
-            let unsent = Settlement::Unsent(self.key(request));
+            let unsent = Settlement::Unsent(self.as_hedge(request));
             around.turn.settled.push(unsent);
             return;
         };
@@ -398,7 +413,7 @@ impl Flight {
     fn watch(&self, request: u32, around: &mut Surroundings<'_>) {
         if let Some(plan) = self.job.settings.hedge {
             around.turn.watch.push(Watched {
-                key: self.key(request),
+                hedge: self.as_hedge(request),
                 started: around.now,
                 plan,
                 requests: self.planned_requests(),

@@ -15,17 +15,29 @@ use tokio::time::Instant;
 /// One queue of due times for all operations, and the hedge budget of each.
 pub(super) struct Hedger {
     due: Recipient<Due>,
-    queue: Timers<Instant, RequestKey>,
-    operations: HashMap<OperationId, Hedged>,
+    queue: Timers<Instant, Hedge>,
+    /// By the name of the operation, or of the series that it is of.
+    hedged: HashMap<OperationId, Hedged>,
     alarm: Option<Alarm>,
 }
 
-/// An operation that hedges.
+/// A request that may get a twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hedge {
+    pub(super) key: RequestKey,
+    /// The series of operations that hedge as one; its own where it is of none.
+    pub(super) series: OperationId,
+}
+
+/// An operation that hedges, or a series of them.
 struct Hedged {
     budget: Budget,
+    /// That the budget is for, and the operation that was counted last: they come by their numbers.
+    budgeted: usize,
+    newest: Option<OperationId>,
     delays: Delays,
     /// Those whose twin was not called for.
-    requests: HashMap<u32, Place>,
+    requests: HashMap<RequestKey, Place>,
 }
 
 /// Where a request that is watched stands.
@@ -41,63 +53,63 @@ impl Hedger {
         Self {
             due,
             queue: Timers::new(),
-            operations: HashMap::new(),
+            hedged: HashMap::new(),
             alarm: None,
         }
     }
 
     fn watch(&mut self, watched: Watched) {
         let Watched {
-            key,
+            hedge,
             started,
             plan,
             requests,
         } = watched;
-        let operation = self
-            .operations
-            .entry(key.operation)
-            .or_insert_with(|| Hedged {
-                budget: plan.budget(requests),
-                delays: Delays::new(plan.delay),
-                requests: HashMap::new(),
-            });
-        let place = match operation.delays.delay() {
-            Some(delay) => Place::Queued(self.queue.add(later(started, delay), key)),
+        let Hedge { key, series } = hedge;
+        let hedged = self
+            .hedged
+            .entry(series)
+            .or_insert_with(|| Hedged::new(plan));
+        hedged.count(key.operation, requests, plan.budget_share);
+        let place = match hedged.delays.delay() {
+            Some(delay) => Place::Queued(self.queue.add(later(started, delay), hedge)),
             None => Place::Unscheduled { started },
         };
-        if let Some(Place::Queued(place)) = operation.requests.insert(key.request, place) {
+        if let Some(Place::Queued(place)) = hedged.requests.insert(key, place) {
             self.queue.remove(place);
         }
     }
 
     fn settle(&mut self, settlement: Settlement) {
         match settlement {
-            Settlement::Request { key, time } => {
-                let Some(operation) = self.operations.get_mut(&key.operation) else {
+            Settlement::Request { hedge, time } => {
+                let Some(hedged) = self.hedged.get_mut(&hedge.series) else {
                     return;
                 };
-                if let Some(Place::Queued(place)) = operation.requests.remove(&key.request) {
+                if let Some(Place::Queued(place)) = hedged.requests.remove(&hedge.key) {
                     self.queue.remove(place);
                 }
                 if let Some(time) = time
-                    && operation.delays.record(time)
+                    && hedged.delays.record(time)
                 {
-                    operation.schedule_all(key.operation, &mut self.queue);
+                    hedged.schedule_all(hedge.series, &mut self.queue);
                 }
             }
-            Settlement::Unsent(key) => {
-                if let Some(operation) = self.operations.get_mut(&key.operation) {
-                    operation.budget.refund();
+            Settlement::Unsent(hedge) => {
+                if let Some(hedged) = self.hedged.get_mut(&hedge.series) {
+                    hedged.budget.refund();
                 }
             }
-            Settlement::Operation(id) => {
-                let Some(operation) = self.operations.remove(&id) else {
-                    return;
-                };
-                for place in operation.requests.into_values() {
-                    if let Place::Queued(place) = place {
-                        self.queue.remove(place);
-                    }
+            Settlement::Operation { id, series } if id != series => {
+                if let Some(hedged) = self.hedged.get_mut(&series) {
+                    let of_it = |key: &RequestKey, _: &mut Place| key.operation == id;
+                    let ended = hedged.requests.extract_if(of_it);
+                    remove_all(&mut self.queue, ended.map(|(_, place)| place));
+                }
+            }
+            Settlement::Operation { series, .. } | Settlement::Series(series) => {
+                if let Some(hedged) = self.hedged.remove(&series) {
+                    remove_all(&mut self.queue, hedged.requests.into_values());
                 }
             }
         }
@@ -106,12 +118,12 @@ impl Hedger {
     /// Takes all that are due and that the budgets allow.
     fn take_due(&mut self, now: Instant) -> Vec<RequestKey> {
         let mut due = Vec::new();
-        while let Some(key) = self.queue.pop_due(now) {
-            let Some(operation) = self.operations.get_mut(&key.operation) else {
+        while let Some(Hedge { key, series }) = self.queue.pop_due(now) {
+            let Some(hedged) = self.hedged.get_mut(&series) else {
                 continue;
             };
-            operation.requests.remove(&key.request);
-            if operation.budget.spend() {
+            hedged.requests.remove(&key);
+            if hedged.budget.spend() {
                 due.push(key);
             }
         }
@@ -126,19 +138,43 @@ impl Hedger {
     }
 }
 
+fn remove_all(queue: &mut Timers<Instant, Hedge>, places: impl Iterator<Item = Place>) {
+    for place in places {
+        if let Place::Queued(place) = place {
+            queue.remove(place);
+        }
+    }
+}
+
 impl Hedged {
+    fn new(plan: HedgePlan) -> Self {
+        Self {
+            budget: Budget::of_operation(0, plan.budget_share),
+            budgeted: 0,
+            newest: None,
+            delays: Delays::new(plan.delay),
+            requests: HashMap::new(),
+        }
+    }
+
+    /// The budget is for the requests of each operation, which is counted when it comes.
+    fn count(&mut self, operation: OperationId, requests: usize, budget_share: f64) {
+        if self.newest.is_none_or(|newest| newest < operation) {
+            self.newest = Some(operation);
+            self.budget.grow(self.budgeted, requests, budget_share);
+            self.budgeted += requests;
+        }
+    }
+
     /// The delay has become known: the requests that waited for it are put into the queue.
-    fn schedule_all(&mut self, id: OperationId, queue: &mut Timers<Instant, RequestKey>) {
+    fn schedule_all(&mut self, series: OperationId, queue: &mut Timers<Instant, Hedge>) {
         let Some(delay) = self.delays.delay() else {
             return;
         };
-        for (request, place) in &mut self.requests {
+        for (key, place) in &mut self.requests {
             if let Place::Unscheduled { started } = place {
-                let key = RequestKey {
-                    operation: id,
-                    request: *request,
-                };
-                *place = Place::Queued(queue.add(later(*started, delay), key));
+                let hedge = Hedge { key: *key, series };
+                *place = Place::Queued(queue.add(later(*started, delay), hedge));
             }
         }
     }
@@ -160,7 +196,7 @@ pub(super) struct Watch(pub Vec<Watched>);
 /// One request to watch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watched {
-    pub key: RequestKey,
+    pub hedge: Hedge,
     pub started: Instant,
     pub plan: HedgePlan,
     /// The requests of the operation, from which its budget follows.
@@ -188,13 +224,18 @@ pub(super) struct Settled(pub Vec<Settlement>);
 pub(super) enum Settlement {
     /// A request; `time` says how long the attempt took that succeeded.
     Request {
-        key: RequestKey,
+        hedge: Hedge,
         time: Option<Duration>,
     },
     /// A twin that was called for, and not sent: what was spent on it is refunded.
-    Unsent(RequestKey),
+    Unsent(Hedge),
     /// An operation with all its requests.
-    Operation(OperationId),
+    Operation {
+        id: OperationId,
+        series: OperationId,
+    },
+    /// A series: no more of it comes.
+    Series(OperationId),
 }
 
 impl Handler<Settled> for Hedger {
@@ -256,6 +297,12 @@ mod tests {
         RequestKey { operation, request }
     }
 
+    fn hedge(request: u32) -> Hedge {
+        let key = key(request);
+        let series = key.operation;
+        Hedge { key, series }
+    }
+
     fn new() -> (Hedger, Instant) {
         let nobody = Nobody.start().recipient();
         (Hedger::new(nobody), Instant::now())
@@ -265,7 +312,7 @@ mod tests {
         /// A request's attempt began: its first, or one after a failure.
         fn begun(&mut self, request: u32, started: Instant) {
             self.watch(Watched {
-                key: key(request),
+                hedge: hedge(request),
                 started,
                 plan: HedgePlan {
                     delay: HedgeDelay::Fixed(DELAY),
@@ -276,8 +323,8 @@ mod tests {
         }
 
         fn ended(&mut self, request: u32) {
-            let (key, time) = (key(request), None);
-            self.settle(Settlement::Request { key, time });
+            let (hedge, time) = (hedge(request), None);
+            self.settle(Settlement::Request { hedge, time });
         }
 
         /// How many twins are called for of requests that begin after `first`.
@@ -307,7 +354,7 @@ mod tests {
         assert_eq!(hedger.take_due(start + DELAY), [key(0)]);
         hedger.begun(0, start + DELAY);
         assert_eq!(hedger.take_due(start + 2 * DELAY), [key(0)]);
-        hedger.settle(Settlement::Unsent(key(0)));
+        hedger.settle(Settlement::Unsent(hedge(0)));
         hedger.ended(0);
         assert_eq!(hedger.left(1, start), BUDGET - 1);
     }
@@ -318,12 +365,53 @@ mod tests {
             let (mut hedger, start) = new();
             hedger.begun(0, start);
             assert_eq!(hedger.take_due(start + DELAY), [key(0)]);
-            hedger.settle(Settlement::Unsent(key(0)));
+            hedger.settle(Settlement::Unsent(hedge(0)));
             if goes_on {
                 hedger.begun(0, start + 10 * DELAY);
             }
             hedger.ended(0);
             assert_eq!(hedger.left(1, start), BUDGET);
         }
+    }
+
+    #[actix_rt::test]
+    async fn a_series_learns_from_all_its_operations_and_is_forgotten_at_its_end() {
+        let (mut hedger, start) = new();
+        let series = OperationId(1000);
+        let batch = |number| Hedge {
+            key: RequestKey {
+                operation: OperationId(number),
+                request: 0,
+            },
+            series,
+        };
+        let plan = HedgePlan {
+            delay: HedgeDelay::Quantile(0.9),
+            budget_share: 0.1,
+        };
+        let begin = |hedger: &mut Hedger, number| {
+            hedger.watch(Watched {
+                hedge: batch(number),
+                started: start,
+                plan,
+                requests: 1,
+            });
+        };
+        for number in 0..20 {
+            begin(&mut hedger, number);
+            let (hedge, time) = (batch(number), Some(DELAY));
+            hedger.settle(Settlement::Request { hedge, time });
+            let id = OperationId(number);
+            hedger.settle(Settlement::Operation { id, series });
+        }
+        (20..60).for_each(|number| begin(&mut hedger, number));
+        // One that is given up is called for no more.
+        let id = OperationId(20);
+        hedger.settle(Settlement::Operation { id, series });
+        let due = hedger.take_due(start + DELAY);
+        assert_eq!(due.len(), 1 + 6, "a tenth of 60, and one");
+        assert!(!due.contains(&batch(20).key));
+        hedger.settle(Settlement::Series(series));
+        assert!(hedger.hedged.is_empty() && hedger.queue.earliest().is_none());
     }
 }

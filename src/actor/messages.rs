@@ -14,6 +14,7 @@
 //! | [`Watch`], [`Settled`] | Dispatcher | Hedger | [`Due`] | as `Assign` |
 //! | [`Due`] | Hedger | Dispatcher | | as `Assign` |
 //! | [`Cancel`], [`Inspect`] | facade, harness, token | Dispatcher | | one or a few a call |
+//! | [`EndSeries`] | facade | Dispatcher | | one a stream |
 //! | [`Observed`] | Dispatcher | MetricsCollector | | one a turn |
 //! | [`Snapshot`] | facade | MetricsCollector | by its port | one a call |
 //! | [`Flush`], [`Tick`] | an actor to itself | | | one at a time |
@@ -38,6 +39,7 @@
 //! [`Due`]: super::dispatcher::Due
 //! [`Cancel`]: crate::caller::Cancel
 //! [`Inspect`]: super::dispatcher::Inspect
+//! [`EndSeries`]: super::dispatcher::EndSeries
 //! [`Observed`]: super::metrics::Observed
 //! [`Snapshot`]: super::metrics::Snapshot
 //! [`Shutdown`]: super::dispatcher::Shutdown

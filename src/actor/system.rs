@@ -1,6 +1,6 @@
 //! A system: how one is started, reached and stopped.
 
-use super::dispatcher::{Inspect, Shutdown};
+use super::dispatcher::{EndSeries, Inspect, Shutdown};
 #[cfg(feature = "bench")]
 use super::entrance::Entrance;
 use super::messages::Crash;
@@ -166,6 +166,32 @@ pub(crate) struct Submitted {
     pub(crate) id: OperationId,
     #[expect(dead_code, reason = "it is there to be dropped")]
     operation: Arc<dyn Operation>,
+}
+
+/// A name that operations share which hedge as one, as the batches of a stream do. It ends when this
+/// is dropped.
+pub(crate) struct Series {
+    id: OperationId,
+    end: Recipient<EndSeries>,
+}
+
+impl Series {
+    pub(crate) fn new(system: &System) -> Self {
+        Self {
+            id: OperationId::next(),
+            end: system.0.ports.end_series.clone(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> OperationId {
+        self.id
+    }
+}
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        self.end.do_send(EndSeries(self.id));
+    }
 }
 
 struct Handle {

@@ -2,7 +2,7 @@
 //!
 //! [`wire`] is the only function that knows every actor.
 
-use super::dispatcher::{Dispatcher, Inspect, Peers, Shutdown};
+use super::dispatcher::{Dispatcher, EndSeries, Inspect, Peers, Shutdown};
 use super::entrance::Entrance;
 use super::exchange::Tools;
 use super::hedger::Hedger;
@@ -36,6 +36,7 @@ pub(super) struct Ports {
     pub(super) entrance: Entrance,
     pub(super) cancel: Recipient<Cancel>,
     pub(super) inspect: Recipient<Inspect>,
+    pub(super) end_series: Recipient<EndSeries>,
     pub(super) shutdown: Recipient<Shutdown>,
     pub(super) snapshot: Recipient<Snapshot>,
     pub(super) crash: Recipient<Crash>,
@@ -110,6 +111,7 @@ pub(super) fn wire(
         entrance: Entrance::new(to_dispatcher.clone().recipient(), setup.max_operations),
         cancel: to_dispatcher.clone().recipient(),
         inspect: to_dispatcher.clone().recipient(),
+        end_series: to_dispatcher.clone().recipient(),
         shutdown: to_dispatcher.clone().recipient(),
         snapshot: to_metrics.clone().recipient(),
         crash: to_pool.clone().recipient(),

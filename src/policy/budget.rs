@@ -8,17 +8,16 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// The allowance of an operation of `requests` requests: `max(2, 1 + ceil(requests * share))`.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "requests fit in u32 and the share is checked to lie in 0 to 3"
-    )]
     pub(crate) fn of_operation(requests: usize, share: f64) -> Self {
-        let part = (requests as f64 * share).ceil() as u64;
         Self {
-            left: (1 + part).max(2),
+            left: allowance(requests, share),
         }
+    }
+
+    /// There are `more` requests than the `requests` that it was for.
+    pub(crate) fn grow(&mut self, requests: usize, more: usize, share: f64) {
+        let all = requests.saturating_add(more);
+        self.left += allowance(all, share) - allowance(requests, share);
     }
 
     /// Takes one, or says that none is left.
@@ -35,6 +34,17 @@ impl Budget {
     }
 }
 
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "requests fit in u32 and the share is checked to lie in 0 to 3"
+)]
+fn allowance(requests: usize, share: f64) -> u64 {
+    let part = (requests as f64 * share).ceil() as u64;
+    (1 + part).max(2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +58,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn one_that_grows_is_as_one_of_all_its_requests(
+            parts in prop::collection::vec(0usize..2000, 0..30), share in 0.0f64..=3.0
+        ) {
+            let mut budget = Budget::of_operation(0, share);
+            let mut requests = 0;
+            for more in parts {
+                budget.grow(requests, more, share);
+                requests += more;
+            }
+            prop_assert_eq!(budget, Budget::of_operation(requests, share));
+        }
+
         #[test]
         fn no_more_is_ever_spent_than_there_was(
             requests in 0usize..10_000, share in 0.0f64..=3.0, tries in 0u64..40_000

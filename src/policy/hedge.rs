@@ -4,7 +4,6 @@
 //! operation's hedge budget lasts [Dean and Barroso, The Tail at Scale, 2013]. The delay is fixed,
 //! or a quantile of how long the operation's own requests took.
 
-use super::budget::Budget;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -32,13 +31,6 @@ pub(crate) struct HedgePlan {
     pub delay: HedgeDelay,
     /// The extra attempts as a share of the operation's requests.
     pub budget_share: f64,
-}
-
-impl HedgePlan {
-    /// The budget of an operation of `requests` requests.
-    pub(crate) fn budget(&self, requests: usize) -> Budget {
-        Budget::of_operation(requests, self.budget_share)
-    }
 }
 
 /// Requests that must have ended before a quantile of them says something.

@@ -1,6 +1,7 @@
 //! Long jobs: a window of batches at a time, progress, and a handle to cancel by.
 
 use crate::support::expected::assert_rows;
+use crate::support::fake::{Answer, MS, Network};
 use crate::support::{
     async_client_of, client_of, eventually_closed, eventually_in_flight, hanging_mock,
     mock_and_client, one_each, refusing, slow_mock, texts,
@@ -8,7 +9,7 @@ use crate::support::{
 use futures_executor::block_on;
 use futures_util::{FutureExt, StreamExt};
 use hedgerow::mock::{Latency, MockServer};
-use hedgerow::{Batch, Embed, OnError, OnProgress, Preference, Progress};
+use hedgerow::{Batch, Embed, HedgeDelay, OnError, OnProgress, Preference, Progress};
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -223,4 +224,86 @@ fn a_full_batch_does_not_wait_for_the_next_input() {
     let mut batches = client.as_async().embed_stream(inputs, in_batches(8, 4));
     let batch = block_on(batches.next()).expect("a batch").unwrap();
     assert_eq!(batch.inputs, 0..8);
+}
+
+#[test]
+fn a_stream_ends_at_its_deadline_and_starts_nothing_after_it() {
+    for on_error in [OnError::Return, OnError::Raise] {
+        let server = slow_mock(Latency::Fixed(Duration::from_millis(20)));
+        let client = client_of(&server.url());
+        let total = Duration::from_millis(500);
+        let call = Embed::template("m").preference(Preference {
+            batch_size: 1,
+            max_concurrent_requests: 4,
+            timeout: total,
+            total_timeout: Some(total),
+            on_error,
+            ..Preference::default()
+        });
+        let endless = (0..).map(|number| format!("text number {number}"));
+        let start = Instant::now();
+        let batches: Vec<_> = client.embed_iter(endless, call).collect();
+        assert!(start.elapsed() < 4 * total, "{:?}", start.elapsed());
+        let (last, before) = batches.split_last().unwrap();
+        let error = last.as_ref().unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        assert!(before.iter().all(Result::is_ok) && before.len() > 4);
+        // The last of a window may have been cut off.
+        let asked = server.stats().requests;
+        assert!(
+            asked <= before.len() as u64 + 4,
+            "{asked}, {}",
+            before.len()
+        );
+    }
+}
+
+#[actix_rt::test]
+async fn a_call_whose_deadline_has_passed_sends_nothing() {
+    let network = Network::new(|_, _| (MS, Answer::Right));
+    let call = Embed::template("m").preference(Preference {
+        batch_size: 1,
+        max_concurrent_requests: 4,
+        timeout: 1000 * MS,
+        total_timeout: Some(1000 * MS),
+        on_error: OnError::Return,
+        ..Preference::default()
+    });
+    let endless = futures_util::stream::iter((0..).map(|number| number.to_string()));
+    let mut batches = network.client.embed_stream(endless, call);
+    // Whoever takes them is slow.
+    assert!(batches.next().await.unwrap().is_ok());
+    tokio::time::sleep(1100 * MS).await;
+    let rest: Vec<_> = batches.collect().await;
+    let (last, before) = rest.split_last().unwrap();
+    assert!(last.as_ref().unwrap_err().is_timeout());
+    assert!(
+        before
+            .iter()
+            .all(|batch| batch.as_ref().unwrap().embeddings.errors().is_empty())
+    );
+    assert_eq!(network.asked(), 1 + before.len() as u64);
+}
+
+#[actix_rt::test]
+async fn a_stream_hedges_by_what_all_its_batches_took() {
+    // One of 50 hangs.
+    let network = Network::new(|number, _| match number % 50 {
+        49 => (60_000 * MS, Answer::Right),
+        _ => (20 * MS, Answer::Right),
+    });
+    let call = Embed::template("m").preference(Preference {
+        batch_size: 1,
+        max_concurrent_requests: 8,
+        hedge_delay: Some(HedgeDelay::Quantile(0.9)),
+        ..Preference::default()
+    });
+    let start = Instant::now();
+    let inputs = futures_util::stream::iter((0..1000).map(|number| number.to_string()));
+    let batches: Vec<_> = network.client.embed_stream(inputs, call).collect().await;
+    assert!(batches.len() == 1000 && batches.iter().all(Result::is_ok));
+    let metrics = network.client.metrics().await.unwrap();
+    // At most as many as the budget of the whole stream: a tenth, and one.
+    assert!((10..=101).contains(&metrics.hedges), "{metrics:?}");
+    assert!(start.elapsed() < 8000 * MS, "{:?}", start.elapsed());
 }

@@ -209,7 +209,7 @@ impl Flight {
             .extend(others.map(|attempt| self.attempt_id(request, attempt)));
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Request {
-                key: self.key(request),
+                hedge: self.as_hedge(request),
                 time,
             });
         }
@@ -380,7 +380,9 @@ impl Flight {
 
     /// Ends the operation: nothing of it stays in flight, and its caller is answered.
     pub(in crate::actor) fn end(mut self, end: End, around: &mut Surroundings<'_>) {
+        let mut attempts = 0;
         for (request, active) in &self.active {
+            attempts += active.made + active.resent;
             let running = active.running.iter();
             around
                 .turn
@@ -389,7 +391,13 @@ impl Flight {
             self.give_up(active.running, active.probing, around);
         }
         if self.job.settings.hedge.is_some() {
-            around.turn.settled.push(Settlement::Operation(self.id));
+            around.turn.settled.push(Settlement::Operation {
+                id: self.id,
+                series: self.series(),
+            });
+        }
+        if attempts > 0 {
+            self.job.gather.cut_off(attempts);
         }
         self.tell_progress(around);
         self.tell_the_untold();

@@ -284,7 +284,7 @@ impl Flight {
     fn leave(&mut self, request: u32, around: &mut Surroundings<'_>) -> Option<ActiveRequest> {
         if self.job.settings.hedge.is_some() {
             around.turn.settled.push(Settlement::Request {
-                key: self.key(request),
+                hedge: self.as_hedge(request),
                 time: None,
             });
         }
