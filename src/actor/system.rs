@@ -10,9 +10,7 @@ use crate::caller::{self, Cancel, OperationId, ReplyPort};
 use crate::error::{Error, Kind, Result};
 use crate::job::{Job, Operation};
 use crate::transport::{HttpSettings, TransportFactory};
-use actix::Arbiter;
-#[cfg(feature = "bench")]
-use actix::Recipient;
+use actix::{Arbiter, Recipient};
 use parking_lot::Mutex;
 use std::fmt;
 use std::num::NonZero;
