@@ -8,8 +8,9 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::time::Duration;
 
-/// The answer to a call. It can be used as its data, of type `T`.
-#[derive(Clone)]
+/// The answer to a call. It can be used as its data, of type `T`. The default is one of a call that
+/// had no inputs.
+#[derive(Clone, Default)]
 pub struct Answer<T> {
     data: T,
     requests: Vec<RequestRecord>,

@@ -43,11 +43,13 @@ class Response {
   }
 
   get errors() {
-    this.#errors ??= this.#record.errors().map(({ start, end, failure }) => ({
+    const shown = ({ start, end, failure }) => ({
       start: this.#offset + start,
       end: this.#offset + end,
       error: errorOf(failure),
-    }));
+    });
+    const make = (from, to) => this.#record.errors(from, to).map(shown);
+    this.#errors ??= lazyArray(this.#record.failed, BLOCK, make);
     return this.#errors;
   }
 
@@ -75,6 +77,7 @@ class OpenAIEmbeddingsResponse extends Response {
 
   constructor(answer, offset = 0) {
     super(answer.record(), offset);
+    answer.weigh();
     this.#native = answer;
     this.#offset = offset;
   }

@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const hedgerow = require('..');
 const { PerformanceClient, RequestProcessingPreference } = hedgerow;
+const native = require('../lib/native');
 const { useMock } = require('./support/mock');
 const { KEY, faulty, texts } = require('./support/texts');
 
@@ -49,6 +50,29 @@ test('an_array_that_was_taken_outlives_its_response', async () => {
     globalThis.gc?.();
   }
   assert.deepEqual(matrix, copy);
+});
+
+test('v8_knows_what_a_matrix_holds_before_anyone_has_looked_at_it', async () => {
+  const held = () => new native.EmbeddingsAnswer().weigh();
+  const size = 2048 * 1024 * 4;
+  async function use() {
+    const before = held();
+    const response = await client().embed(texts(2048), 'm', { dimensions: 1024 });
+    const unseen = held() - before;
+    assert.ok(unseen >= size && unseen < 1.5 * size, `${unseen}`);
+    response.float32();
+    const seen = held() - before;
+    assert.ok(seen >= size && seen < 1.5 * size, `${seen}`);
+    return before;
+  }
+  await client().embed(['a'], 'm');
+  const before = await use();
+  // V8 sweeps beside: it may be some collections later that it knows.
+  for (let turn = 0; turn < 500 && held() - before >= size / 2; turn++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.ok(held() - before < size / 2, `${held() - before}`);
 });
 
 test('the_arguments_of_embed_come_by_position_or_by_name', async () => {

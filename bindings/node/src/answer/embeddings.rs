@@ -2,7 +2,8 @@
 
 use super::record::{Record, Recorded, Shown};
 use hedgerow::{Embeddings, Matrix, Parts};
-use napi::bindgen_prelude::{Float32Array, Uint32Array};
+use napi::Result;
+use napi::bindgen_prelude::{Env, Float32Array, ObjectFinalize, Uint32Array};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -11,9 +12,11 @@ use std::sync::Arc;
 const LARGE: usize = 16 << 20;
 
 /// The answer to `embed`.
-#[napi]
+#[napi(custom_finalize)]
 pub(crate) struct EmbeddingsAnswer {
     kept: Arc<Kept>,
+    /// Bytes that V8 was told of.
+    told: i64,
     #[napi(readonly)]
     pub model: String,
     #[napi(readonly)]
@@ -28,12 +31,28 @@ pub(crate) struct EmbeddingsAnswer {
 
 #[napi]
 impl EmbeddingsAnswer {
+    /// An answer in which nothing finished.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Embeddings::default().into()
+    }
+
+    /// Tells V8 what is held here, as it collects its garbage by what it knows of: so many bytes in
+    /// all.
+    #[napi]
+    pub fn weigh(&mut self, env: Env) -> Result<i64> {
+        let bytes = self.kept.0.data.lock().as_ref().map_or(0, bytes);
+        self.tell(env, i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+
     /// The matrix, row after row, given away; it is no copy. A second call gives nothing.
     #[napi]
-    pub fn matrix(&self) -> Float32Array {
+    pub fn matrix(&mut self, env: Env) -> Result<Float32Array> {
         let matrix = self.kept.0.data.lock().take();
         let values = matrix.map(Matrix::into_vec);
-        Float32Array::new(values.unwrap_or_default())
+        // V8 knows what its own arrays hold.
+        self.tell(env, 0)?;
+        Ok(Float32Array::new(values.unwrap_or_default()))
     }
 
     /// The rows whose request succeeded; nothing where all did.
@@ -57,6 +76,20 @@ impl EmbeddingsAnswer {
     }
 }
 
+impl EmbeddingsAnswer {
+    fn tell(&mut self, env: Env, bytes: i64) -> Result<i64> {
+        let change = bytes - self.told;
+        self.told = bytes;
+        env.adjust_external_memory(change)
+    }
+}
+
+impl ObjectFinalize for EmbeddingsAnswer {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.tell(env, 0).map(drop)
+    }
+}
+
 impl From<Embeddings> for EmbeddingsAnswer {
     #[expect(
         clippy::cast_precision_loss,
@@ -71,6 +104,7 @@ impl From<Embeddings> for EmbeddingsAnswer {
             prompt_tokens: embeddings.usage().prompt_tokens as f64,
             total_tokens: embeddings.usage().total_tokens as f64,
             kept: Arc::new(Kept::of(embeddings)),
+            told: 0,
         }
     }
 }
@@ -107,9 +141,14 @@ impl Recorded for Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let large = |matrix: &mut Matrix| size_of_val(matrix.as_slice()) > LARGE;
+        let large = |matrix: &mut Matrix| bytes(matrix) > LARGE;
         if let Some(matrix) = self.0.data.get_mut().take_if(large) {
-            std::thread::spawn(move || drop(matrix));
+            // Where there is no thread to be had, it is freed here.
+            let _ = std::thread::Builder::new().spawn(move || drop(matrix));
         }
     }
+}
+
+fn bytes(matrix: &Matrix) -> usize {
+    size_of_val(matrix.as_slice())
 }

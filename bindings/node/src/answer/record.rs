@@ -5,7 +5,7 @@ use crate::headers::pairs;
 use hedgerow::{RequestError, RequestRecord};
 use napi::bindgen_prelude::Float64Array;
 use napi_derive::napi;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where the records of an answer are kept.
 pub(crate) trait Recorded: Send + Sync {
@@ -34,7 +34,11 @@ impl<T: Send + Sync> Recorded for hedgerow::Answer<T> {
 
 /// How the requests of a call went.
 #[napi]
-pub(crate) struct Record(Arc<dyn Recorded>);
+pub(crate) struct Record {
+    source: Arc<dyn Recorded>,
+    /// The places of the errors, in the order of the inputs.
+    order: OnceLock<Vec<usize>>,
+}
 
 #[napi]
 impl Record {
@@ -66,26 +70,43 @@ impl Record {
         })
     }
 
-    /// The requests that failed, in the order of the inputs.
+    /// How many requests failed.
+    #[napi(getter)]
+    pub fn failed(&self) -> u32 {
+        self.read(|shown| u32::try_from(shown.errors.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Some of the requests that failed, in the order of the inputs.
     #[napi]
-    pub fn errors(&self) -> Vec<FailedRequest> {
+    pub fn errors(&self, start: u32, end: u32) -> Vec<FailedRequest> {
         self.read(|shown| {
-            let mut errors: Vec<&RequestError> = shown.errors.iter().collect();
-            errors.sort_by_key(|failed| failed.inputs.start);
-            errors.into_iter().map(FailedRequest::from).collect()
+            let order = self.order.get_or_init(|| in_order(shown.errors));
+            let some = order.get(start as usize..end as usize);
+            let some = some.unwrap_or_default().iter();
+            some.map(|place| FailedRequest::from(&shown.errors[*place]))
+                .collect()
         })
     }
 }
 
+fn in_order(errors: &[RequestError]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..errors.len()).collect();
+    places.sort_by_key(|place| errors[*place].inputs.start);
+    places
+}
+
 impl Record {
     pub(super) fn of<R: Recorded + 'static>(source: &Arc<R>) -> Self {
-        Self(Arc::<R>::clone(source))
+        Self {
+            source: Arc::<R>::clone(source),
+            order: OnceLock::new(),
+        }
     }
 
     fn read<R>(&self, look: impl FnOnce(Shown<'_>) -> R) -> R {
         let mut look = Some(look);
         let mut found = None;
-        self.0
+        self.source
             .show(&mut |shown| found = look.take().map(|look| look(shown)));
         found.expect("records are shown once")
     }
