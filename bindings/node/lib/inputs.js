@@ -4,6 +4,7 @@
 
 const native = require('./native');
 const { ArgumentError, CancelledError, kindOf, wrongType } = require('./errors');
+const { responseOf } = require('./responses');
 
 /** So many items, and about so many characters, cross over at once. */
 const ITEMS = 1024;
@@ -39,10 +40,19 @@ function listOf(field, items) {
   throw wrongType(field, 'an array', items);
 }
 
-/** Texts for the native half. */
-function textsOf(field, items, signal) {
+/** Texts for the native half. `check` is called between turns, and may end it. */
+function textsOf(field, items, check) {
   const list = listOf(field, items);
-  return fill(list, new native.Texts(), signal, (item, at) => textOf(field, item, at));
+  return fill(list, new native.Texts(), check, (item, at) => textOf(field, item, at));
+}
+
+/** Few texts, that were looked at, for the native half. */
+function filled(texts) {
+  const into = new native.Texts();
+  for (let at = 0; at < texts.length; ) {
+    at = pushSlice(texts, at, into, (text) => text);
+  }
+  return into;
 }
 
 function textOf(field, item, at) {
@@ -53,9 +63,9 @@ function textOf(field, item, at) {
 }
 
 /** Payloads for the native half: JSON, written here; bytes as they are. */
-function payloadsOf(items, signal) {
+function payloadsOf(items, check) {
   const list = listOf('payloads', items);
-  return fill(list, new native.Payloads(), signal, payloadOf);
+  return fill(list, new native.Payloads(), check, payloadOf);
 }
 
 function payloadOf(item, at) {
@@ -82,26 +92,26 @@ function payloadOf(item, at) {
 }
 
 /** Fills `into`. Gives a promise only where it takes more than a turn. */
-function fill(list, into, signal, read) {
+function fill(list, into, check, read) {
   const turns = new Turns();
   let at = 0;
   while (at < list.length) {
     at = pushSlice(list, at, into, read);
     if (turns.over && at < list.length) {
       // Whoever called goes on meanwhile, and may change its list.
-      return fillLater(list.slice(at), at, into, signal, read, turns);
+      return fillLater(list.slice(at), at, into, check, read, turns);
     }
   }
   return into;
 }
 
-async function fillLater(list, offset, into, signal, read, turns) {
+async function fillLater(list, offset, into, check, read, turns) {
   const readAt = (item, at) => read(item, offset + at);
   let at = 0;
   while (at < list.length) {
     if (turns.over) {
       await turns.next();
-      refuseAborted(signal);
+      check();
     }
     at = pushSlice(list, at, into, readAt);
   }
@@ -135,11 +145,12 @@ function pushTexts(texts, into) {
   }
 }
 
-/** A signal that was aborted ends a call before it begins. */
-function refuseAborted(signal) {
+/** A signal that was aborted ends a call before it begins. An `Answer` is what it would have given. */
+function refuseAborted(signal, Answer) {
   if (signal?.aborted) {
-    throw new CancelledError('the operation was cancelled', { cause: signal.reason });
+    const partial = responseOf(new Answer());
+    throw new CancelledError('the operation was cancelled', { cause: signal.reason, partial });
   }
 }
 
-module.exports = { ITEMS, Turns, listOf, payloadsOf, refuseAborted, textOf, textsOf };
+module.exports = { ITEMS, Turns, filled, listOf, payloadsOf, refuseAborted, textOf, textsOf };

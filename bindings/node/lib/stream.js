@@ -3,8 +3,8 @@
 
 const native = require('./native');
 const { theBridge, waiting } = require('./bridge');
-const { CancelledError, errorOf, wrongType } = require('./errors');
-const { Turns, refuseAborted, textOf } = require('./inputs');
+const { errorOf, wrongType } = require('./errors');
+const { Turns, filled, refuseAborted, textOf } = require('./inputs');
 const { wayOf } = require('./preference');
 const { EmbedBatch, responseOf } = require('./responses');
 
@@ -26,7 +26,7 @@ function iteratorOf(inputs) {
 /** The batches, as they finish or in order. `stream` makes the native stream. */
 async function* batches(stream, inputs, settings) {
   const { signal, onProgress } = settings;
-  refuseAborted(signal);
+  refuseAborted(signal, native.EmbeddingsAnswer);
   const job = new Job(stream(wayOf(settings, theBridge())), inputs, settings);
   const began = performance.now();
   const total = Array.isArray(inputs) ? inputs.length : null;
@@ -71,10 +71,7 @@ class Job {
   /** What the next poll finds that is a batch or a failure; undefined at the end. */
   async next() {
     for (;;) {
-      if (this.#signal?.aborted) {
-        const cause = this.#signal.reason;
-        throw new CancelledError('the operation was cancelled', { cause });
-      }
+      refuseAborted(this.#signal, native.EmbeddingsAnswer);
       this.#woken = false;
       const found = this.#stream.poll();
       if (found.hungry) {
@@ -92,7 +89,7 @@ class Job {
   }
 
   error({ failure, partial }) {
-    return errorOf(failure, partial && responseOf(partial), this.#signal);
+    return errorOf(failure, responseOf(partial), this.#signal);
   }
 
   close() {
@@ -148,10 +145,12 @@ class Feeder {
       return;
     }
     this.#feeding = true;
-    this.#pull().then(() => {
-      this.#feeding = false;
-      this.#fed();
-    });
+    this.#pull()
+      .catch((error) => this.#fail(error))
+      .then(() => {
+        this.#feeding = false;
+        this.#fed();
+      });
   }
 
   /** What the iterable threw comes after the batches of what it gave before. */
@@ -194,14 +193,17 @@ class Feeder {
       this.#raised = { error };
       this.#ended = true;
     }
-    const filled = new native.Texts();
-    if (texts.length > 0) {
-      filled.push(texts.join(''), Uint32Array.from(texts, (text) => text.length));
-    }
-    this.#stream.feed(filled);
+    this.#stream.feed(filled(texts));
     if (this.#ended) {
       this.#stream.end();
     }
+  }
+
+  /** A chunk could not be fed: the job ends with why, after the batches of what was fed before. */
+  #fail(error) {
+    this.close();
+    this.#raised = { error };
+    this.#stream.end();
   }
 
   #text(value) {

@@ -4,6 +4,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { CancelledError, HTTPError, PerformanceClient, TimeoutError } = require('..');
+const native = require('../lib/native');
 const { useMock } = require('./support/mock');
 const { KEY, faulty, late, texts } = require('./support/texts');
 
@@ -45,7 +46,7 @@ for (const [kind, made] of [
 }
 
 test('batches_come_as_they_finish', async () => {
-  await mock.rules({ path: '/v1', body_contains: '"text 0"', faults: 'delay=300' });
+  await mock.rules({ path: '/v1', body_contains: '"text 0"', faults: 'delay=1500' });
   const batches = await all(client().embedIter(texts(30), 'm', { batchSize: 10 }));
   assert.deepEqual(batches.map((batch) => batch.start).sort((a, b) => a - b), [0, 10, 20]);
   assert.equal(batches.at(-1).start, 0);
@@ -158,6 +159,37 @@ test('what_the_inputs_throw_comes_after_the_batches_before_it', async () => {
   }
 });
 
+test('texts_that_cannot_be_handed_over_end_the_job', async (t) => {
+  const refused = new Error('no room');
+  const push = native.Texts.prototype.push;
+  let chunks = 0;
+  t.mock.method(native.Texts.prototype, 'push', function (...texts) {
+    if (++chunks > 2) {
+      throw refused;
+    }
+    return push.apply(this, texts);
+  });
+  for (const made of [(inputs) => inputs.values(), later]) {
+    chunks = 0;
+    let closed = false;
+    const inputs = function* () {
+      try {
+        yield* made === later ? texts(3) : texts(500);
+      } finally {
+        closed = true;
+      }
+    };
+    const seen = [];
+    await assert.rejects(async () => {
+      for await (const batch of client().embedIter(made(inputs()), 'm', { batchSize: 1, inOrder: true })) {
+        seen.push(batch.end);
+      }
+    }, refused);
+    assert.deepEqual(seen, [1, 2]);
+    assert.ok(closed);
+  }
+});
+
 test('an_input_that_is_no_string_is_refused_by_its_number', async () => {
   const batches = client().embedIter(['a', 'b', 3], 'm');
   await assert.rejects(all(batches), /inputs\[2\] must be a string, not a number/);
@@ -169,7 +201,11 @@ test('a_signal_ends_a_job', async () => {
   const job = all(client().embedIter(texts(20), 'm', options));
   await mock.until((stats) => stats.in_flight === 20, '20 requests');
   controller.abort();
-  await assert.rejects(job, CancelledError);
+  await assert.rejects(job, (error) => {
+    assert.ok(error instanceof CancelledError);
+    assert.deepEqual([error.partial.data.length, error.errors], [0, []]);
+    return true;
+  });
   await mock.until((stats) => stats.in_flight === 0, 'the end of the requests');
 });
 
