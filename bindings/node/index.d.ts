@@ -390,7 +390,10 @@ export interface ResponseRecord {
   readonly individual_batch_request_times: number[];
   /** The headers of each request's answer, names in lower case; `{}` where it failed. */
   readonly response_headers: Record<string, string>[];
-  /** The requests that failed; empty unless `onError` is `"return"`, or this is an error's `partial`. */
+  /**
+   * The requests that failed, made as they are looked at; empty unless `onError` is `"return"`, or this is
+   * an error's `partial`.
+   */
   readonly errors: FailedRequest[];
 }
 
@@ -536,9 +539,17 @@ export type Response =
 
 /** The base of all errors of this package. None shows a key. */
 export declare class HedgerowError extends Error {
+  /**
+   * What happened, in a word: `status`, `timeout`, `connect`, `network`, `answer`, `cancelled`, `config`,
+   * of which each has a class; `overloaded` (too many calls are under way), `closed`, `internal`.
+   */
+  readonly kind: string;
   /** The id that the failed attempt carried, for the server's logs. */
   readonly requestId?: string;
-  /** What had finished when the call failed: a response with the failures in its `errors`. */
+  /**
+   * What had finished when the call failed: a response with the failures in its `errors`, and an empty
+   * one where nothing had. Not in an `ArgumentError`, nor in the error of a single request.
+   */
   readonly partial?: Response;
   /** The requests that failed; those of `partial`. */
   readonly errors: FailedRequest[];

@@ -144,11 +144,9 @@ class PerformanceClient {
   async embed(input, model, ...rest) {
     const [asked, settings] = embedArguments(rest);
     const question = embedding(model, asked);
-    refuseAborted(settings.signal);
-    const filling = textsOf('input', input, settings.signal);
-    const texts = filling instanceof Promise ? await filling : filling;
-    const start = (way) => this.#native.embed(way, texts, question);
-    return answerOf(await call(start, settings), settings);
+    const fill = (check) => textsOf('input', input, check);
+    const start = (way, filled) => this.#native.embed(way, filled, question);
+    return await call(native.EmbeddingsAnswer, fill, start, settings);
   }
 
   embedIter(inputs, model, ...rest) {
@@ -166,31 +164,25 @@ class PerformanceClient {
   async rerank(query, texts, ...rest) {
     const [asked, settings] = rerankArguments(rest);
     text('query', query);
-    refuseAborted(settings.signal);
-    const filling = textsOf('texts', texts, settings.signal);
-    const filled = filling instanceof Promise ? await filling : filling;
-    const start = (way) => this.#native.rerank(way, query, filled, scoring(asked));
-    return answerOf(await call(start, settings), settings);
+    const fill = (check) => textsOf('texts', texts, check);
+    const start = (way, filled) => this.#native.rerank(way, query, filled, scoring(asked));
+    return await call(native.RankingAnswer, fill, start, settings);
   }
 
   async classify(inputs, ...rest) {
     const [asked, settings] = classifyArguments(rest);
-    refuseAborted(settings.signal);
-    const filling = textsOf('inputs', inputs, settings.signal);
-    const filled = filling instanceof Promise ? await filling : filling;
-    const start = (way) => this.#native.classify(way, filled, scoring(asked));
-    return answerOf(await call(start, settings), settings);
+    const fill = (check) => textsOf('inputs', inputs, check);
+    const start = (way, filled) => this.#native.classify(way, filled, scoring(asked));
+    return await call(native.ClassesAnswer, fill, start, settings);
   }
 
   async batchPost(urlPath, payloads, ...rest) {
     const [{ method, customHeaders }, settings] = postArguments(rest);
     const path = text('url_path', urlPath);
-    refuseAborted(settings.signal);
-    const filling = payloadsOf(payloads, settings.signal);
-    const filled = filling instanceof Promise ? await filling : filling;
     const headers = customHeaders && Object.entries(customHeaders).flat();
-    const start = (way) => this.#native.post(way, filled, { path, method, headers });
-    return answerOf(await call(start, settings), settings);
+    const fill = (check) => payloadsOf(payloads, check);
+    const start = (way, filled) => this.#native.post(way, filled, { path, method, headers });
+    return await call(native.PostsAnswer, fill, start, settings);
   }
 
   toJSON() {
@@ -218,15 +210,17 @@ function scoring({ model, rawScores, returnText, truncate, truncationDirection }
   };
 }
 
-function call(start, settings) {
-  refuseAborted(settings.signal);
-  return run((bridge) => checked(() => start(wayOf(settings, bridge))), settings);
-}
-
-/** The response, or the error, which is made here so that its stack leads to the caller. */
-function answerOf({ answer, failure, partial }, { signal }) {
+/** Takes inputs, and carries out the call with them, which gives what an `Answer` is shown as. */
+async function call(Answer, fill, start, settings) {
+  const check = () => refuseAborted(settings.signal, Answer);
+  check();
+  const filling = fill(check);
+  const filled = filling instanceof Promise ? await filling : filling;
+  check();
+  const begin = (bridge) => checked(() => start(wayOf(settings, bridge), filled));
+  const { answer, failure, partial } = await run(begin, settings);
   if (failure) {
-    throw errorOf(failure, partial && responseOf(partial), signal);
+    throw errorOf(failure, responseOf(partial), settings.signal);
   }
   return responseOf(answer);
 }

@@ -21,8 +21,8 @@ use napi::bindgen_prelude::Either4 as Either;
 /// The answer to a call of any kind.
 pub(crate) type AnyAnswer = Either<EmbeddingsAnswer, RankingAnswer, ClassesAnswer, PostsAnswer>;
 
-/// An answer of the core that JavaScript can look at.
-pub(crate) trait Land: Send + Sync + 'static {
+/// An answer of the core that JavaScript can look at. The default is one in which nothing finished.
+pub(crate) trait Land: Default + Send + Sync + 'static {
     fn land(self) -> AnyAnswer;
 }
 
@@ -50,8 +50,10 @@ impl Land for PostAnswers {
     }
 }
 
-/// A failure, and what had finished, which is taken out of the error.
-pub(crate) fn failed<A: Land>(error: Error) -> (Failure, Option<AnyAnswer>) {
+/// A failure, and what had finished, which is taken out of the error: an empty answer where nothing
+/// had.
+pub(crate) fn failed<A: Land>(error: Error) -> (Failure, AnyAnswer) {
     let failure = Failure::of(&error);
-    (failure, error.into_partial::<A>().map(A::land))
+    let partial = error.into_partial::<A>().unwrap_or_default();
+    (failure, partial.land())
 }

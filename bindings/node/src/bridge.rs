@@ -58,7 +58,14 @@ pub(crate) trait PendingCall: Send {
 pub(crate) enum Outcome {
     Answered(AnyAnswer),
     /// With what had finished.
-    Failed(Failure, Option<AnyAnswer>),
+    Failed(Failure, AnyAnswer),
+}
+
+impl Outcome {
+    fn failed<A: Land>(error: hedgerow::Error) -> Self {
+        let (failure, partial) = failed::<A>(error);
+        Self::Failed(failure, partial)
+    }
 }
 
 impl<A: Land> PendingCall for Pending<A> {
@@ -66,10 +73,7 @@ impl<A: Land> PendingCall for Pending<A> {
         let polled = Pin::new(self).poll(context);
         polled.map(|answer| match answer {
             Ok(answer) => Outcome::Answered(answer.land()),
-            Err(error) => {
-                let (failure, partial) = failed::<A>(error);
-                Outcome::Failed(failure, partial)
-            }
+            Err(error) => Outcome::failed::<A>(error),
         })
     }
 
@@ -98,7 +102,7 @@ impl Landed {
         let (answer, failure, partial) = match polled {
             Poll::Pending => (None, None, None),
             Poll::Ready(Outcome::Answered(answer)) => (Some(answer), None, None),
-            Poll::Ready(Outcome::Failed(failure, partial)) => (None, Some(failure), partial),
+            Poll::Ready(Outcome::Failed(failure, partial)) => (None, Some(failure), Some(partial)),
         };
         Self {
             call,
@@ -189,15 +193,22 @@ impl Bridge {
         &self.signal
     }
 
-    /// Sets a call under way.
-    pub(crate) fn start(
+    /// Drives a call that has begun, or tells why it has not.
+    pub(crate) fn start<A: Land>(
         &self,
         env: Env,
-        pending: impl PendingCall + 'static,
+        begun: hedgerow::Result<Pending<A>>,
         news: Option<News>,
     ) -> Result<Landed> {
-        let pending = Box::new(pending);
-        let landed = self.poll(self.number(), CallUnderWay { pending, news });
+        let number = self.number();
+        let pending = match begun {
+            Ok(pending) => Box::new(pending),
+            Err(error) => {
+                let failed = Outcome::failed::<A>(error);
+                return Ok(Landed::of(number, None, Poll::Ready(failed)));
+            }
+        };
+        let landed = self.poll(number, CallUnderWay { pending, news });
         self.keep_alive(env)?;
         Ok(landed)
     }

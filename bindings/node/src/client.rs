@@ -91,7 +91,7 @@ impl Client {
     ) -> Result<Landed> {
         let (preference, news, bridge) = way.prepare()?;
         let call = asked.call().inputs(texts.take()).preference(preference);
-        bridge.start(env, self.core()?.embed(call), news)
+        bridge.start(env, self.core().map(|core| core.embed(call)), news)
     }
 
     #[napi]
@@ -113,7 +113,7 @@ impl Client {
         if let Some(model) = asked.model {
             call = call.model(model);
         }
-        bridge.start(env, self.core()?.rerank(call), news)
+        bridge.start(env, self.core().map(|core| core.rerank(call)), news)
     }
 
     #[napi]
@@ -133,7 +133,7 @@ impl Client {
         if let Some(model) = asked.model {
             call = call.model(model);
         }
-        bridge.start(env, self.core()?.classify(call), news)
+        bridge.start(env, self.core().map(|core| core.classify(call)), news)
     }
 
     #[napi]
@@ -153,7 +153,7 @@ impl Client {
         for (name, value) in in_pairs(asked.headers) {
             call = call.header(name, value);
         }
-        bridge.start(env, self.core()?.post(call), news)
+        bridge.start(env, self.core().map(|core| core.post(call)), news)
     }
 
     /// Batches of a long job, whose inputs are fed.
@@ -162,7 +162,8 @@ impl Client {
         let (preference, _, bridge) = way.prepare()?;
         preference.validate().map_err(|error| refused(&error))?;
         let call = asked.call().preference(preference);
-        Ok(BatchStream::new(&bridge, &self.core()?, call, in_order))
+        let core = self.core().map_err(|error| refused(&error))?;
+        Ok(BatchStream::new(&bridge, &core, call, in_order))
     }
 }
 
@@ -175,13 +176,12 @@ impl Client {
         }
     }
 
-    fn core(&self) -> Result<hedgerow::Client> {
+    fn core(&self) -> hedgerow::Result<hedgerow::Client> {
         let mut core = self.core.lock();
         if let Some(core) = &*core {
             return Ok(core.clone());
         }
-        let builder = self.builder().system(self.pool.system()?);
-        let made = builder.build().map_err(|error| refused(&error))?;
+        let made = self.builder().system(self.pool.system()?).build()?;
         *core = Some(made.clone());
         Ok(made)
     }

@@ -54,13 +54,13 @@ impl Pool {
     }
 
     /// The system, which is started if need be.
-    pub(crate) fn system(&self) -> Result<System> {
+    pub(crate) fn system(&self) -> hedgerow::Result<System> {
         let mut started = self.started.lock();
         if let Some(system) = &*started {
             return Ok(system.clone());
         }
         let builder = System::builder().http((*self.http).clone());
-        let system = builder.start().map_err(|error| refused(&error))?;
+        let system = builder.start()?;
         *started = Some(system.clone());
         Ok(system)
     }

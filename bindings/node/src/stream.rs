@@ -83,7 +83,7 @@ impl BatchStream {
                 let (failure, partial) = failed::<Embeddings>(error);
                 Found {
                     failure: Some(failure),
-                    partial,
+                    partial: Some(partial),
                     ..Found::default()
                 }
             }

@@ -35,7 +35,7 @@ test('a_signal_closes_the_sockets_of_its_calls', async () => {
   const began = performance.now();
   controller.abort(reason);
   const stats = await mock.until((stats) => stats.in_flight === 0, 'the end of the requests');
-  assert.ok(performance.now() - began < 500);
+  assert.ok(performance.now() - began < 3000);
   assert.equal(stats.aborted, 12);
   await Promise.all(rejections);
 });
@@ -43,9 +43,9 @@ test('a_signal_closes_the_sockets_of_its_calls', async () => {
 test('an_aborted_call_carries_what_had_finished', async () => {
   const controller = new AbortController();
   await mock.rules({ path: '/v1', body_contains: 'text 3', faults: 'hang' });
-  const call = client().embed(texts(4), 'm', { signal: controller.signal, batchSize: 1 });
-  await mock.until((stats) => stats.answered === 3, '3 answers');
-  setTimeout(() => controller.abort(), 50);
+  const onProgress = ({ done }) => done === 3 && controller.abort();
+  const options = { signal: controller.signal, batchSize: 1, onProgress };
+  const call = client().embed(texts(4), 'm', options);
   const error = await call.then(assert.fail, (error) => error);
   assert.deepEqual(error.partial.data.map((item) => item.index), [0, 1, 2]);
 });
@@ -59,7 +59,9 @@ test('a_signal_that_was_aborted_rejects_before_anything_is_sent', async () => {
     () => client().batchPost('/echo', [1], { signal }),
     () => client().embedIter(['a'], 'm', { signal }).next(),
   ]) {
-    await assert.rejects(call(), (error) => error instanceof CancelledError && error.cause === signal.reason);
+    const error = await call().then(assert.fail, (error) => error);
+    assert.ok(error instanceof CancelledError && error.cause === signal.reason);
+    assert.deepEqual([error.partial.data.length, error.errors, error.kind], [0, [], 'cancelled']);
   }
   assert.equal((await mock.stats()).requests, 0);
 });
@@ -68,7 +70,9 @@ test('a_signal_ends_a_call_whose_inputs_are_still_being_taken', async () => {
   const controller = new AbortController();
   const call = client().embed(texts(2_000_000), 'm', { signal: controller.signal });
   setImmediate(() => controller.abort());
-  await assert.rejects(call, CancelledError);
+  const error = await call.then(assert.fail, (error) => error);
+  assert.ok(error instanceof CancelledError);
+  assert.deepEqual(error.partial.shape, [0, 0]);
   assert.equal((await mock.stats()).requests, 0);
 });
 

@@ -3,6 +3,7 @@
 use crate::bridge::Bridge;
 use crate::call::{Call, Question};
 use crate::exception;
+use crate::failure::Failure;
 use crate::landing::landing;
 use crate::preference::{RequestProcessingPreference, for_call};
 use crate::process::PerProcess;
@@ -10,7 +11,7 @@ use crate::progress::Listener;
 use crate::stream::EmbedStream;
 use crate::wait::wait;
 use crate::wrapper::{HttpClientWrapper, Pool};
-use hedgerow::{ApiKey, BlockingClient};
+use hedgerow::{ApiKey, BlockingClient, Embeddings};
 use pyo3::prelude::*;
 
 /// A client of one service. It starts nothing before its first call, and nothing of its parent's
@@ -18,6 +19,8 @@ use pyo3::prelude::*;
 #[pyclass(module = "hedgerow._hedgerow", frozen)]
 pub(crate) struct Client {
     base_url: String,
+    /// As it was given: none is sent where it is empty. It is here, and in no `__dict__`.
+    #[pyo3(get)]
     api_key: Option<String>,
     pool: Pool,
     core: PerProcess<BlockingClient>,
@@ -37,7 +40,7 @@ impl Client {
         builder
             .validate()
             .map_err(|error| exception::bad_value(&error))?;
-        if let Some(key) = &api_key {
+        if let Some(key) = sent(api_key.as_deref()) {
             ApiKey::new(key).map_err(|error| exception::bad_value(&error))?;
         }
         Ok(Self {
@@ -56,14 +59,16 @@ impl Client {
         preference: GivenPreference<'_, '_>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let core = self.core(py)?;
+        let core = self.core();
         let (listener, on_progress) = progress.map(Listener::new).unzip();
         let listener = listener.as_ref();
         match call.take(for_call(py, preference, on_progress))? {
-            Question::Embed(call) => wait(py, core.begin_embed(call), listener),
-            Question::Rerank(call) => wait(py, core.begin_rerank(call), listener),
-            Question::Classify(call) => wait(py, core.begin_classify(call), listener),
-            Question::Post(call) => wait(py, core.begin_post(call), listener),
+            Question::Embed(call) => wait(py, core.and_then(|it| it.begin_embed(call)), listener),
+            Question::Rerank(call) => wait(py, core.and_then(|it| it.begin_rerank(call)), listener),
+            Question::Classify(call) => {
+                wait(py, core.and_then(|it| it.begin_classify(call)), listener)
+            }
+            Question::Post(call) => wait(py, core.and_then(|it| it.begin_post(call)), listener),
         }
     }
 
@@ -78,14 +83,13 @@ impl Client {
         bridge: &Bridge,
         future: Py<PyAny>,
     ) -> PyResult<u64> {
-        let core = self.core(py)?;
-        let core = core.as_async();
+        let core = self.core();
         let (listener, on_progress) = progress.map(Listener::new).unzip();
         let flight = match call.take(for_call(py, preference, on_progress))? {
-            Question::Embed(call) => landing(core.embed(call)),
-            Question::Rerank(call) => landing(core.rerank(call)),
-            Question::Classify(call) => landing(core.classify(call)),
-            Question::Post(call) => landing(core.post(call)),
+            Question::Embed(call) => landing(core.map(|it| it.as_async().embed(call))),
+            Question::Rerank(call) => landing(core.map(|it| it.as_async().rerank(call))),
+            Question::Classify(call) => landing(core.map(|it| it.as_async().classify(call))),
+            Question::Post(call) => landing(core.map(|it| it.as_async().post(call))),
         };
         bridge.start(py, flight, future, listener)
     }
@@ -99,7 +103,8 @@ impl Client {
         inputs: Option<Py<PyAny>>,
         in_order: bool,
     ) -> PyResult<EmbedStream> {
-        let core = self.core(py)?;
+        let core = self.core();
+        let core = core.map_err(|error| Failure::raised::<Embeddings>(py, error))?;
         match call.take(for_call(py, preference, None))? {
             Question::Embed(call) => {
                 let core = core.as_async();
@@ -111,20 +116,21 @@ impl Client {
 }
 
 impl Client {
-    fn core(&self, py: Python<'_>) -> PyResult<BlockingClient> {
+    fn core(&self) -> hedgerow::Result<BlockingClient> {
         if let Some(core) = self.core.get() {
             return Ok(core);
         }
-        let system = self.pool.system(py)?;
-        let make = || {
+        let system = self.pool.system()?;
+        self.core.get_or_make(|| {
             let mut builder = BlockingClient::builder(&self.base_url).system(system.clone());
-            if let Some(key) = &self.api_key {
+            if let Some(key) = sent(self.api_key.as_deref()) {
                 builder = builder.api_key(key);
             }
             Ok(BlockingClient::new(builder.build()?))
-        };
-        self.core
-            .get_or_make(make)
-            .map_err(|error: hedgerow::Error| exception::raise_plain(py, &error))
+        })
     }
+}
+
+fn sent(api_key: Option<&str>) -> Option<&str> {
+    api_key.filter(|key| !key.is_empty())
 }

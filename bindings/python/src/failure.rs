@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 #[pyclass(module = "hedgerow._hedgerow", frozen)]
 pub(crate) struct Failure {
     report: ErrorReport,
-    /// What had finished.
+    /// What had finished, until the exception has it.
     partial: Mutex<Option<Py<PyAny>>>,
 }
 
@@ -25,15 +25,22 @@ impl Failure {
 }
 
 impl Failure {
-    /// Takes what had finished out of the error.
+    /// Takes what had finished out of the error: an empty answer where nothing had.
     pub(crate) fn of<A: IntoResponse>(py: Python<'_>, error: Error) -> PyResult<Self> {
         let report = ErrorReport::of(&error);
-        let partial = error.into_partial::<A>();
-        let partial = partial.map(|answer| answer.into_response(py)).transpose()?;
+        let partial = error.into_partial::<A>().unwrap_or_default();
         Ok(Self {
             report,
-            partial: Mutex::new(partial),
+            partial: Mutex::new(Some(partial.into_response(py)?)),
         })
+    }
+
+    /// What a call that failed with `error` raises.
+    pub(crate) fn raised<A: IntoResponse>(py: Python<'_>, error: Error) -> PyErr {
+        match Self::of::<A>(py, error) {
+            Ok(failure) => failure.raise(py),
+            Err(other) => other,
+        }
     }
 
     pub(crate) fn raise(&self, py: Python<'_>) -> PyErr {

@@ -1,7 +1,7 @@
 //! Waiting on a thread: without the interpreter, but awake for signals.
 
 use crate::exception;
-use crate::failure::respond;
+use crate::failure::{Failure, respond};
 use crate::process::Owned;
 use crate::progress::Listener;
 use crate::response::IntoResponse;
@@ -20,7 +20,7 @@ pub(crate) fn wait<A: IntoResponse>(
     begun: hedgerow::Result<Waiting<A>>,
     listener: Option<&Listener>,
 ) -> PyResult<Py<PyAny>> {
-    let waiting = begun.map_err(|error| exception::raise_plain(py, &error))?;
+    let waiting = begun.map_err(|error| Failure::raised::<A>(py, error))?;
     // A handler of a signal may fork.
     let mut waiting = Owned::new(waiting);
     let mut step = LOOK_EVERY;

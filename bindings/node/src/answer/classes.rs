@@ -18,6 +18,12 @@ pub(crate) struct Labelled {
 
 #[napi]
 impl ClassesAnswer {
+    /// An answer in which nothing finished.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Classifications::default().into()
+    }
+
     #[napi(getter)]
     pub fn length(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)

@@ -12,6 +12,12 @@ pub(crate) struct PostsAnswer(Arc<PostAnswers>);
 
 #[napi]
 impl PostsAnswer {
+    /// An answer in which nothing finished.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        PostAnswers::default().into()
+    }
+
     #[napi(getter)]
     pub fn length(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)

@@ -21,6 +21,12 @@ pub(crate) struct Scored {
 
 #[napi]
 impl RankingAnswer {
+    /// An answer in which nothing finished.
+    #[napi(constructor)]
+    pub fn new() -> Self {
+        Ranking::default().into()
+    }
+
     #[napi(getter)]
     pub fn length(&self) -> u32 {
         u32::try_from(self.0.len()).unwrap_or(u32::MAX)
