@@ -139,9 +139,9 @@ def test_sessions_think_and_none_of_their_requests_is_lost(server: MockServer) -
 
 def test_a_pause_of_nothing_and_a_percentile_are_taken(server: MockServer) -> None:
     server.inject("status=500", CHAT, times=6)
-    began = time.monotonic()
     report = run(server, users=1, max_retries=10, retry_delay_ms=0, hedge_delay="p95")
-    assert time.monotonic() - began < 2 and report["requests"]["succeeded"] == 1
+    # With the default pause it would be a minute, more or less.
+    assert report["requests"]["succeeded"] == 1 and report["duration_s"] < 10
     assert report["config"]["hedge_quantile"] == 0.95
 
 
@@ -204,7 +204,8 @@ def test_progress_is_told_on_the_thread_that_waits(server: MockServer) -> None:
 
 def test_what_progress_raises_ends_the_run_and_carries_its_report(server: MockServer) -> None:
     def refuse(progress: dict[str, Any]) -> None:
-        raise LookupError("enough")
+        if progress["succeeded"] > 0:
+            raise LookupError("enough")
 
     began = time.monotonic()
     with pytest.raises(LookupError, match="enough") as raised:
@@ -217,7 +218,7 @@ def test_what_progress_raises_ends_the_run_and_carries_its_report(server: MockSe
 def test_other_threads_and_event_loops_run_meanwhile(server: MockServer) -> None:
     async def main() -> tuple[int, dict[str, Any]]:
         ticks = 0
-        config = {"host": server.url, "records": RECORDS, "duration": 0.5, "users": 2, **SHORT}
+        config = {"host": server.url, "records": RECORDS, "duration": 1, "users": 2, **SHORT}
         task = asyncio.create_task(asyncio.to_thread(hedgerow.run_benchmark, config))
         while not task.done():
             ticks += 1
@@ -225,7 +226,7 @@ def test_other_threads_and_event_loops_run_meanwhile(server: MockServer) -> None
         return ticks, await task
 
     ticks, report = asyncio.run(main())
-    assert ticks > 10 and report["requests"]["total"] == server.requests
+    assert ticks > 5 and report["requests"]["total"] == server.requests
 
 
 def test_ctrl_c_ends_the_run_with_its_report_and_the_next_works(

@@ -55,7 +55,7 @@ def test_point_01_cancel_closes_the_sockets_of_every_call_with_the_token(
             thread.join()
         assert len(raised) == 2
         assert all(isinstance(error, hedgerow.Cancelled) for error in raised)
-    assert min(took) < 0.05, took
+    assert min(took) < 0.2, took
 
 
 def test_point_02_a_success_leaves_the_token_as_it_was(client: PerformanceClient) -> None:
@@ -151,7 +151,7 @@ def test_point_07_the_total_timeout_does_not_throw_away_what_finished(
     server: MockServer, client: PerformanceClient
 ) -> None:
     server.inject("hang", body_contains='number 3"')
-    preference = one_each(total_timeout_s=0.5)
+    preference = one_each(total_timeout_s=2)
     with pytest.raises(hedgerow.Timeout) as raised:
         client.embed(texts(6), "m", preference=preference)
     assert isinstance(raised.value.partial, hedgerow.OpenAIEmbeddingsResponse)

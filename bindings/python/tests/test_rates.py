@@ -52,7 +52,7 @@ def test_a_rate_that_headers_tell_is_kept() -> None:
     # A busy machine spoils some tries, and a fault all of them.
     tries = [a_rate_told_by_headers() for _ in range(5)]
     # 400 at once, and 400 a second; one in twenty is refused at most.
-    assert any(0.9 <= took <= 2.0 and refused <= 40 for took, refused in tries), tries
+    assert any(0.9 <= took <= 4.0 and refused <= 40 for took, refused in tries), tries
 
 
 def a_rate_told_by_headers() -> tuple[float, int]:

@@ -70,7 +70,7 @@ def test_batches_come_in_order_with_global_indices(
 def test_batches_may_come_as_they_finish(
     server: MockServer, client: PerformanceClient, collect: Collect
 ) -> None:
-    server.inject("delay=500", times=1)
+    server.inject("delay=1500", times=1)
     batches = collect(client, iter(texts(60)), "m", preference=small(), in_order=False)
     starts = [batch.start for batch in batches]
     assert sorted(starts) == list(range(0, 60, 10)) and starts != sorted(starts)
@@ -224,7 +224,7 @@ def test_leaving_a_stream_aborts_what_is_in_flight(
 
     asyncio.run(ask())
     eventually("that too", lambda: server.stats["in_flight"] == 0)
-    assert server.stats["aborted"] >= 4
+    assert server.stats["aborted"] == server.requests - 1 > 0
 
 
 def test_a_slow_iterable_on_a_loop_leaves_it_its_turns(client: PerformanceClient) -> None:

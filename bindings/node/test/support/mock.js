@@ -73,7 +73,7 @@ class Mock {
 
   /** The counts, once `is` holds of them. */
   async until(is, what) {
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 30_000;
     for (;;) {
       const stats = await this.stats();
       if (is(stats)) {
