@@ -8,7 +8,7 @@ pub(crate) use advice::{retry_after, span};
 
 use super::body::read_beginning;
 use super::decompress::unpack;
-use super::secret::redacted;
+use super::secret::Secrets;
 use super::{Head, Response, rate};
 use crate::headers::Headers;
 use crate::policy::pace::RateReport;
@@ -26,6 +26,7 @@ const MOST_UNPACKED: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Refusal {
     pub code: u16,
+    /// Without any key that was sent.
     pub headers: Headers,
     /// Its beginning, as text, without any key that was sent.
     pub body: Box<str>,
@@ -63,14 +64,15 @@ impl Refusal {
         head: &Head,
     ) -> Self {
         let said = retry_after(&headers, SystemTime::now());
+        let secrets = Secrets::of(head, secret);
         Self {
             code,
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
             rates: rate::report(&headers),
             complaint: complaint::of(code, &text),
-            body: redacted(text, secret, head),
-            headers,
+            body: secrets.out_of(text),
+            headers: secrets.out_of_headers(headers),
         }
     }
 

@@ -1,11 +1,15 @@
 //! Secrets: which headers hold one, and how they are kept out of all that is shown.
 //!
 //! A header holds one by its name, or by a value that looks like a key: a long one. It is marked as
-//! sensitive, and its value is taken out of whatever text a server sends back. All others are
+//! sensitive, and its value is taken out of whatever a server that refuses sends back, text and
+//! headers. So are those values of a URL's query that the same rules make secret. All others are
 //! ordinary words (`x-mode: fast`), and stay in the texts of errors, where they are found by chance.
 
 use super::Head;
+use crate::headers::Headers;
 use http::HeaderValue;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// A header whose name contains one of these holds a secret.
 const IN_NAMES: [&str; 13] = [
@@ -41,8 +45,9 @@ const KNOWN: [&str; 7] = [
     "user-agent",
 ];
 
-/// Whether the header holds a secret. `name` is in lower case.
-pub(crate) fn is_secret(name: &str, value: &str) -> bool {
+/// Whether a header holds a secret: by its name, in lower case, or by what its value looks like.
+#[must_use]
+pub fn is_secret(name: &str, value: &str) -> bool {
     let by_name = IN_NAMES.iter().any(|part| name.contains(part));
     let by_scheme = SCHEMES.iter().any(|scheme| {
         let start = value.as_bytes().get(..scheme.len());
@@ -59,41 +64,74 @@ pub(crate) fn sensitive(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// `text` of an answer to a request with `head`, without the keys that went with it: those of the
-/// head, and `proxy`, the value that a proxy was sent.
-pub(super) fn redacted(mut text: String, proxy: Option<&HeaderValue>, head: &Head) -> Box<str> {
-    if let Some(Ok(value)) = proxy.map(HeaderValue::to_str) {
-        redact_value(&mut text, value);
-    }
-    head.without_key(&text)
-}
+/// What went with a request and no part of its answer may show: a server may send it back.
+pub(super) struct Secrets<'a>(Vec<Cow<'a, str>>);
 
-impl Head {
-    /// `text` without the keys that these headers carry: a server may send them back in an error.
-    pub(crate) fn without_key(&self, text: &str) -> Box<str> {
-        let keys = self
-            .headers
-            .iter()
-            .filter(|(_, value)| value.is_sensitive())
-            .filter_map(|(_, value)| value.to_str().ok());
-        let mut text = text.to_owned();
-        for value in keys {
-            redact_value(&mut text, value);
+impl<'a> Secrets<'a> {
+    /// Those of a request with `head`, and of `proxy`, the value that a proxy was sent.
+    pub(super) fn of(head: &'a Head, proxy: Option<&'a HeaderValue>) -> Self {
+        let own = head.headers.iter().map(|(_, value)| value);
+        let values = own.filter(|value| value.is_sensitive());
+        let values = proxy.into_iter().chain(values);
+        let mut secrets = Vec::new();
+        for value in values.filter_map(|value| value.to_str().ok()) {
+            push_parts(&mut secrets, value);
+        }
+        push_query(&mut secrets, &head.url);
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        Self(secrets)
+    }
+
+    /// `text` without them, also where it was cut within one.
+    pub(super) fn out_of(&self, mut text: String) -> Box<str> {
+        for secret in &self.0 {
+            redact(&mut text, secret);
         }
         text.into_boxed_str()
     }
+
+    /// `headers` without them.
+    pub(super) fn out_of_headers(&self, headers: Headers) -> Headers {
+        let shows = |value: &str| self.0.iter().any(|secret| value.contains(&**secret));
+        if !headers.iter().any(|(_, value)| shows(value)) {
+            return headers;
+        }
+        let without = |value: &str| {
+            let whole = value.to_owned();
+            let secrets = self.0.iter();
+            secrets.fold(whole, |value, secret| value.replace(&**secret, INSTEAD))
+        };
+        let pairs: Vec<(&str, String)> = headers
+            .iter()
+            .map(|(name, value)| (name, without(value)))
+            .collect();
+        let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
+        pairs.collect()
+    }
 }
 
-/// Takes the value of a header out of `text`, also without its scheme, such as "Bearer", and the
-/// parts that it has, such as those of a cookie.
-fn redact_value(text: &mut String, value: &str) {
+/// Shorter ones are no secret, and would be found all over a text.
+const SHORTEST: usize = 4;
+const INSTEAD: &str = "***";
+
+impl Head {
+    /// `text` without the keys that went with a request of this head.
+    pub(crate) fn without_key(&self, text: &str) -> Box<str> {
+        Secrets::of(self, None).out_of(text.to_owned())
+    }
+}
+
+/// The value of a header; the same without its scheme, such as "Bearer"; and the parts that it has,
+/// such as those of a cookie.
+fn push_parts<'a>(secrets: &mut Vec<Cow<'a, str>>, value: &'a str) {
     /// Shorter parts are found all over a text.
     const SHORTEST_PART: usize = 8;
     const SEPARATORS: [char; 3] = [' ', ';', ','];
-    redact(text, value);
+    let mut push = |secret: &'a str| secrets.push(secret.into());
+    push(value);
     let mut secret = value;
     if let Some((first, rest)) = value.split_once(' ') {
-        redact(text, rest);
+        push(rest);
         if !first.contains(['=', ';', ',']) {
             secret = rest;
         }
@@ -102,28 +140,36 @@ fn redact_value(text: &mut String, value: &str) {
         if part.len() < SHORTEST_PART && part != value {
             continue;
         }
-        redact(text, part);
+        push(part);
         if let Some((_, named)) = part.split_once('=') {
-            redact(text, named.trim_matches(['"', '=']));
+            push(named.trim_matches(['"', '=']));
+        }
+    }
+}
+
+/// The values in the query of a URL that are secret by the rules of headers, as they are sent and as
+/// they are meant.
+fn push_query<'a>(secrets: &mut Vec<Cow<'a, str>>, url: &'a str) {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        let meant = percent_decode_str(value).decode_utf8_lossy();
+        if is_secret(&name.to_ascii_lowercase(), &meant) {
+            secrets.push(value.into());
+            secrets.push(meant);
         }
     }
 }
 
 /// Takes `key` out of `text`, also where the text was cut within it.
 fn redact(text: &mut String, key: &str) {
-    /// Shorter ones are no secret, and would be found all over a text.
-    const SHORTEST: usize = 4;
-    const INSTEAD: &str = "***";
-    if key.len() < SHORTEST {
-        return;
-    }
     if text.contains(key) {
         *text = text.replace(key, INSTEAD);
     }
     let end = text.trim_end_matches('…').len();
     let cut = (SHORTEST..key.len())
         .rev()
-        .find(|most| text[..end].ends_with(&key[..*most]));
+        .find(|most| key.is_char_boundary(*most) && text[..end].ends_with(&key[..*most]));
     if let Some(length) = cut {
         text.replace_range(end - length..end, INSTEAD);
     }
@@ -169,30 +215,36 @@ mod tests {
         }
     }
 
-    #[test]
-    fn keys_are_taken_out_of_a_text_whole_or_cut() {
-        let header = |name, value| {
+    /// The head of a request to `url` with these headers.
+    fn head(url: &str, headers: &[(&'static str, &'static str)]) -> Head {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            let secret = is_secret(name, value);
             let mut value = HeaderValue::from_static(value);
-            value.set_sensitive(true);
+            value.set_sensitive(secret || *name != "x-mode");
             (HeaderName::from_static(name), value)
         };
-        let head = Head {
+        Head {
             method: Method::POST,
-            url: "http://h".into(),
+            url: url.into(),
             account: Arc::new(Account::new("http://h", &[])),
-            headers: vec![
-                header("authorization", "bearer sk-12345678"),
-                header("x-other", "abcdefgh"),
-                header("x-short", "1"),
-                header("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
-                header("x-one", "sid=qrstuvw"),
-                header("x-dense", "a=13579bdf;b=2468ace0,c=1"),
-                (
-                    HeaderName::from_static("x-mode"),
-                    HeaderValue::from_static("fast"),
-                ),
+            headers: headers.iter().map(header).collect(),
+        }
+    }
+
+    #[test]
+    fn keys_are_taken_out_of_a_text_whole_or_cut() {
+        let head = head(
+            "http://h",
+            &[
+                ("authorization", "bearer sk-12345678"),
+                ("x-other", "abcdefgh"),
+                ("x-short", "1"),
+                ("cookie", "id=0123456789; theme=dark; token=\"zyxwvut\""),
+                ("x-one", "sid=qrstuvw"),
+                ("x-dense", "a=13579bdf;b=2468ace0,c=1"),
+                ("x-mode", "fast"),
             ],
-        };
+        );
         for (text, expected) in [
             ("no key 1", "no key 1"),
             ("bad sk-12345678, bearer sk-12345678", "bad ***, ***"),
@@ -206,5 +258,48 @@ mod tests {
         ] {
             assert_eq!(&*head.without_key(text), expected);
         }
+    }
+
+    #[test]
+    fn keys_in_a_query_are_taken_out_as_they_are_sent_and_as_they_are_meant() {
+        let url = "http://h/x?api_key=q-k%2F1&code=0123456789abcdef&mode=quick&sk-fedcba9876543210";
+        let head = head(url, &[]);
+        for (text, expected) in [
+            ("of q-k/1 and q-k%2F1", "of *** and ***"),
+            (
+                "/x?code=0123456789abcdef&mode=quick",
+                "/x?code=***&mode=quick",
+            ),
+            ("cut in 0123456…", "cut in ***…"),
+            ("sk-fedcba9876543210", "***"),
+        ] {
+            assert_eq!(&*head.without_key(text), expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_taken_out_of_headers() {
+        let head = head("http://h", &[("authorization", "Bearer sk-12345678")]);
+        let proxy = HeaderValue::from_static("Basic dTpwYXNzd29yZA==");
+        let secrets = Secrets::of(&head, Some(&proxy));
+        let echoed: Headers = [
+            ("x-key", "a sk-12345678, dTpwYXNzd29yZA=="),
+            ("www-authenticate", "Bearer"),
+            ("x-twice", "1"),
+            ("x-twice", "Bearer sk-12345678"),
+        ]
+        .into_iter()
+        .collect();
+        let shown = secrets.out_of_headers(echoed);
+        let pairs: Vec<_> = shown.iter().collect();
+        assert_eq!(
+            pairs,
+            [
+                ("x-key", "a ***, ***"),
+                ("www-authenticate", "Bearer"),
+                ("x-twice", "1"),
+                ("x-twice", "***"),
+            ]
+        );
     }
 }

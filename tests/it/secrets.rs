@@ -1,10 +1,14 @@
 //! No key in any log, error or Debug output, whatever a server does with it.
 
+mod queries;
+
 use crate::support::hostile::{Act, Hostile, Next, Visit, header};
 use crate::support::texts;
 use crate::tls::in_a_process_of_its_own;
 use hedgerow::bench::{BenchmarkConfig, RunMode, run_blocking};
-use hedgerow::{ApiKey, BlockingClient, Client, Embed, Embeddings, Error, Preference, System};
+use hedgerow::{
+    ApiKey, BlockingClient, Client, Embed, Embeddings, Error, Headers, Preference, System,
+};
 use http::{HeaderName, HeaderValue};
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -18,10 +22,11 @@ const OTHER_KEY: &str = "sk-operation-b20e63d5";
 const EXTRA: &str = "extra-value-91d7c3f8";
 const LONG: &str = "long-value-5be80a1d";
 const PASSWORD: &str = "password-2c6ab01e";
+const QUERY: &str = "query-value-e47d08b1";
 
 /// What gives a secret away: half of one is as bad.
 fn leak(text: &str) -> Option<&str> {
-    let secrets = [KEY, OTHER_KEY, EXTRA, LONG, PASSWORD];
+    let secrets = [KEY, OTHER_KEY, EXTRA, LONG, PASSWORD, QUERY];
     let halves = secrets.into_iter().flat_map(|secret| {
         let (first, second) = secret.split_at(secret.len() - 6);
         [first, second]
@@ -83,6 +88,11 @@ impl Prints {
             format!("body of {what}"),
             error.body().unwrap_or_default().into(),
         ));
+        let headers = error.headers().into_iter().flat_map(Headers::iter);
+        for (name, value) in headers {
+            self.0
+                .push((format!("header {name} of {what}"), value.into()));
+        }
         let mut next: Option<&dyn StdError> = Some(error);
         while let Some(cause) = next {
             self.0.push((format!("{what} {{}}"), cause.to_string()));

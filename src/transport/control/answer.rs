@@ -1,7 +1,7 @@
 //! The answer to a control request, and whether it is whole, which awc does not say.
 
 use crate::headers::Headers;
-use crate::transport::secret::redacted;
+use crate::transport::secret::Secrets;
 use crate::transport::{Head, TransportError};
 use awc::ClientResponse;
 use awc::error::{ConnectError, PayloadError, SendRequestError};
@@ -29,7 +29,7 @@ pub(crate) struct ControlAnswer {
 impl ControlAnswer {
     /// `text`, a part of the answer, without the keys that went with the request.
     pub(crate) fn without_keys(&self, text: &str, head: &Head) -> Box<str> {
-        redacted(text.to_owned(), self.secret.as_ref(), head)
+        Secrets::of(head, self.secret.as_ref()).out_of(text.to_owned())
     }
 }
 
