@@ -52,6 +52,22 @@ impl Proxy {
         self.rules().map(drop)
     }
 
+    /// The same proxy, without the user and the password that its URL may hold.
+    #[must_use]
+    pub fn without_password(&self) -> Self {
+        let Self::At(url) = self else {
+            return self.clone();
+        };
+        Self::At(match ProxyServer::parse("proxy", url) {
+            Ok(ProxyServer { target, .. }) => {
+                let scheme = if target.secure { "https" } else { "http" };
+                format!("{scheme}://{target}")
+            }
+            // It is refused in any case.
+            Err(_) => String::new(),
+        })
+    }
+
     /// Reads the setting, and the environment where it says so.
     pub(super) fn rules(&self) -> Result<Rules> {
         match self {
@@ -258,6 +274,21 @@ mod tests {
     fn asked(variables: &[(&str, &str)], url: &str) -> Option<String> {
         let server = rules(variables).unwrap().server_for(&target(url));
         server.map(|server| server.target.to_string())
+    }
+
+    #[test]
+    fn a_password_can_be_left_out() {
+        for (url, without) in [
+            ("http://user:secret@h:3128", "http://h:3128"),
+            ("user@h", "http://h:80"),
+            ("https://:secret@[::1]", "https://[::1]:443"),
+            ("http://h:8080", "http://h:8080"),
+            ("socks5://user:secret@h", ""),
+        ] {
+            let bare = Proxy::At(url.to_owned()).without_password();
+            assert!(bare == Proxy::At(without.to_owned()), "{bare:?}");
+        }
+        assert!(Proxy::Direct.without_password() == Proxy::Direct);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod settings;
 
 pub(crate) use settings::headers;
 
+use hedgerow::transport::is_secret;
 use hedgerow::{OnProgress, Preference};
 use parking_lot::RwLock;
 use pyo3::IntoPyObjectExt;
@@ -39,16 +40,6 @@ const FIELDS: [&str; 24] = [
     "count_tokens",
     "on_error",
     "pickle_api_key",
-];
-
-/// Headers that are left out of a pickle, as the key is.
-const SECRET_HEADERS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "api-key",
-    "x-api-key",
-    "x-auth-token",
 ];
 
 /// How the requests of a call are sent. Every setting can be read and set; each is checked when it
@@ -97,8 +88,9 @@ const SECRET_HEADERS: [&str; 6] = [
 ///         low.
 ///     on_error: "raise" (default): the first request that fails for good ends the call.
 ///         "return": the others go on, and the response's `errors` says what failed.
-///     pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
-///         `authorization`. Default False.
+///     pickle_api_key: whether pickling includes `primary_api_key_override`, and the headers that
+///         may hold a key: by their name, as `authorization` or `x-client-secret`, or by a value of
+///         16 characters and more. Default False.
 ///
 /// Raises:
 ///     ValueError: when a value is out of range.
@@ -254,7 +246,7 @@ impl RequestProcessingPreference {
             arguments.set_item("primary_api_key_override", py.None())?;
             let headers = PyDict::new(py);
             for (name, value) in settings.core.extra_headers.iter() {
-                if !SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+                if !is_secret(&name.to_ascii_lowercase(), value) {
                     headers.set_item(name, value)?;
                 }
             }

@@ -7,6 +7,7 @@ use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
 /// How connections are made, and a system that starts when it is first used, in each process.
@@ -27,17 +28,17 @@ impl Pool {
     }
 
     /// The system of this process, started if need be.
-    pub(crate) fn system(&self, py: Python<'_>) -> PyResult<System> {
+    pub(crate) fn system(&self) -> hedgerow::Result<System> {
         let start = || System::builder().http((*self.http).clone()).start();
-        let started = self.system.get_or_make(start);
-        started.map_err(|error| exception::raise_plain(py, &error))
+        self.system.get_or_make(start)
     }
 }
 
 /// A connection pool that several clients share.
 ///
 /// Clients that are given none share one of the process's own. A wrapper starts nothing until a
-/// call is made with it, and after `os.fork()` the child has connections of its own.
+/// call is made with it, and after `os.fork()` the child has connections of its own. Pickling it
+/// leaves the proxy's user and password out, unless `pickle_password` was set to True.
 ///
 /// Args:
 ///     http_version: 1 or 2. With 2, many requests share a connection: over TLS where the server
@@ -48,7 +49,10 @@ impl Pool {
 /// Raises:
 ///     ValueError: for any other value.
 #[pyclass(module = "hedgerow", frozen)]
-pub(crate) struct HttpClientWrapper(Pool);
+pub(crate) struct HttpClientWrapper {
+    pool: Pool,
+    pickle_password: AtomicBool,
+}
 
 #[pymethods]
 impl HttpClientWrapper {
@@ -71,13 +75,24 @@ impl HttpClientWrapper {
         http.proxy
             .validate()
             .map_err(|error| exception::bad_value(&error))?;
-        Ok(Self(Pool::new(http)))
+        Ok(Self::of(Pool::new(http)))
+    }
+
+    /// Whether pickling includes the user and the password of the proxy. Default False.
+    #[getter]
+    fn pickle_password(&self) -> bool {
+        self.pickle_password.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_pickle_password(&self, whether: bool) {
+        self.pickle_password.store(whether, Ordering::Relaxed);
     }
 
     /// The proxy's host and port alone: its URL may hold a password.
     fn __repr__(&self) -> String {
         let version = self.http_version();
-        let proxy = match &self.0.http.proxy {
+        let proxy = match &self.pool.http.proxy {
             Proxy::Environment => String::new(),
             named => format!(", proxy={named:?}"),
         };
@@ -90,42 +105,68 @@ impl HttpClientWrapper {
     }
 
     /// Another process has connections of its own; what is shared here is shared there.
-    fn __reduce__<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
         let module = py.import("hedgerow._hedgerow")?;
         if self.is_default() {
-            return Ok((module.getattr("default_wrapper")?, PyTuple::empty(py)));
+            return Ok((module.getattr("default_wrapper")?, PyTuple::empty(py), None));
         }
-        let proxy = match &self.0.http.proxy {
+        let keeps = self.pickle_password();
+        let mut proxy = self.pool.http.proxy.clone();
+        if !keeps {
+            proxy = proxy.without_password();
+        }
+        let proxy = match proxy {
             Proxy::At(url) => Some(url),
             _ => None,
         };
         let arguments = (self.http_version(), proxy).into_pyobject(py)?;
-        Ok((module.getattr("HttpClientWrapper")?, arguments))
+        let class = module.getattr("HttpClientWrapper")?;
+        Ok((class, arguments, keeps.then_some(true)))
+    }
+
+    fn __setstate__(&self, pickle_password: bool) {
+        self.set_pickle_password(pickle_password);
+    }
+
+    /// In one process a copy shares what it is a copy of.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
     }
 }
 
+/// What makes a copy, its arguments, and its state.
+type Reduced<'py> = (Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<bool>);
+
 impl HttpClientWrapper {
+    fn of(pool: Pool) -> Self {
+        Self {
+            pool,
+            pickle_password: AtomicBool::new(false),
+        }
+    }
+
     fn http_version(&self) -> u8 {
-        match self.0.http.version {
+        match self.pool.http.version {
             HttpVersion::Http1 => 1,
             HttpVersion::Http2 => 2,
         }
     }
 
     fn is_default(&self) -> bool {
-        Arc::ptr_eq(&self.0.system, &DEFAULT.system)
+        Arc::ptr_eq(&self.pool.system, &DEFAULT.system)
     }
 
     pub(crate) fn pool(&self) -> Pool {
-        self.0.clone()
+        self.pool.clone()
     }
 }
 
 /// The wrapper that clients share which are given none.
 #[pyfunction]
 pub(crate) fn default_wrapper() -> HttpClientWrapper {
-    HttpClientWrapper(DEFAULT.clone())
+    HttpClientWrapper::of(DEFAULT.clone())
 }

@@ -209,6 +209,7 @@ def test_no_key_is_shown() -> None:
     client = PerformanceClient("http://127.0.0.1:9", "sk-secret")
     for shown in (repr(preference), str(preference), repr(client)):
         assert "secret" not in shown and "***" in shown
+    assert "secret" not in repr(client.__dict__) and client.api_key == "sk-secret"
     with pytest.raises(ValueError) as raised:
         RequestProcessingPreference(primary_api_key_override="sk-secret\n")
     assert "secret" not in str(raised.value)
@@ -224,7 +225,15 @@ def test_copies_are_equal_and_apart() -> None:
 
 def test_a_pickle_has_no_key_unless_asked() -> None:
     preference = RequestProcessingPreference(**OTHERS)
-    preference.extra_headers = {"x-a": "1", "Authorization": "sk-header"}
+    secrets = {
+        "Authorization": "sk-header-1",
+        "X-Functions-Key": "sk-header-2",
+        "x-client-secret": "sk-header-3",
+        "X-Amz-Security-Token": "sk-header-4",
+        "x-upstream": "bearer sk-header-5",
+        "x-tenant": "sk-header-6-of-16-and-more",
+    }
+    preference.extra_headers = {"x-a": "1", **secrets}
     asked = pickle.dumps(preference)
     assert b"sk-secret" in asked and b"sk-header" in asked
     assert pickle.loads(asked) == preference

@@ -145,6 +145,22 @@ def test_a_client_is_pickled_without_its_key_unless_asked(
     assert server.stats["per_key"] == {"sk-secret": 1}
 
 
+def test_a_wrapper_is_pickled_without_its_password_unless_asked() -> None:
+    wrapper = HttpClientWrapper(2, "http://user:pass-secret@proxy.test:3128")
+    client = PerformanceClient("http://h", "k", client_wrapper=wrapper)
+    client.pickle_api_key = True
+    for held in (wrapper, client):
+        bare = pickle.dumps(held)
+        assert b"secret" not in bare and b"user" not in bare
+    copied = pickle.loads(pickle.dumps(wrapper))
+    assert repr(copied) == repr(wrapper) and not copied.pickle_password
+    assert copy.copy(wrapper) is wrapper and copy.deepcopy(wrapper) is wrapper
+    wrapper.pickle_password = True
+    asked = pickle.dumps(client)
+    assert b"user:pass-secret@" in asked
+    assert pickle.loads(asked).get_client_wrapper().pickle_password
+
+
 def test_copies_of_a_client_keep_key_and_wrapper(server: MockServer) -> None:
     client = PerformanceClient(server.url, "sk-secret", client_wrapper=HttpClientWrapper())
     for made in (copy.copy(client), copy.deepcopy(client)):

@@ -82,9 +82,8 @@ class PerformanceClient:
             environment = os.environ
             api_key = environment.get("BASETEN_API_KEY") or environment.get("OPENAI_API_KEY")
         self._base_url = base_url
-        self._api_key = api_key
         self._wrapper = client_wrapper or _wrapper_for(http_version, proxy)
-        self._native = Client(base_url, api_key or None, self._wrapper)
+        self._native = Client(base_url, api_key, self._wrapper)
         self.pickle_api_key = False
 
     @property
@@ -95,7 +94,7 @@ class PerformanceClient:
     @property
     def api_key(self) -> str | None:
         """The bearer token, or None."""
-        return self._api_key
+        return self._native.api_key
 
     def get_client_wrapper(self) -> HttpClientWrapper:
         """The connection pool, to share with other clients."""
@@ -109,13 +108,13 @@ class PerformanceClient:
         return Embeddings(self)
 
     def __repr__(self) -> str:
-        key = "None" if self._api_key is None else "'***'"
+        key = "None" if self.api_key is None else "'***'"
         return f"PerformanceClient({self._base_url!r}, api_key={key})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {
             "base_url": self._base_url,
-            "api_key": self._api_key if self.pickle_api_key else None,
+            "api_key": self.api_key if self.pickle_api_key else None,
             "client_wrapper": self._wrapper,
             "pickle_api_key": self.pickle_api_key,
         }
@@ -126,7 +125,7 @@ class PerformanceClient:
         self.pickle_api_key = pickle_api_key
 
     def __copy__(self) -> PerformanceClient:
-        copy = PerformanceClient(self._base_url, self._api_key, client_wrapper=self._wrapper)
+        copy = PerformanceClient(self._base_url, self.api_key, client_wrapper=self._wrapper)
         copy.pickle_api_key = self.pickle_api_key
         return copy
 

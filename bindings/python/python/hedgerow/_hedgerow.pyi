@@ -55,7 +55,8 @@ class HttpClientWrapper:
     """A connection pool that several clients share.
 
     Clients that are given none share one of the process's own. A wrapper starts nothing until a
-    call is made with it, and after `os.fork()` the child has connections of its own.
+    call is made with it, and after `os.fork()` the child has connections of its own. Pickling it
+    leaves the proxy's user and password out, unless `pickle_password` was set to True.
 
     Args:
         http_version: 1 or 2. With 2, many requests share a connection: over TLS where the server
@@ -68,7 +69,16 @@ class HttpClientWrapper:
     """
 
     def __new__(cls, http_version: int = 1, proxy: str | None = None) -> HttpClientWrapper: ...
+    @property
+    def pickle_password(self) -> bool:
+        """Whether pickling includes the user and the password of the proxy. Default False."""
+
+    @pickle_password.setter
+    def pickle_password(self, value: bool, /) -> None: ...
+    def __copy__(self) -> HttpClientWrapper: ...
+    def __deepcopy__(self, _memo: Any, /) -> HttpClientWrapper: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
+    def __setstate__(self, pickle_password: bool) -> None: ...
 
 @final
 class CancellationToken:
@@ -164,8 +174,9 @@ class RequestProcessingPreference:
             low.
         on_error: "raise" (default): the first request that fails for good ends the call.
             "return": the others go on, and the response's `errors` says what failed.
-        pickle_api_key: whether pickling includes `primary_api_key_override`, and headers such as
-            `authorization`. Default False.
+        pickle_api_key: whether pickling includes `primary_api_key_override`, and the headers that
+            may hold a key: by their name, as `authorization` or `x-client-secret`, or by a value of
+            16 characters and more. Default False.
 
     Raises:
         ValueError: when a value is out of range.
@@ -519,6 +530,8 @@ class Call:
 @final
 class Client:
     def __new__(cls, base_url: str, api_key: str | None, wrapper: HttpClientWrapper) -> Client: ...
+    @property
+    def api_key(self) -> str | None: ...
     def wait(
         self,
         call: Call,
