@@ -9,6 +9,7 @@ use hedgerow::bench::{
     Arrival, BenchmarkConfig, Kind, Lengths, RunMode, Slo, Stage, Synthetic, read_jsonl,
 };
 use hedgerow::transport::{HttpSettings, HttpVersion, Proxy};
+use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,15 +37,19 @@ pub(crate) struct Service {
     /// A path there, or a whole URL. Default: what is usual for --kind.
     #[arg(long, value_name = "PATH-or-URL")]
     endpoint: Option<String>,
-    /// The bearer token. It is in no log and no report.
+    /// The bearer token. It is in no log and no report, but in the machine's list of processes for as
+    /// long as the run lasts: --api-key-file and --api-key-env keep it out of there.
     #[arg(long, value_name = "TOKEN", hide_env_values = true)]
     api_key: Option<String>,
-    /// The environment variable that has the token where --api-key is not given; none is fine.
+    /// A file that holds the token and nothing else.
+    #[arg(long, value_name = "FILE", conflicts_with = "api_key")]
+    api_key_file: Option<PathBuf>,
+    /// The environment variable that has the token where neither is given; none is fine.
     #[arg(long, value_name = "NAME", default_value = "OPENAI_API_KEY")]
     api_key_env: String,
     /// A header that joins each request, `Name: value`. Can be given several times.
-    #[arg(long, value_name = "HEADER", value_parser = values::header)]
-    header: Vec<(http::HeaderName, http::HeaderValue)>,
+    #[arg(long, value_name = "HEADER", value_parser = values::HeaderParser)]
+    header: Vec<(HeaderName, HeaderValue)>,
     /// The longest that one attempt may take.
     #[arg(long, value_name = "S", default_value = "60", value_parser = values::timeout)]
     request_timeout_secs: Duration,
@@ -231,7 +236,7 @@ impl Run {
         let url = content
             .kind
             .url(&service.host, service.endpoint.as_deref())?;
-        let mut config = BenchmarkConfig::try_new(url, service.key(), 1, mode, Value::Null)?
+        let mut config = BenchmarkConfig::try_new(url, service.key()?, 1, mode, Value::Null)?
             .with_request_timeout(service.request_timeout_secs)
             .with_retry(
                 service.max_retries,
@@ -256,9 +261,27 @@ impl Run {
 }
 
 impl Service {
-    fn key(&self) -> Option<String> {
-        let of_environment = || std::env::var(&self.api_key_env).ok();
-        self.api_key.clone().or_else(of_environment)
+    fn key(&self) -> Result<Option<String>, Failure> {
+        if let Some(key) = &self.api_key {
+            eprintln!(
+                "warning: whoever is on this machine can read --api-key in its list of processes; \
+                 --api-key-file keeps the key out of there"
+            );
+            return Ok(Some(key.clone()));
+        }
+        let Some(path) = &self.api_key_file else {
+            return Ok(std::env::var(&self.api_key_env).ok());
+        };
+        let refused = |why: &str| {
+            let path = path.display();
+            Failure::Usage(format!("--api-key-file '{path}' {why}"))
+        };
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|cause| refused(&format!("cannot be read: {cause}")))?;
+        match text.trim() {
+            "" => Err(refused("holds no key")),
+            key => Ok(Some(key.to_owned())),
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! Values of flags: each error says what would be right.
 
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use hedgerow::bench::{Stage, parse_span};
+use http::{HeaderName, HeaderValue};
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -125,21 +130,37 @@ pub(crate) fn stage(text: &str) -> Result<Stage, String> {
         .map_err(|cause: hedgerow::Error| cause.to_string())
 }
 
-/// `Name: value`.
-pub(crate) fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| "a header is `Name: value`".to_owned())?;
-    let name = name
+/// `Name: value`. What is malformed may be a key all the same: an error shows no more of it than a
+/// name, where there is one.
+#[derive(Clone)]
+pub(crate) struct HeaderParser;
+
+impl TypedValueParser for HeaderParser {
+    type Value = (HeaderName, HeaderValue);
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        header(&value.to_string_lossy()).map_err(|why| {
+            let text = format!("invalid value for '--header': {why}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, text).with_cmd(command)
+        })
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is `Name: value`")?;
+    let name: HeaderName = name
         .trim()
         .parse()
-        .map_err(|_| "the name is no header's".to_owned())?;
-    // The value may be a key: an error does not show it.
-    let value = value
-        .trim()
-        .parse()
-        .map_err(|_| "the value is no header's".to_owned())?;
-    Ok((name, value))
+        .map_err(|_| "what stands before the colon is no header's name")?;
+    match value.trim().parse() {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(format!("the value of {name} is no header's")),
+    }
 }
 
 fn within<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {

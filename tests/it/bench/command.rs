@@ -96,6 +96,25 @@ fn the_old_flags_run_as_before() {
     assert!((24 * 6..=24 * 12).contains(&tokens), "{tokens}");
 }
 
+#[test]
+fn a_key_comes_from_a_file_or_the_environment_without_a_word_of_it() {
+    let server = MockServer::start().unwrap();
+    let path = file("a.key", "sk-of-a-file\n");
+    let of_file = run(
+        &server,
+        "key-file",
+        &["--api-key-file", path.to_str().unwrap()],
+    );
+    assert_eq!(code(&of_file), Some(0), "{of_file:?}");
+    assert_eq!(server.stats().per_key.get("sk-of-a-file"), Some(&5));
+    assert!(of_file.stderr.is_empty(), "{of_file:?}");
+    let given = run(&server, "key-given", &["--api-key", "sk-given"]);
+    assert_eq!(server.stats().per_key.get("sk-given"), Some(&5));
+    let warned = String::from_utf8(given.stderr).unwrap();
+    assert!(warned.starts_with("warning: ") && warned.contains("--api-key-file"));
+    assert!(!warned.contains("sk-"), "{warned}");
+}
+
 /// Rule 12.
 #[test]
 fn exit_codes_say_how_a_run_went() {

@@ -68,6 +68,58 @@ fn a_bad_value_is_refused_with_its_flag_and_its_range() {
 }
 
 #[test]
+fn a_bad_header_is_refused_without_its_value() {
+    let jsonl = records("headers", 1);
+    for (given, said) in [
+        ("sk-secret", "a header is `Name: value`"),
+        (
+            "authorization bearer sk-secret",
+            "a header is `Name: value`",
+        ),
+        (
+            "bearer sk-secret: x",
+            "before the colon is no header's name",
+        ),
+        (
+            "x-key: sk-secret\u{7f}",
+            "the value of x-key is no header's",
+        ),
+    ] {
+        let mut command = batchbench();
+        command.arg("--jsonl").arg(&jsonl).args(["--header", given]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains("--header") && text.contains(said), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_without_a_key_is_refused() {
+    let jsonl = records("keys", 1);
+    let empty = file("empty.key", " \n");
+    let empty = empty.to_str().unwrap();
+    for (flags, parts) in [
+        (
+            ["--api-key-file", "/no/such/file"],
+            [
+                "--api-key-file '/no/such/file' cannot be read",
+                "No such file",
+            ],
+        ),
+        (
+            ["--api-key-file", empty],
+            ["--api-key-file", "holds no key"],
+        ),
+    ] {
+        refuses(&jsonl, &flags, &parts);
+    }
+    let both = ["--api-key", "sk-secret", "--api-key-file", empty];
+    refuses(&jsonl, &both, &["--api-key-file", "cannot be used with"]);
+}
+
+#[test]
 fn flags_that_do_not_go_together_are_refused_by_name() {
     let jsonl = records("together", 1);
     for (flags, parts) in [
