@@ -180,3 +180,37 @@ fn each_file_opens_with_its_role_and_none_is_too_long() {
     }
     assert_eq!(wrong, [""; 0]);
 }
+
+/// The words that a table has, each in front of a colon: `status: HTTPError`, `"status": HTTPError`.
+fn words_of(table: &str) -> Vec<&str> {
+    let rows = table.lines().filter_map(|line| line.split_once(": "));
+    rows.map(|(word, _)| word.trim().trim_matches('"'))
+        .collect()
+}
+
+#[test]
+fn both_packages_have_a_class_for_each_kind_of_error() {
+    let between = |path: &str, start: &str, end: &str| {
+        let text = read(&root().join(path));
+        let (_, rest) = text.split_once(start).expect(start);
+        rest.split_once(end).expect(end).0.to_owned()
+    };
+    let core = between("src/error.rs", "pub fn kind(&self)", "\n    }\n");
+    let kinds: Vec<&str> = core
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.split('"').next())
+        .collect();
+    assert!(kinds.len() > 10 && kinds.contains(&"closed"), "{kinds:?}");
+    let node = between("bindings/node/lib/errors.js", "const CLASSES = {\n", "};");
+    let path = "bindings/python/python/hedgerow/exceptions.py";
+    let python = between(path, "_CLASSES: dict[str, type[HedgerowError]] = {\n", "}");
+    for kind in kinds {
+        assert!(
+            words_of(&node).contains(&kind),
+            "{kind} has no class in Node"
+        );
+        // Of settings, Python's own error is raised (`bindings/python/src/exception.rs`).
+        let in_python = kind == "config" || words_of(&python).contains(&kind);
+        assert!(in_python, "{kind} has no class in Python");
+    }
+}

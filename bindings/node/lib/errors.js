@@ -1,7 +1,7 @@
 'use strict';
 // What can go wrong, as classes. `HedgerowError` is the base of all.
 
-/** Something that a call was to do and did not. */
+/** Something that a call was to do and did not. Its `kind` is the core's word for it. */
 class HedgerowError extends Error {
   /** @param {string} message @param {object} [details] */
   constructor(message, { cause, requestId, partial } = {}) {
@@ -59,16 +59,24 @@ class ArgumentError extends HedgerowError {
   }
 }
 
-for (const type of [
-  HedgerowError,
-  HTTPError,
-  TimeoutError,
-  ConnectError,
-  NetworkError,
-  AnswerError,
-  ArgumentError,
-]) {
+/** The class of each kind of failure that the core knows. */
+const CLASSES = {
+  config: ArgumentError,
+  status: HTTPError,
+  timeout: TimeoutError,
+  connect: ConnectError,
+  network: NetworkError,
+  answer: AnswerError,
+  cancelled: CancelledError,
+  closed: HedgerowError,
+  overloaded: HedgerowError,
+  inside_runtime: HedgerowError,
+  internal: HedgerowError,
+};
+
+for (const [kind, type] of Object.entries(CLASSES)) {
   hidden(type.prototype, 'name', type.name);
+  hidden(type.prototype, 'kind', kind);
 }
 hidden(CancelledError.prototype, 'name', 'AbortError');
 
@@ -107,16 +115,6 @@ function kindOf(value) {
   return name && name !== 'Object' ? `${name}` : 'an object';
 }
 
-const CLASSES = {
-  status: HTTPError,
-  timeout: TimeoutError,
-  connect: ConnectError,
-  network: NetworkError,
-  answer: AnswerError,
-  cancelled: CancelledError,
-  config: ArgumentError,
-};
-
 /** The error for a failure that the native half tells of. */
 function errorOf(failure, partial, signal) {
   const { kind, message, status, body, requestId, causes } = failure;
@@ -128,8 +126,9 @@ function errorOf(failure, partial, signal) {
     cause = signal.reason;
   }
   const headers = failure.headers && headersOf(failure.headers);
-  const type = CLASSES[kind] ?? HedgerowError;
-  return new type(message, { cause, status, body, headers, requestId, partial });
+  const error = new CLASSES[kind](message, { cause, status, body, headers, requestId, partial });
+  hidden(error, 'kind', kind);
+  return error;
 }
 
 /** Names and values that come by turns; those of a name that came twice are joined. */

@@ -7,6 +7,7 @@ const { test } = require('node:test');
 const hedgerow = require('..');
 const { PerformanceClient } = hedgerow;
 const { useMock } = require('./support/mock');
+const { errorOf } = require('../lib/errors');
 const { KEY, faulty, texts } = require('./support/texts');
 
 const mock = useMock();
@@ -33,12 +34,13 @@ test('a_timeout_is_a_TimeoutError', async () => {
   assert.match(error.message, /local timeout: a request \(timeout_s\) took longer than 0\.2 s/);
 });
 
-test('a_dead_host_is_a_ConnectError_within_five_seconds', async () => {
+test('a_dead_host_is_a_ConnectError_soon', async () => {
   const began = performance.now();
   const error = await failure(new PerformanceClient('http://127.0.0.1:9', KEY).embed(texts(500), 'm', { batchSize: 1 }));
   assert.ok(error instanceof hedgerow.ConnectError, inspect(error));
   assert.match(error.message, /\(Connect\)/);
-  assert.ok(performance.now() - began < 5000);
+  // 3 s, and what a busy machine takes for the rest.
+  assert.ok(performance.now() - began < 10_000);
 });
 
 test('a_broken_connection_is_a_NetworkError', async () => {
@@ -51,6 +53,32 @@ test('an_answer_of_another_shape_is_an_AnswerError', async () => {
   const preference = { extraHeaders: faulty('status=200;body={"no":1}') };
   const error = await failure(client().embed(['a'], 'm', preference));
   assert.ok(error instanceof hedgerow.AnswerError, inspect(error));
+});
+
+test('each_kind_of_failure_has_a_class', () => {
+  for (const [kind, name] of [
+    ['closed', 'HedgerowError'],
+    ['overloaded', 'HedgerowError'],
+    ['inside_runtime', 'HedgerowError'],
+    ['internal', 'HedgerowError'],
+    ['network', 'NetworkError'],
+    ['cancelled', 'AbortError'],
+    ['config', 'ArgumentError'],
+  ]) {
+    const error = errorOf({ kind, message: 'why', causes: [] });
+    assert.deepEqual([error.name, error.kind, error.message], [name, kind, 'why']);
+    assert.ok(!inspect(error).includes('kind'));
+  }
+});
+
+test('a_failure_of_each_call_has_a_partial', async () => {
+  await mock.rules({ path: '/', faults: 'status=403' });
+  const own = client();
+  for (const call of [own.embed(['a'], 'm'), own.rerank('q', ['a']), own.classify(['a']), own.batchPost('/x', [1])]) {
+    const { partial, kind } = await failure(call);
+    assert.equal(kind, 'status');
+    assert.equal(partial.errors.length, 1);
+  }
 });
 
 test('the_stack_of_an_error_leads_to_the_call', async () => {
@@ -71,11 +99,13 @@ test('nothing_shows_a_key', async () => {
   const own = client();
   const error = await failure(own.embed(['a'], 'm', preference));
   assert.equal(error.status, 401);
+  assert.equal(error.headers['x-echo'], '***');
+  const query = await failure(own.batchPost(`/x?code=${KEY}`, [1], { extraHeaders: faulty(`status=404;body=no ${KEY}`) }));
   const wrong = await failure(own.embed(['a'], 'm', { extraHeaders: { 'x-api-key': [KEY] } }));
   const bad = await failure((async () => new PerformanceClient(mock.url, `${KEY}\n`))());
   const password = await failure((async () => new PerformanceClient(`http://u:${KEY}@h`, 'k'))());
-  const deep = { depth: 10, showHidden: false };
-  for (const thing of [own, preference, error, wrong, bad, password, own.getClientWrapper()]) {
+  const deep = { depth: 10, showHidden: true };
+  for (const thing of [own, preference, error, query, wrong, bad, password, own.getClientWrapper()]) {
     for (const shown of [inspect(thing, deep), String(thing), JSON.stringify(thing), thing.stack ?? '']) {
       assert.ok(!shown?.includes(KEY), shown);
     }

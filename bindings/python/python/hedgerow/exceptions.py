@@ -42,8 +42,12 @@ class HedgerowError(Exception):
     """What a call raises when it fails after it began.
 
     Attributes:
-        partial: a response of what had finished, of the type that the call would have given, or
-            None.
+        kind: what happened, in a word: "status", "timeout", "connect", "network", "answer" or
+            "cancelled", of which each has a class; "overloaded" (too many calls are under way),
+            "closed", "inside_runtime" or "internal".
+        partial: a response of what had finished, of the type that the call would have given; an
+            empty one where nothing had. None where there was no call to finish: in the error of a
+            single request (`FailedRequest.error`), of `run_benchmark`, and in a pickled copy.
         request_id: the `x-baseten-customer-request-id` of the attempt that failed, for the
             server's logs, or None.
     """
@@ -55,6 +59,7 @@ class HedgerowError(Exception):
         | BatchPostResponse
         | None
     ) = None
+    kind: str = "internal"
     request_id: str | None = None
 
     @property
@@ -67,7 +72,11 @@ class HedgerowError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without what had finished: an exception goes from process to process as a message.
-        kept = {"request_id": self.request_id, "response": getattr(self, "response", None)}
+        kept = {
+            "kind": self.kind,
+            "request_id": self.request_id,
+            "response": getattr(self, "response", None),
+        }
         return _rebuild, (type(self), self.args, kept)
 
 
@@ -100,19 +109,25 @@ class Cancelled(HedgerowError, ValueError):
 
 
 class InternalError(HedgerowError, RuntimeError):
-    """The call could not be carried out for a reason of hedgerow's own."""
+    """The call could not be carried out for a reason of hedgerow's own, which `kind` names."""
 
 
 class PayloadError(TypeError, ValueError):
     """A payload holds what JSON cannot hold; the text says where."""
 
 
+#: The class of each kind of failure that the core knows, but for "config": a plain ValueError.
 _CLASSES: dict[str, type[HedgerowError]] = {
+    "status": HTTPError,
     "timeout": Timeout,
     "connect": ConnectError,
     "network": NetworkError,
     "answer": AnswerError,
     "cancelled": Cancelled,
+    "closed": InternalError,
+    "overloaded": InternalError,
+    "inside_runtime": InternalError,
+    "internal": InternalError,
 }
 
 
@@ -132,7 +147,8 @@ def make(
         response = _response(status, headers or {}, body or "")
         error = HTTPError(status, text, response=response)
     else:
-        error = _CLASSES.get(kind, InternalError)(text)
+        error = _CLASSES[kind](text)
+    error.kind = kind
     error.request_id = request_id
     error.partial = partial
     return error
