@@ -1,5 +1,5 @@
 """The package survives every way of being loaded: by a thread that ends, before a fork, beside other
-interpreters."""
+interpreters; and its exceptions are there when there is nothing left to load them with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from conftest import finish
+from mock_server import MockServer
 
 Python = Callable[..., "subprocess.Popen[str]"]
 
@@ -92,3 +93,47 @@ def test_another_interpreter_is_refused_or_served_and_spoils_nothing(python: Pyt
         child.kill()
         pytest.skip("the module has another name again")
     assert finish(child) == "works\n"
+
+
+@pytest.mark.parametrize("with_requests", [True, False])
+def test_an_error_is_told_where_no_file_can_be_opened(
+    server: MockServer, python: Python, with_requests: bool
+) -> None:
+    server.inject("status=404", body_contains="bad")
+    hide = "" if with_requests else "sys.modules['requests'] = None"
+    child = python(
+        f"""
+        {hide}
+        import asyncio, hedgerow, os, resource
+        client = hedgerow.PerformanceClient(url)
+        def fill():
+            _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+            try:
+                while True:
+                    os.open("/dev/null", os.O_RDONLY)
+            except OSError:
+                pass
+        def tell(error):
+            assert error.response.json if error.response is not None else False
+            print(type(error).__name__, error.args[0], error.kind)
+        async def ask():
+            await client.async_embed(["good"], "m")
+            # From here on there is the one connection that was kept.
+            fill()
+            try:
+                await client.async_embed(["bad"], "m")
+            except hedgerow.HTTPError as error:
+                tell(error)
+        asyncio.run(ask())
+        try:
+            client.embed(["bad"], "m")
+        except OSError as error:
+            tell(error)
+        try:
+            client.batch_post("/x", [object()])
+        except TypeError as error:
+            print(type(error).__name__)
+        """
+    )
+    assert finish(child) == "HTTPError 404 status\n" * 2 + "PayloadError\n"

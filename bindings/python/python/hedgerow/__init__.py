@@ -9,7 +9,6 @@ posts to any other endpoint, from threads and from asyncio.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from hedgerow._bench import run_benchmark
 from hedgerow._client import PerformanceClient
@@ -32,18 +31,17 @@ from hedgerow._hedgerow import (
     __version__,
 )
 
-if TYPE_CHECKING:
-    from hedgerow.exceptions import (
-        AnswerError,
-        Cancelled,
-        ConnectError,
-        HedgerowError,
-        HTTPError,
-        InternalError,
-        NetworkError,
-        PayloadError,
-        Timeout,
-    )
+from hedgerow.exceptions import (
+    AnswerError,
+    Cancelled,
+    ConnectError,
+    HedgerowError,
+    HTTPError,
+    InternalError,
+    NetworkError,
+    PayloadError,
+    Timeout,
+)
 
 __all__ = [
     "AnswerError",
@@ -75,29 +73,4 @@ __all__ = [
     "run_benchmark",
 ]
 
-_EXCEPTIONS = {
-    "AnswerError",
-    "Cancelled",
-    "ConnectError",
-    "HTTPError",
-    "HedgerowError",
-    "InternalError",
-    "NetworkError",
-    "PayloadError",
-    "Timeout",
-}
-
 Sequence.register(ResponseData)  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def __getattr__(name: str) -> Any:
-    # They derive from those of requests, which takes long to import.
-    if name in _EXCEPTIONS:
-        from hedgerow import exceptions
-
-        return getattr(exceptions, name)
-    raise AttributeError(f"module 'hedgerow' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

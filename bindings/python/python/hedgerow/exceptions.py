@@ -1,7 +1,7 @@
 """The exceptions. Each derives from the one of requests that means the same, where requests is
 installed, and from the builtin one that a reader would expect.
 
-This module is imported when the first exception is needed: importing requests takes long.
+Nothing is imported when one is needed: by then the process may have no file descriptor left.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import http.client
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from requests import Response as _Response
     from requests import exceptions as _base
 
     from hedgerow._hedgerow import (
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     )
 else:
     try:
+        from requests import Response as _Response
         from requests import exceptions as _base
     except ImportError:
         from hedgerow import _without_requests as _base
+
+        _Response = _base.Response
 
 __all__ = [
     "AnswerError",
@@ -166,7 +170,7 @@ def _rebuild(
 
 def _response(status: int, headers: dict[str, str], body: str) -> Any:
     """The server's answer, as requests would give it."""
-    response = _base_response()
+    response = _Response()
     response.status_code = status
     response.reason = http.client.responses.get(status, "")
     response.headers.update(headers)
@@ -174,12 +178,3 @@ def _response(status: int, headers: dict[str, str], body: str) -> Any:
     # Response has no public way to be given its body.
     response._content = body.encode()
     return response
-
-
-def _base_response() -> Any:
-    try:
-        from requests import Response
-    except ImportError:
-        from hedgerow._without_requests import Response  # type: ignore[assignment]
-    return Response()
-
