@@ -13,6 +13,7 @@ use crate::exception;
 use crate::process::Owned;
 use crate::progress::Listener;
 use parking_lot::Mutex;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use std::collections::HashMap;
@@ -34,8 +35,9 @@ pub(crate) type Landing = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Se
 /// The longest that one turn may hold the loop; the rest is for its next turn.
 const TURN: Duration = Duration::from_millis(1);
 
-/// Resolves futures of one event loop as answers come.
-#[pyclass(module = "hedgerow._hedgerow", frozen)]
+/// Resolves futures of one event loop as answers come. The loop owns it, and the futures know their
+/// loop: it is a part of that circle, which Python's collector finds.
+#[pyclass(module = "hedgerow._hedgerow", frozen, weakref)]
 pub(crate) struct Bridge {
     signal: Arc<Signal>,
     /// The calls under way, by number.
@@ -151,6 +153,24 @@ impl Bridge {
     fn close(&self) {
         let calls = self.calls.lock().get_mut().map(std::mem::take);
         drop(calls);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever has the lock is using what is here.
+        let calls = self.calls.try_lock();
+        let calls = calls.as_ref().and_then(|calls| calls.get());
+        for entry in calls.into_iter().flat_map(HashMap::values) {
+            visit.call(&entry.future)?;
+            if let Some(listener) = &entry.listener {
+                listener.traverse(&visit)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody can reach it any more: its calls are aborted.
+    fn __clear__(&self) {
+        self.close();
     }
 
     /// How many calls are under way.

@@ -2,6 +2,7 @@
 
 use hedgerow::OnProgress;
 use parking_lot::Mutex;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -79,6 +80,10 @@ impl Listener {
         let inbox = Arc::clone(&news);
         let on_progress = OnProgress::new(move |progress| *inbox.lock() = Some(progress));
         (Self { function, news }, on_progress)
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)
     }
 
     /// Calls the function if there is news. What it raises ends the call.

@@ -11,6 +11,7 @@ use futures_util::Stream;
 use hedgerow::{Batch, Client, Embed};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyException, PyRuntimeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use std::collections::VecDeque;
@@ -125,6 +126,20 @@ impl EmbedStream {
         if let Some(stream) = feed.stream.take() {
             stream.wake();
         }
+    }
+
+    /// Whoever feeds it waits on an event loop, which leads back here.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let feed = self.feed.try_lock();
+        let taker = feed.as_ref().and_then(|feed| feed.taker.as_ref());
+        taker.map_or(Ok(()), |taker| visit.call(taker))
+    }
+
+    /// Nobody can reach it any more.
+    fn __clear__(&self) {
+        let core = self.core.try_lock().and_then(|mut core| core.take());
+        let taker = self.feed.try_lock().and_then(|mut feed| feed.taker.take());
+        drop((core, taker));
     }
 
     /// Aborts what is in flight.

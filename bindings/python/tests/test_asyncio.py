@@ -7,7 +7,8 @@ import gc
 import subprocess
 import threading
 import time
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -73,6 +74,11 @@ async def _leave_a_scope(call: Awaitable[Any]) -> None:
         await call
 
 
+def none_is_left(server: MockServer) -> bool:
+    stats = server.stats
+    return bool(stats["in_flight"] == 0 and stats["aborted"] == stats["requests"] > 0)
+
+
 @pytest.mark.parametrize("leave", [_cancel_the_task, _time_out, _leave_a_scope])
 def test_cancelling_aborts_the_requests(
     server: MockServer, client: PerformanceClient, leave: Callable[[Awaitable[Any]], Any]
@@ -82,11 +88,12 @@ def test_cancelling_aborts_the_requests(
 
     async def ask() -> None:
         await leave(client.async_embed(texts(20), "m", preference=preference))
-        await until("the requests are aborted", lambda: server.stats["aborted"] == 20)
+        # On a busy machine some may not have been sent by then.
+        await until("the requests are aborted", lambda: none_is_left(server))
         server.clear()
         assert len(await client.async_embed(["a"], "m")) == 1
-        bridge = _loops._bridges[asyncio.get_running_loop()]
-        assert len(bridge) == 0
+        bridge = _loops._bridges[asyncio.get_running_loop()]()
+        assert bridge is not None and len(bridge) == 0
 
     asyncio.run(ask())
     assert server.stats["in_flight"] == 0
@@ -96,7 +103,7 @@ def test_a_failure_in_a_task_group_aborts_its_brothers(
     server: MockServer, client: PerformanceClient
 ) -> None:
     server.inject("hang", body_contains="slow")
-    # By then the others have been sent.
+    # By then the others have most often been sent.
     server.inject("delay=500,status=404", body_contains="broken")
 
     async def ask() -> None:
@@ -108,7 +115,8 @@ def test_a_failure_in_a_task_group_aborts_its_brothers(
         anyio.run(ask)
     [error] = raised.value.exceptions  # type: ignore[attr-defined]
     assert isinstance(error, hedgerow.HTTPError)
-    eventually("the others are aborted", lambda: server.stats["aborted"] == 2)
+    eventually("the others are aborted", lambda: server.stats["aborted"] == server.requests - 1)
+    assert server.stats["in_flight"] == 0
 
 
 def test_loops_come_and_go(server: MockServer, client: PerformanceClient) -> None:
@@ -120,13 +128,44 @@ def test_loops_come_and_go(server: MockServer, client: PerformanceClient) -> Non
     server.inject("hang")
     loop = asyncio.new_event_loop()
     task = loop.create_task(client.async_embed(["a"], "m"))
-    loop.run_until_complete(asyncio.sleep(0.2))
+    loop.run_until_complete(until("it hangs", lambda: server.stats["in_flight"] == 1))
     loop.close()
     task._log_destroy_pending = False  # type: ignore[attr-defined]
     del task, loop
     server.clear()
     assert len(asyncio.run(client.async_embed(["a"], "m"))) == 1
     eventually("the call of the closed loop is aborted", lambda: server.stats["aborted"] == 1)
+
+
+@pytest.mark.parametrize("fed", [False, True])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_loop_that_is_dropped_unclosed_is_freed_with_its_calls(
+    server: MockServer, client: PerformanceClient, fed: bool
+) -> None:
+    server.inject("hang")
+    few = RequestProcessingPreference(max_concurrent_requests=4)
+
+    async def endless() -> AsyncIterator[str]:
+        while True:
+            yield "a"
+
+    async def ask() -> None:
+        if fed:
+            async for _ in client.async_embed_iter(endless(), "m", preference=few):
+                pass
+        await client.async_embed(["a"], "m", progress=lambda _: None)
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(ask())
+    while server.stats["in_flight"] == 0:
+        loop.run_until_complete(asyncio.sleep(0.01))
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    alive = weakref.ref(loop)
+    del task, loop
+    gc.collect()
+    assert alive() is None
+    eventually("its requests are aborted", lambda: server.stats["in_flight"] == 0)
 
 
 @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -202,29 +241,22 @@ def test_a_call_without_a_loop_says_so(client: PerformanceClient) -> None:
         call.send(None)
 
 
-def test_the_first_error_does_not_import_requests_on_the_loop(
-    server: MockServer, python: Python
-) -> None:
+def test_the_first_error_imports_nothing_on_the_loop(server: MockServer, python: Python) -> None:
     server.inject("status=404")
     child = python(
         """
-        import asyncio, hedgerow, threading
+        import asyncio, hedgerow
         client = hedgerow.PerformanceClient(url)
-        importers = []
-        class Watch:
-            def find_spec(self, name, path=None, target=None):
-                if name == "requests":
-                    importers.append(threading.current_thread() is threading.main_thread())
-        sys.meta_path.insert(0, Watch())
+        before = set(sys.modules)
         async def ask():
             try:
                 await client.async_embed(["a"], "m")
             except OSError as error:
-                print(type(error).__name__, importers)
+                print(type(error).__name__, sorted(set(sys.modules) - before))
         asyncio.run(ask())
         """
     )
-    assert finish(child) == "HTTPError [False]\n"
+    assert finish(child) == "HTTPError []\n"
 
 
 class LongestTurn:

@@ -246,7 +246,7 @@ class RequestProcessingPreference:
 
 @final
 class ResponseData(Sequence[_T_co], Generic[_T_co]):
-    """The data of a response: a sequence whose items are made as they are looked at.
+    """The data of a response, or its errors: a sequence whose items are made as they are looked at.
 
     It can be indexed, sliced, iterated and compared as a list can; `list(data)` makes one.
     """
@@ -287,8 +287,8 @@ class _Response:
         """The headers of each request's answer, names in lower case; {} where it failed."""
 
     @property
-    def errors(self) -> list[FailedRequest]:
-        """The requests that failed, in input order; empty unless the preference has
+    def errors(self) -> ResponseData[FailedRequest]:
+        """The requests that failed, in input order, made as they are looked at; empty unless the preference has
         `on_error="return"`, or this is an exception's `partial`."""
 
     def __len__(self) -> int: ...

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -12,7 +11,9 @@ from typing import Any
 
 from hedgerow._hedgerow import Bridge, Failure
 
-_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Bridge]
+#: The bridges belong to their loops, which watch them: one that is dropped as it is, with calls
+#: under way, is garbage together with its bridge.
+_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Bridge]]
 _lock: threading.Lock
 
 
@@ -28,17 +29,18 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def _bridge_of(loop: asyncio.AbstractEventLoop) -> Bridge:
-    bridge = _bridges.get(loop)
+    known = _bridges.get(loop)
+    bridge = None if known is None else known()
     if bridge is not None:
         return bridge
     with _lock:
-        # Loops that were closed with calls under way: these futures keep their loops alive.
+        # Loops that were closed with calls under way: whoever waits for these keeps them.
         for other, closed in list(_bridges.items()):
-            if other.is_closed():
-                closed.close()
+            if other.is_closed() and (unused := closed()) is not None:
+                unused.close()
         bridge = Bridge()
         loop.add_reader(bridge.fileno(), bridge.drain)
-        _bridges[loop] = bridge
+        _bridges[loop] = weakref.ref(bridge)
     return bridge
 
 
@@ -54,8 +56,5 @@ async def answer(start: Callable[[Bridge, asyncio.Future[Any]], int]) -> Any:
         bridge.forget(call)
         raise
     if type(outcome) is Failure:
-        if "hedgerow.exceptions" not in sys.modules:
-            # It may import requests, for which the loop would stand still.
-            await loop.run_in_executor(None, __import__, "hedgerow.exceptions")
         raise outcome.exception()
     return outcome

@@ -76,6 +76,9 @@ async def _feed(stream: EmbedStream, inputs: AsyncIterable[str]) -> None:
                 taken = loop.create_future()
                 stream.when_taken(taken)
                 await taken
+    except GeneratorExit:
+        # The loop is gone, and with it whoever could be told.
+        raise
     except BaseException as error:
         stream.end(error)
         if not isinstance(error, Exception):

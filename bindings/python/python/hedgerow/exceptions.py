@@ -7,6 +7,7 @@ Nothing is imported when one is needed: by then the process may have no file des
 from __future__ import annotations
 
 import http.client
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class HedgerowError(Exception):
     request_id: str | None = None
 
     @property
-    def errors(self) -> list[FailedRequest]:
+    def errors(self) -> Sequence[FailedRequest]:
         """The requests that had failed by then, as `partial.errors`."""
         return [] if self.partial is None else self.partial.errors
 

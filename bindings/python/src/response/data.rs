@@ -1,12 +1,14 @@
-//! `response.data`: a sequence that makes its items as they are looked at.
+//! `response.data` and `response.errors`: sequences that make their items as they are looked at.
 
+use super::record::Failures;
 use super::{BatchPostResponse, ClassificationResponse, OpenAIEmbeddingsResponse, RerankResponse};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyList, PySlice};
+use std::sync::Arc;
 
-/// The data of a response: a sequence whose items are made as they are looked at.
+/// The data of a response, or its errors: a sequence whose items are made as they are looked at.
 ///
 /// It can be indexed, sliced, iterated and compared as a list can; `list(data)` makes one.
 #[pyclass(module = "hedgerow", frozen, sequence)]
@@ -18,6 +20,7 @@ pub(super) enum Source {
     Ranking(Py<RerankResponse>),
     Classes(Py<ClassificationResponse>),
     Posts(Py<BatchPostResponse>),
+    Failures(Arc<Failures>),
 }
 
 impl Source {
@@ -27,6 +30,7 @@ impl Source {
             Self::Ranking(it) => Self::Ranking(it.clone_ref(py)),
             Self::Classes(it) => Self::Classes(it.clone_ref(py)),
             Self::Posts(it) => Self::Posts(it.clone_ref(py)),
+            Self::Failures(it) => Self::Failures(Arc::clone(it)),
         }
     }
 
@@ -36,6 +40,7 @@ impl Source {
             Self::Ranking(it) => it.get().len(),
             Self::Classes(it) => it.get().len(),
             Self::Posts(it) => it.get().len(),
+            Self::Failures(it) => it.len(),
         }
     }
 
@@ -45,6 +50,7 @@ impl Source {
             Self::Ranking(it) => it.get().item(py, index),
             Self::Classes(it) => it.get().item(py, index),
             Self::Posts(it) => it.get().item(py, index),
+            Self::Failures(it) => it.item(py, index),
         }
     }
 }

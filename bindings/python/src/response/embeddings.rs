@@ -102,7 +102,8 @@ impl Drop for Matrix {
         };
         if numbers * size_of::<f32>() > LARGE {
             let values = self.answer.lock().take();
-            std::thread::spawn(move || drop(values));
+            // Where there is no thread to be had, they are freed here.
+            let _ = std::thread::Builder::new().spawn(move || drop(values));
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What every answer says beside its data: times, headers, errors.
 
+use super::data::{ResponseData, Source};
 use crate::exception::FailedRequest;
 use crate::headers::joined;
 use hedgerow::{Answer, Headers, RequestError, RequestRecord};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
+use std::sync::Arc;
 
 /// Where the records of an answer are kept.
 pub(crate) trait Recorded {
@@ -28,7 +30,7 @@ impl<T> Recorded for Answer<T> {
 pub(crate) struct Record {
     times: PyOnceLock<Py<PyList>>,
     headers: PyOnceLock<Py<PyList>>,
-    errors: PyOnceLock<Py<PyList>>,
+    errors: PyOnceLock<Py<ResponseData>>,
 }
 
 impl Record {
@@ -84,18 +86,48 @@ impl Record {
     }
 
     /// A `FailedRequest` for each request that failed, in the order of the inputs.
-    pub(crate) fn errors(&self, py: Python<'_>, answer: &impl Recorded) -> PyResult<Py<PyList>> {
+    pub(crate) fn errors(
+        &self,
+        py: Python<'_>,
+        answer: &impl Recorded,
+    ) -> PyResult<Py<ResponseData>> {
         let make = || {
-            let mut failed: Vec<RequestError> = answer.read(|_, errors, _| errors.to_vec());
-            failed.sort_by_key(|failed| failed.inputs.start);
-            let list = PyList::empty(py);
-            for failed in &failed {
-                let failed = FailedRequest::of(py, failed, answer.offset())?;
-                list.append(Py::new(py, failed)?)?;
-            }
-            Ok::<_, PyErr>(list.unbind())
+            let errors = answer.read(|_, errors, _| errors.to_vec());
+            let failures = Arc::new(Failures::new(errors, answer.offset()));
+            ResponseData::of(py, Source::Failures(failures))
         };
         Ok(self.errors.get_or_try_init(py, make)?.clone_ref(py))
+    }
+}
+
+/// The requests that failed. There may be a million, and an exception takes its time: each is made
+/// when it is looked at, and kept.
+pub(super) struct Failures {
+    /// In the order of the inputs.
+    errors: Vec<RequestError>,
+    made: Box<[PyOnceLock<Py<FailedRequest>>]>,
+    /// The number of the first input of the call within its job.
+    offset: usize,
+}
+
+impl Failures {
+    fn new(mut errors: Vec<RequestError>, offset: usize) -> Self {
+        errors.sort_by_key(|failed| failed.inputs.start);
+        Self {
+            made: errors.iter().map(|_| PyOnceLock::new()).collect(),
+            errors,
+            offset,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.errors.len()
+    }
+
+    pub(super) fn item(&self, py: Python<'_>, index: usize) -> PyResult<Py<PyAny>> {
+        let make = || Py::new(py, FailedRequest::of(py, &self.errors[index], self.offset)?);
+        let made = self.made[index].get_or_try_init(py, make)?;
+        Ok(made.clone_ref(py).into_any())
     }
 }
 
@@ -129,10 +161,10 @@ macro_rules! recorded {
                 self.record.all_headers(py, self.answer())
             }
 
-            /// The requests that failed, in input order; empty unless the preference has
-            /// `on_error="return"`, or this is an exception's `partial`.
+            /// The requests that failed, in input order, made as they are looked at; empty unless the
+            /// preference has `on_error="return"`, or this is an exception's `partial`.
             #[getter]
-            fn errors(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
+            fn errors(&self, py: Python<'_>) -> PyResult<Py<ResponseData>> {
                 self.record.errors(py, self.answer())
             }
         }
