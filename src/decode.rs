@@ -43,7 +43,9 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::error::beginning;
 pub use self::error::{DecodeError, IndexFault};
+pub(crate) use self::format::without_mark;
 pub use self::format::{Format, check, typed};
 pub use self::scores::{Class, Scored, classes, ranking};
 
@@ -87,10 +89,11 @@ fn null_is_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
 ///
 /// # Errors
 ///
-/// [`DecodeError::Malformed`] if the body is no complete JSON text, which a caller does well to
-/// take as an answer cut short; any other kind if the server sent whole JSON that does not answer a
-/// request for `expected_rows` embeddings.
+/// [`DecodeError::Malformed`] if the body is the beginning of a JSON text, which a caller does well to
+/// take as an answer cut short, [`DecodeError::NotJson`] if it is none; any other kind if the server
+/// sent whole JSON that does not answer a request for `expected_rows` embeddings.
 pub fn embeddings(body: &[u8], expected_rows: usize) -> Result<Rows, DecodeError> {
+    let body = without_mark(body);
     match scan::scan(body, expected_rows) {
         Some(draft) => draft.check(expected_rows),
         None => embeddings_by_serde_json(body, expected_rows),

@@ -19,6 +19,8 @@ pub struct Error(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     kind: Kind,
+    /// Method and URL of the request that failed.
+    request: Option<Box<str>>,
     request_id: Option<Box<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
     /// The answer as far as it was when the call failed.
@@ -75,6 +77,7 @@ impl Error {
     pub(crate) fn new(kind: Kind) -> Self {
         Self(Arc::new(Inner {
             kind,
+            request: None,
             request_id: None,
             source: None,
             partial: None,
@@ -84,6 +87,12 @@ impl Error {
     /// A bad setting: `text` names the field, the value and the range.
     pub(crate) fn config(text: impl Into<Box<str>>) -> Self {
         Self::new(Kind::Config(text.into()))
+    }
+
+    /// `told` names the request that failed: its method and URL, without any key.
+    pub(crate) fn with_request(mut self, told: Box<str>) -> Self {
+        self.edit().request = Some(told);
+        self
     }
 
     pub(crate) fn with_request_id(mut self, id: &str) -> Self {
@@ -260,6 +269,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(request) = &self.0.request {
+            write!(f, "{request}: ")?;
+        }
         match &self.0.kind {
             Kind::Config(text) => f.write_str(text)?,
             Kind::Status {
@@ -326,6 +338,9 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
         debug.field("kind", &self.0.kind);
+        if let Some(request) = &self.0.request {
+            debug.field("request", request);
+        }
         if let Some(id) = &self.0.request_id {
             debug.field("request_id", id);
         }

@@ -54,7 +54,7 @@ pub use proxy::Proxy;
 pub(crate) use rate::report as rate_report;
 pub(crate) use refusal::{Refusal, retry_after};
 pub use secret::is_secret;
-pub(crate) use secret::sensitive;
+pub(crate) use secret::{redacted, sensitive};
 pub(crate) use stale::Sending;
 pub use stale::Stale;
 pub use tls::TlsSettings;
@@ -113,13 +113,24 @@ impl Head {
     }
 }
 
+impl Head {
+    /// The URL without its query, which may hold a key.
+    fn shown_url(&self) -> &str {
+        self.url.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// Method and URL, as errors name a request.
+    pub(crate) fn told(&self) -> Box<str> {
+        self.without_key(&format!("{} {}", self.method, self.shown_url()))
+    }
+}
+
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers of the caller's may hold keys under any name, and so may a query: none is shown.
-        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        // Headers of the caller's may hold keys under any name: none is shown.
         f.debug_struct("Head")
             .field("method", &self.method)
-            .field("url", &url)
+            .field("url", &self.shown_url())
             .finish_non_exhaustive()
     }
 }
@@ -215,17 +226,23 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 /// As callers are told.
-impl From<TransportError> for Error {
+impl From<TransportError> for Kind {
     fn from(cause: TransportError) -> Self {
         let text = cause.to_string().into();
-        Self::new(match cause {
-            TransportError::Connect(_) => Kind::Connect(text),
-            TransportError::TooLarge { .. } => Kind::Answer(text),
-            TransportError::BadRequest(_) => Kind::Config(text),
+        match cause {
+            TransportError::Connect(_) => Self::Connect(text),
+            TransportError::TooLarge { .. } => Self::Answer(text),
+            TransportError::BadRequest(_) => Self::Config(text),
             TransportError::Broken(_)
             | TransportError::Stale(_)
             | TransportError::Truncated { .. }
-            | TransportError::Malformed(_) => Kind::Network(text),
-        })
+            | TransportError::Malformed(_) => Self::Network(text),
+        }
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(cause: TransportError) -> Self {
+        Self::new(cause.into())
     }
 }

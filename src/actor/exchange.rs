@@ -3,13 +3,15 @@
 use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::messages::{Attempt, Success};
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, beginning};
+use crate::headers::Headers;
 use crate::job::Observer;
 use crate::policy::limit::ProbeStage;
 use crate::transport::{
-    self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress,
+    self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress, redacted,
 };
 use bytes::Bytes;
+use http::HeaderValue;
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
@@ -19,6 +21,9 @@ use tokio::time::Instant;
 
 /// A connect that ends at its very limit is told within so long.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
+
+/// Of an answer that is no JSON, so many bytes are told.
+const EXCERPT: usize = 100;
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
@@ -158,7 +163,7 @@ impl Exchange {
         let Response {
             headers,
             content_length,
-            body,
+            mut body,
             secret,
             ..
         } = response;
@@ -168,7 +173,7 @@ impl Exchange {
                 observer.piece_came(length);
             }
         };
-        transport::read_body(body, content_length, limit, buffer, came)
+        transport::read_body(&mut body, content_length, limit, buffer, came)
             .await
             .map_err(Failure::Transport)?;
         decompress::unpack(&headers, buffer, limit).map_err(Failure::Transport)?;
@@ -179,12 +184,8 @@ impl Exchange {
             let inputs = self.attempt.inputs.clone();
             let part = operation.decode(inputs, &headers, buffer);
             part.map_err(|cause| {
-                // It may be a refusal that came too late for a status.
-                let refusal = matches!(cause, DecodeError::Shape { .. })
-                    .then(|| Refusal::within(buffer, &headers, secret.as_ref(), operation.head()));
-                refusal
-                    .flatten()
-                    .map_or(Failure::Decode(cause), Failure::Refused)
+                let secret = secret.as_ref();
+                self.unreadable(cause, buffer, &headers, secret, body.may_be_cut())
             })?
         };
         let rates = transport::rate_report(&headers);
@@ -192,6 +193,39 @@ impl Exchange {
             part,
             headers,
             rates,
+        })
+    }
+
+    /// What it means that an answer cannot be read. `secret` is what no error may show, beside the
+    /// request's keys.
+    fn unreadable(
+        &self,
+        cause: DecodeError,
+        body: &[u8],
+        headers: &Headers,
+        secret: Option<&HeaderValue>,
+        may_be_cut: bool,
+    ) -> Failure {
+        let head = self.attempt.operation.head();
+        let redacted = |text| redacted(text, secret, head).into_string();
+        Failure::Decode(match cause {
+            DecodeError::NotJson(reason) if may_be_cut => DecodeError::Malformed(reason),
+            DecodeError::NotJson(reason) => {
+                let named = headers.get("content-type").unwrap_or("of no content-type");
+                let beginning = beginning(body, EXCERPT);
+                DecodeError::NotJson(redacted(format!("{reason}; it is {named}: {beginning}")))
+            }
+            DecodeError::Shape { reason, excerpt } => {
+                // It may be a refusal that came too late for a status.
+                if let Some(refusal) = Refusal::within(body, headers, secret, head) {
+                    return Failure::Refused(refusal);
+                }
+                DecodeError::Shape {
+                    reason: redacted(reason),
+                    excerpt: redacted(excerpt),
+                }
+            }
+            other => other,
         })
     }
 }

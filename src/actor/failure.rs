@@ -54,9 +54,9 @@ impl Failure {
                 | TransportError::Malformed(_) => Fault::Network,
             },
             Self::Decode(cause) => match cause {
-                // JSON that does not parse was, most often, cut short on its way.
+                // JSON that ends early was, most often, cut short on its way.
                 DecodeError::Malformed(_) => Fault::Network,
-                DecodeError::Shape { .. } => Fault::Permanent,
+                DecodeError::NotJson(_) | DecodeError::Shape { .. } => Fault::Permanent,
                 DecodeError::Count { found: 0, .. } => Fault::Hollow,
                 DecodeError::Count { .. }
                 | DecodeError::Index { .. }
@@ -102,9 +102,13 @@ impl Failure {
     /// The failure as the caller is told. `head` says which keys a server may have sent back;
     /// `settings` are the operation's.
     pub(super) fn into_error(self, head: &Head, settings: &Checked) -> Error {
-        Error::new(match self {
+        Error::new(self.into_kind(head, settings)).with_request(head.told())
+    }
+
+    fn into_kind(self, head: &Head, settings: &Checked) -> Kind {
+        match self {
             Self::Refused(refusal) => refused(refusal, settings.retry.max_retry_after()),
-            Self::Transport(cause) => return Error::from(cause),
+            Self::Transport(cause) => cause.into(),
             Self::Decode(cause) => {
                 let text = head.without_key(&cause.to_string());
                 if cause.is_malformed() {
@@ -121,7 +125,7 @@ impl Failure {
             Self::Aborted | Self::Lost => {
                 Kind::Internal("a worker died each time that it had this request".into())
             }
-        })
+        }
     }
 }
 

@@ -44,11 +44,19 @@ impl BaseUrl {
     }
 
     /// The URL of `path` below this one. Slashes join cleanly, and a base that already ends in
-    /// `/v1` does not get a second one.
+    /// `/v1` does not get a second one; nor does one that is the whole URL of embeddings, or of
+    /// another path of several steps, get that once more.
     pub(crate) fn join(&self, path: &str) -> String {
         let path = path.trim_start_matches('/');
+        let base = &self.0[self.origin().len()..];
+        let is_there = base
+            .strip_suffix(path)
+            .is_some_and(|rest| rest.ends_with('/'));
+        if is_there && path.contains('/') {
+            return self.0.clone();
+        }
         let path = match path.strip_prefix("v1/") {
-            Some(rest) if self.0.ends_with("/v1") => rest,
+            Some(rest) if base.ends_with("/v1") => rest,
             _ => path,
         };
         format!("{}/{path}", self.0)
@@ -67,6 +75,28 @@ mod tests {
             ("http://h/v1/", "/v1/embeddings", "http://h/v1/embeddings"),
             ("http://h/v1", "/rerank", "http://h/v1/rerank"),
             ("https://h:8/a/b//", "/v1/x", "https://h:8/a/b/v1/x"),
+            ("http://v1", "/v1/embeddings", "http://v1/v1/embeddings"),
+            (
+                "http://h/v1/embeddings",
+                "/v1/embeddings",
+                "http://h/v1/embeddings",
+            ),
+            (
+                "http://h/a/v1/embeddings/",
+                "v1/embeddings",
+                "http://h/a/v1/embeddings",
+            ),
+            (
+                "http://h/xv1/embeddings",
+                "/v1/embeddings",
+                "http://h/xv1/embeddings/v1/embeddings",
+            ),
+            (
+                "http://v1/embeddings",
+                "/v1/embeddings",
+                "http://v1/embeddings/v1/embeddings",
+            ),
+            ("http://h/predict", "/predict", "http://h/predict/predict"),
         ] {
             assert_eq!(BaseUrl::parse(base).unwrap().join(path), url);
         }

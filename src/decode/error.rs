@@ -9,8 +9,11 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The body is not JSON (or `MessagePack`), or was cut short; the text says where.
+    /// The body ends before its JSON (or `MessagePack`) does, or may have been cut elsewhere; the
+    /// text says where.
     Malformed(String),
+    /// The body is something else than JSON (or `MessagePack`); the text says from where on.
+    NotJson(String),
     /// The body is whole and of another shape, such as an error object.
     Shape {
         /// What was expected, and where.
@@ -74,6 +77,14 @@ pub enum IndexFault {
 }
 
 impl DecodeError {
+    pub(crate) fn of_json(cause: &serde_json::Error) -> Self {
+        if cause.is_eof() {
+            Self::Malformed(cause.to_string())
+        } else {
+            Self::NotJson(cause.to_string())
+        }
+    }
+
     /// Whether the body may have been whole had it not been cut short, so that asking again may
     /// help.
     #[must_use]
@@ -83,13 +94,19 @@ impl DecodeError {
 
     pub(super) fn shape(reason: String, body: &[u8]) -> Self {
         const EXCERPT: usize = 200;
-        let head = body.get(..EXCERPT).unwrap_or(body);
-        let mut excerpt = String::from_utf8_lossy(head).into_owned();
-        if head.len() < body.len() {
-            excerpt.push('…');
-        }
+        let excerpt = beginning(body, EXCERPT);
         Self::Shape { reason, excerpt }
     }
+}
+
+/// At most `most` bytes of a body, as text.
+pub(crate) fn beginning(body: &[u8], most: usize) -> String {
+    let head = body.get(..most).unwrap_or(body);
+    let mut text = String::from_utf8_lossy(head).into_owned();
+    if head.len() < body.len() {
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for DecodeError {
@@ -101,6 +118,7 @@ impl fmt::Display for DecodeError {
                     "expected whole JSON or MessagePack, found none or a part: {reason}"
                 )
             }
+            Self::NotJson(reason) => write!(f, "expected JSON or MessagePack: {reason}"),
             Self::Shape { reason, excerpt } => {
                 write!(f, "expected another shape: {reason}: {excerpt}")
             }

@@ -41,17 +41,25 @@ impl Format {
     }
 }
 
+/// The mark that some editors and languages write before UTF-8 text, which is no part of its JSON.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A text without the byte order mark that it may begin with.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(MARK).unwrap_or(body)
+}
+
 /// Checks that a body is whole. One whose format is not known always is.
 ///
 /// # Errors
 ///
-/// [`DecodeError::Malformed`].
+/// [`DecodeError::Malformed`] or [`DecodeError::NotJson`].
 pub fn check(format: Format, body: &[u8]) -> Result<(), DecodeError> {
     match format {
-        Format::Json => serde_json::from_slice::<IgnoredAny>(body)
+        Format::Json => serde_json::from_slice::<IgnoredAny>(without_mark(body))
             .map(drop)
-            .map_err(|cause| DecodeError::Malformed(cause.to_string())),
-        Format::MessagePack => message_pack::walk(body).map_err(DecodeError::Malformed),
+            .map_err(|cause| DecodeError::of_json(&cause)),
+        Format::MessagePack => message_pack::walk(body),
         Format::Other => Ok(()),
     }
 }
@@ -60,12 +68,12 @@ pub fn check(format: Format, body: &[u8]) -> Result<(), DecodeError> {
 ///
 /// # Errors
 ///
-/// [`DecodeError::Malformed`] if the body is not whole, [`DecodeError::Shape`] if it is something
-/// else.
+/// As [`check`], and [`DecodeError::Shape`] if the body is whole and something else.
 pub fn typed<T: DeserializeOwned>(format: Format, body: &[u8]) -> Result<T, DecodeError> {
     if format == Format::MessagePack {
         return message_pack::read(body);
     }
+    let body = without_mark(body);
     serde_json::from_slice(body).map_err(|cause| {
         // The typed reader stops where the shape is wrong, which does not say whether the body is
         // whole.

@@ -17,14 +17,14 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     let value = T::deserialize(&mut reader);
     match value {
         Ok(value) if rest.is_empty() => Ok(value),
-        Ok(_) => Err(DecodeError::Malformed(more_follows(body, rest))),
+        Ok(_) => Err(more_follows(body, rest)),
         Err(cause) => Err(match walk(body) {
             Ok(()) => {
                 let beginning = body.get(..EXCERPT).unwrap_or(body);
                 let excerpt = beginning.escape_ascii().to_string();
                 DecodeError::shape(cause.to_string(), excerpt.as_bytes())
             }
-            Err(reason) => DecodeError::Malformed(reason),
+            Err(unreadable) => unreadable,
         }),
     }
 }
@@ -32,12 +32,13 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
 /// Of a body of another shape, so many bytes are shown at most.
 const EXCERPT: usize = 200;
 
-fn more_follows(body: &[u8], rest: &[u8]) -> String {
-    format!("more follows its end at byte {}", body.len() - rest.len())
+fn more_follows(body: &[u8], rest: &[u8]) -> DecodeError {
+    let end = body.len() - rest.len();
+    DecodeError::NotJson(format!("more follows its end at byte {end}"))
 }
 
 /// Looks whether a body is one whole value, or says what is wrong with it.
-pub(super) fn walk(body: &[u8]) -> Result<(), String> {
+pub(super) fn walk(body: &[u8]) -> Result<(), DecodeError> {
     let mut rest = body;
     // Values that are still to come. Each takes a byte at least, so that one which announces more
     // than there is fails at once, and the sum stays small.
@@ -45,12 +46,14 @@ pub(super) fn walk(body: &[u8]) -> Result<(), String> {
     while due > 0 {
         let at = body.len() - rest.len();
         let cut = || format!("it ends early: after {} bytes", body.len());
-        let Step { skip, values } = step(&mut rest).ok_or_else(cut)??;
-        let skip = usize::try_from(skip).map_err(|_| cut())?;
-        rest = rest.get(skip..).ok_or_else(cut)?;
+        let is_cut = || DecodeError::Malformed(cut());
+        let Step { skip, values } = step(&mut rest).ok_or_else(is_cut)??;
+        let skip = usize::try_from(skip).map_err(|_| is_cut())?;
+        rest = rest.get(skip..).ok_or_else(is_cut)?;
         due = due - 1 + values;
         if due > rest.len() as u64 {
-            return Err(format!("{} (what begins at byte {at} goes on)", cut()));
+            let cause = format!("{} (what begins at byte {at} goes on)", cut());
+            return Err(DecodeError::Malformed(cause));
         }
     }
     if rest.is_empty() {
@@ -70,7 +73,7 @@ struct Step {
 
 /// Reads the head of a value: its marker, and its length where that has bytes of its own. `None`
 /// where it is cut.
-fn step(rest: &mut &[u8]) -> Option<Result<Step, String>> {
+fn step(rest: &mut &[u8]) -> Option<Result<Step, DecodeError>> {
     let skip = |skip| Step { skip, values: 0 };
     let holds = |values| Step { skip: 0, values };
     let marker = *rest.split_off_first()?;
@@ -80,7 +83,10 @@ fn step(rest: &mut &[u8]) -> Option<Result<Step, String>> {
         0x80..=0x8f => holds(2 * low(0x0f)),
         0x90..=0x9f => holds(low(0x0f)),
         0xa0..=0xbf => skip(low(0x1f)),
-        0xc1 => return Some(Err("the byte c1 begins no value".to_owned())),
+        0xc1 => {
+            let cause = "the byte c1 begins no value".to_owned();
+            return Some(Err(DecodeError::NotJson(cause)));
+        }
         // Lengths: of bytes, of extensions (which have a byte for their type), of strings.
         0xc4..=0xc6 => skip(length(rest, marker - 0xc4)?),
         0xc7..=0xc9 => skip(length(rest, marker - 0xc7)? + 1),

@@ -14,7 +14,7 @@ use super::{DecodeError, Format, Usage, base64, typed};
 pub(super) fn read(body: &[u8], expected_rows: usize) -> Result<Draft, DecodeError> {
     let answer: EmbeddingsBody = match typed(Format::Json, body) {
         // The checks then say which row it is.
-        Err(cause) if cause.is_malformed() => {
+        Err(cause @ (DecodeError::Malformed(_) | DecodeError::NotJson(_))) => {
             let with_nulls = without_bare_names(body).ok_or(cause)?;
             typed(Format::Json, &with_nulls)?
         }

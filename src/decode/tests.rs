@@ -6,7 +6,10 @@ mod agreement;
 mod message_pack;
 mod numbers;
 
-use super::{DecodeError, IndexFault, Rows, Usage, embeddings, embeddings_by_serde_json, scan};
+use super::{
+    DecodeError, Format, IndexFault, Rows, Usage, check, embeddings, embeddings_by_serde_json,
+    scan, typed,
+};
 
 /// Chance that is the same in every run.
 struct Dice(u64);
@@ -221,7 +224,33 @@ fn a_wrong_shape_that_is_cut_short_is_malformed() {
             .unwrap_err()
             .is_malformed()
     );
-    assert!(embeddings(b"<html>", 1).unwrap_err().is_malformed());
+}
+
+#[test]
+fn what_is_no_json_is_told_from_what_is_cut() {
+    for body in ["<html>", "{\"data\":[]} and more", "not found", "{data:[]}"] {
+        let found = embeddings(body.as_bytes(), 1).unwrap_err();
+        assert!(matches!(found, DecodeError::NotJson(_)), "{body}: {found}");
+    }
+    for body in ["", " ", "{", "{\"da", "[1,2", "tru", "\"ab\\"] {
+        assert!(
+            embeddings(body.as_bytes(), 1).unwrap_err().is_malformed(),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let body = "\u{feff}{\"data\":[{\"embedding\":[1.0]}]}";
+    assert_eq!(embeddings(body.as_bytes(), 1).unwrap().values, [1.0]);
+    assert_eq!(check(Format::Json, body.as_bytes()), Ok(()));
+    assert!(typed::<serde_json::Value>(Format::Json, body.as_bytes()).is_ok());
+    assert!(
+        embeddings("\u{feff}".as_bytes(), 1)
+            .unwrap_err()
+            .is_malformed()
+    );
 }
 
 #[test]
@@ -243,7 +272,7 @@ fn a_row_of_python_s_names_for_no_number_is_named() {
     for row in ["[]", "null"] {
         assert_eq!(answer(row), DecodeError::Empty { row: 1 }, "{row}");
     }
-    assert!(answer("[Nan]").is_malformed());
+    assert!(matches!(answer("[Nan]"), DecodeError::NotJson(_)));
     assert!(
         embeddings(br#"{"data":[{"embedding":[NaN]"#, 1)
             .unwrap_err()

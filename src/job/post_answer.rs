@@ -18,7 +18,8 @@ pub struct PostAnswer {
 }
 
 impl PostAnswer {
-    /// Checks that a body is whole, and takes it. One without any bytes becomes `{}`.
+    /// Checks that a body is whole, and takes it, JSON without a byte order mark. One without any bytes
+    /// becomes `{}`.
     pub(crate) fn read(
         format: Format,
         body: &mut Vec<u8>,
@@ -27,6 +28,10 @@ impl PostAnswer {
         let (body, format) = if body.is_empty() {
             (Bytes::from_static(b"{}"), Format::Json)
         } else {
+            if format == Format::Json {
+                let mark = body.len() - decode::without_mark(body).len();
+                body.drain(..mark);
+            }
             decode::check(format, body)?;
             (taken(body), format)
         };
@@ -72,7 +77,7 @@ impl PostAnswer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         decode::typed(self.format, &self.body).map_err(|cause| {
             let text = self.head.without_key(&cause.to_string());
-            Error::new(Kind::Answer(text))
+            Error::new(Kind::Answer(text)).with_request(self.head.told())
         })
     }
 }

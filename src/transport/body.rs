@@ -24,6 +24,12 @@ pub trait ReadBody {
         into: &mut Vec<u8>,
     ) -> Poll<Result<usize, TransportError>>;
 
+    /// Whether it ended with its connection and with nothing else, so that nobody knows whether all of
+    /// it came. Asked when it has ended.
+    fn may_be_cut(&self) -> bool {
+        false
+    }
+
     /// Whether what has not been read stays in the kernel, and holds up nothing but this body.
     fn can_wait(&self) -> bool {
         false
@@ -51,7 +57,7 @@ impl ReadBody for Bytes {
 ///
 /// What the body ends with, and [`TransportError::TooLarge`] as soon as `limit` is passed.
 pub(crate) async fn read_body(
-    mut body: Body,
+    body: &mut Body,
     announced: Option<u64>,
     limit: usize,
     into: &mut Vec<u8>,

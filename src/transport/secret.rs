@@ -64,6 +64,12 @@ pub(crate) fn sensitive(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// `text` of an answer to a request with `head`, without what went with it that is secret; `proxy` is
+/// the value that a proxy was sent.
+pub(crate) fn redacted(text: String, proxy: Option<&HeaderValue>, head: &Head) -> Box<str> {
+    Secrets::of(head, proxy).out_of(text)
+}
+
 /// What went with a request and no part of its answer may show: a server may send it back.
 pub(super) struct Secrets<'a>(Vec<Cow<'a, str>>);
 

@@ -8,6 +8,7 @@ mod heads;
 mod limits;
 mod stale;
 mod stalls;
+mod told;
 
 use crate::support::hostile::{Act, Hostile, assert_right, right};
 use crate::support::{client_of, texts};

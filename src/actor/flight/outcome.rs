@@ -302,11 +302,13 @@ impl Flight {
             self.tell_progress(around);
             return None;
         }
+        let error = outage.error.clone();
+        let error = error.with_request(self.job.operation.head().told());
         while self.has_waiting() {
             let request = self.next_waiting(around);
             let made = self.active.get(&request).map_or(0, |active| active.made);
             let last = self.attempt_id(request, made.saturating_sub(1));
-            let end = self.fail(last, outage.error.clone(), around);
+            let end = self.fail(last, error.clone(), around);
             if end.is_some() {
                 return end;
             }
@@ -372,6 +374,7 @@ impl Flight {
             scope: Scope::Operation,
             after: self.job.settings.total_timeout.unwrap_or_default(),
         });
+        let error = error.with_request(self.job.operation.head().told());
         match self.job.settings.on_error {
             OnError::Raise => End::Failed(error),
             OnError::Return => End::CutShort(error),

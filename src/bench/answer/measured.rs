@@ -63,8 +63,8 @@ impl Measured {
             Expected::Json => measured.tokens = Whole::read(body)?.tokens(),
             Expected::AnyJson => match Whole::read(body) {
                 Ok(whole) => measured.tokens = whole.tokens(),
-                Err(cause) if cause.is_malformed() => return Err(cause),
-                Err(_) => {}
+                Err(DecodeError::Shape { .. }) => {}
+                Err(cause) => return Err(cause),
             },
             Expected::Stream => measured.read_stream(body, timing)?,
         }

@@ -1,7 +1,7 @@
 //! The JSON of answers, as far as a benchmark looks at it: whether there is text, and `usage`.
 
 use super::tokens::TokenCounts;
-use crate::decode::DecodeError;
+use crate::decode::{DecodeError, without_mark};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use std::fmt;
@@ -78,6 +78,7 @@ impl Whole {
 }
 
 fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DecodeError> {
+    let text = without_mark(text);
     let read = match std::str::from_utf8(text) {
         // Looked at once as a whole, which is faster than each string on its own.
         Ok(text) => serde_json::from_str(text),
@@ -90,7 +91,7 @@ fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, DecodeError> {
                 excerpt: excerpt(text),
             }
         } else {
-            DecodeError::Malformed(cause.to_string())
+            DecodeError::of_json(&cause, text)
         }
     })
 }

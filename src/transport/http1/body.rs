@@ -146,6 +146,10 @@ impl ReadBody for Http1Body {
         }
     }
 
+    fn may_be_cut(&self) -> bool {
+        matches!(self.left, Left::UntilClose)
+    }
+
     fn can_wait(&self) -> bool {
         true
     }

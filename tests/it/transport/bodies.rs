@@ -1,6 +1,8 @@
 //! Bodies that end early, and bodies that are not what was asked for.
 
-use super::{ask_once, assert_names_the_last_attempt, is_a_network_error, is_retried, preference};
+use super::{
+    ask_once, assert_names_the_last_attempt, is_a_network_error, is_retried, is_right, preference,
+};
 use crate::support::hostile::{Hostile, Next, Visit};
 use std::io::Write;
 
@@ -47,8 +49,10 @@ fn cut_before_it_was_sent(visit: &mut Visit<'_>) -> Next {
     )
 }
 
-fn no_json(visit: &mut Visit<'_>) -> Next {
-    visit.answer("200 OK", "", "<html>we are restarting</html>")
+/// A whole message, which a proxy made of the part that it had.
+fn cut_json(visit: &mut Visit<'_>) -> Next {
+    let body = visit.rows();
+    visit.answer("200 OK", "", &body[..body.len() / 2])
 }
 
 fn nothing(visit: &mut Visit<'_>) -> Next {
@@ -79,6 +83,24 @@ fn a_body_without_its_last_chunk_is_retried() {
     }
 }
 
+/// The right answer in chunks of a byte, each with an extension of such a length.
+fn extended(visit: &mut Visit<'_>, length: usize) -> Next {
+    let extension = "x".repeat(length);
+    visit.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    for byte in visit.rows().bytes() {
+        visit.write(format!("1;{extension}\r\n{}\r\n", char::from(byte)));
+    }
+    visit.write("0\r\n\r\n");
+    Next::Keep
+}
+
+#[test]
+fn chunks_may_have_short_extensions_and_no_more() {
+    is_right(&Hostile::start(|visit| extended(visit, 100)), 2);
+    let error = is_a_network_error(|visit| extended(visit, 4000));
+    assert!(error.to_string().contains("beside their sizes"), "{error}");
+}
+
 #[test]
 fn a_compressed_body_that_is_cut_is_retried() {
     is_retried(cut_before_it_was_sent);
@@ -87,8 +109,8 @@ fn a_compressed_body_that_is_cut_is_retried() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_retried() {
-    for wrong in [no_json, nothing] {
+fn a_body_that_is_the_beginning_of_json_is_retried() {
+    for wrong in [cut_json, nothing] {
         is_retried(wrong);
         let error = is_a_network_error(wrong);
         assert!(error.to_string().contains("JSON"), "{error}");
