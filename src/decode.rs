@@ -39,6 +39,7 @@ mod wide;
 mod format;
 mod message_pack;
 mod scores;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -48,8 +49,7 @@ pub use self::error::{DecodeError, IndexFault};
 pub(crate) use self::format::without_mark;
 pub use self::format::{Format, check, typed};
 pub use self::scores::{Class, Scored, classes, ranking};
-
-use serde::{Deserialize, Deserializer, Serialize};
+pub use self::usage::Usage;
 
 /// The rows of one embeddings answer, in input order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,22 +66,6 @@ pub struct Rows {
     pub model: Option<String>,
     /// What the server charges for.
     pub usage: Usage,
-}
-
-/// The tokens that a server counted. What it does not state is zero.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize, Serialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Tokens of the inputs.
-    #[serde(deserialize_with = "null_is_zero")]
-    pub prompt_tokens: u64,
-    /// Tokens of inputs and outputs together; for embeddings the same number.
-    #[serde(deserialize_with = "null_is_zero")]
-    pub total_tokens: u64,
-}
-
-fn null_is_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Reads an `OpenAI` embeddings answer, whose vectors are arrays of numbers or base64 of

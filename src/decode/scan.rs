@@ -8,9 +8,8 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Usage;
 use super::draft::Draft;
-use super::{base64, number};
+use super::{Usage, base64, number, usage};
 
 /// Reads a whole answer.
 pub(super) fn scan(body: &[u8], expected_rows: usize) -> Option<Draft> {
@@ -50,19 +49,27 @@ impl<'a> Scanner<'a> {
     }
 
     fn usage(&mut self) -> Option<Usage> {
-        if self.peek() == Some(b'n') {
-            return self.token::<Option<Usage>>().map(Option::unwrap_or_default);
+        if self.peek() != Some(b'{') {
+            return self.token();
         }
-        let (mut prompt, mut total) = (None, None);
-        self.object(|scanner, key| match key {
-            b"prompt_tokens" => once(&mut prompt, scanner.count()?),
-            b"total_tokens" => once(&mut total, scanner.count()?),
-            _ => scanner.skip(),
+        let mut usage = Usage::default();
+        self.object(|scanner, key| {
+            match key {
+                b"prompt_tokens" => usage.prompt_tokens = scanner.tokens()?,
+                b"total_tokens" => usage.total_tokens = scanner.tokens()?,
+                _ => scanner.skip()?,
+            }
+            Some(())
         })?;
-        Some(Usage {
-            prompt_tokens: prompt.flatten().unwrap_or_default(),
-            total_tokens: total.flatten().unwrap_or_default(),
-        })
+        Some(usage)
+    }
+
+    /// Reads a number of tokens, however it is written.
+    fn tokens(&mut self) -> Option<u64> {
+        match self.digits() {
+            Some(count) => Some(count),
+            None => self.token::<usage::Value>().map(|value| value.count),
+        }
     }
 
     fn row(&mut self, draft: &mut Draft) -> Option<()> {
@@ -182,18 +189,24 @@ impl<'a> Scanner<'a> {
     /// Reads a number that counts something, or null.
     #[expect(clippy::option_option, reason = "the inner one is a null")]
     fn count(&mut self) -> Option<Option<u64>> {
+        match self.digits() {
+            Some(count) => Some(Some(count)),
+            None => self.token(),
+        }
+    }
+
+    /// Reads a number that is digits alone, or does not move.
+    fn digits(&mut self) -> Option<u64> {
         let digits = self.body.get(self.at..)?;
         let length = digits.iter().take_while(|byte| byte.is_ascii_digit());
-        match length.count() {
-            // What else belongs to a number is none of what may follow a value.
-            length @ 1..=19 if length == 1 || digits[0] != b'0' => {
-                let add = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
-                let count = digits[..length].iter().fold(0, add);
-                self.at += length;
-                Some(Some(count))
-            }
-            _ => self.token(),
-        }
+        let length = length.count();
+        let is_plain = matches!(length, 1..=19) && (length == 1 || digits[0] != b'0');
+        let is_whole = !matches!(digits.get(length), Some(b'.' | b'e' | b'E'));
+        (is_plain && is_whole).then(|| {
+            let add = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
+            self.at += length;
+            digits[..length].iter().fold(0, add)
+        })
     }
 
     /// Has `serde_json` read one value from here on.

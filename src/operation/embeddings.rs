@@ -106,8 +106,13 @@ impl Join for Matrix {
                 rows.dimensions, self.dimensions
             ));
         }
-        self.usage.prompt_tokens += rows.usage.prompt_tokens;
-        self.usage.total_tokens += rows.usage.total_tokens;
+        // They are a server's numbers, which may be anything.
+        let Usage {
+            prompt_tokens,
+            total_tokens,
+        } = &mut self.usage;
+        *prompt_tokens = prompt_tokens.saturating_add(rows.usage.prompt_tokens);
+        *total_tokens = total_tokens.saturating_add(rows.usage.total_tokens);
         if rows.rows == self.rows {
             // The only request: its rows are the matrix.
             self.values = rows.values;
