@@ -7,8 +7,10 @@ use std::mem::MaybeUninit;
 
 /// A longer head is refused.
 pub(super) const LONGEST: usize = 128 << 10;
-/// One with more headers is refused.
-const MOST_HEADERS: usize = 128;
+/// Hardly any head has more headers.
+const USUAL_HEADERS: usize = 128;
+/// One with more is refused.
+const MOST_HEADERS: usize = 1024;
 
 /// Writes the part of a head that all requests with it share, up to the headers of one of them.
 /// `target` is what is asked for: a path, or a whole URL where a proxy is asked.
@@ -152,14 +154,25 @@ impl HeadReader {
 }
 
 fn parse(bytes: &[u8]) -> Result<Option<(AnswerHead, usize)>, TransportError> {
-    let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    parse_into(&mut [const { MaybeUninit::uninit() }; USUAL_HEADERS], bytes)
+}
+
+/// Reads a head whose headers find room in `places`, or in more where those are too few.
+fn parse_into<'a>(
+    places: &mut [MaybeUninit<httparse::Header<'a>>],
+    bytes: &'a [u8],
+) -> Result<Option<(AnswerHead, usize)>, TransportError> {
+    let room = places.len();
     let mut answer = httparse::Response::new(&mut []);
     let mut config = httparse::ParserConfig::default();
     config.allow_spaces_after_header_name_in_responses(true);
-    let parsed = config.parse_response_with_uninit_headers(&mut answer, bytes, &mut headers);
+    let parsed = config.parse_response_with_uninit_headers(&mut answer, bytes, places);
     let length = match parsed {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) if room < MOST_HEADERS => {
+            return parse_into(&mut Box::new_uninit_slice(MOST_HEADERS), bytes);
+        }
         Err(cause) => return Err(TransportError::Malformed(format!("no HTTP: {cause}"))),
     };
     let status = answer.code.unwrap_or_default();
@@ -231,7 +244,7 @@ impl Judge {
 
     /// A list of equal lengths is one length (RFC 9110, section 8.6).
     fn add_length(&mut self, value: &[u8]) -> Result<(), TransportError> {
-        for token in tokens(value) {
+        for token in elements(value) {
             let length = number(token).filter(|length| self.length.is_none_or(|it| it == *length));
             if length.is_none() {
                 let cause = "its content-length is no number, or there are two";
@@ -259,8 +272,15 @@ impl Judge {
     }
 }
 
-fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The elements of a list, which may also be empty.
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// Those that say something: a list may have empty ones, which count for nothing (RFC 9110, section
+/// 5.6.1).
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    elements(value).filter(|element| !element.is_empty())
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
@@ -306,6 +326,17 @@ mod tests {
             (
                 "1.1 200 OK\r\ntransfer-encoding: gzip, chunked",
                 chunked,
+                true,
+            ),
+            ("1.1 200 OK\r\ntransfer-encoding: chunked,", chunked, true),
+            (
+                "1.1 200 OK\r\ntransfer-encoding: , ,chunked , ,",
+                chunked,
+                true,
+            ),
+            (
+                "1.1 200 OK\r\ntransfer-encoding:\r\ncontent-length: 2",
+                length,
                 true,
             ),
             (

@@ -128,7 +128,7 @@ impl Hyper {
             .expect("connected");
         // As ours: so many headers, and what httparse calls lenient that ours is.
         let (sender, connection) = Builder::new()
-            .max_headers(128)
+            .max_headers(1024)
             .allow_spaces_after_header_name_in_responses(true)
             .handshake(TokioIo::new(stream))
             .await

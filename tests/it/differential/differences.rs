@@ -51,6 +51,16 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         },
     },
     Difference {
+        reason: "empty elements of a list count for nothing (RFC 9110, 5.6.1); to hyper they are \
+                 unknown codings",
+        applies: |case, seen| {
+            says_coding(case)
+                && names_an_empty_coding(case)
+                && seen.ours != Outcome::Refused
+                && seen.hyper != Outcome::Refused
+        },
+    },
+    Difference {
         reason: "trailers are passed over, whatever they are (RFC 9110, 6.5.1); hyper reads them",
         applies: |case, seen| {
             matches!(seen.hyper, Outcome::BrokeOff { .. } | Outcome::Waits)
@@ -126,6 +136,14 @@ pub(super) fn awc_agrees(case: &Case, seen: &Seen) -> bool {
 
 fn says_coding(case: &Case) -> bool {
     case.text().contains("transfer-encoding")
+}
+
+fn names_an_empty_coding(case: &Case) -> bool {
+    let text = case.text();
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let values = lines.filter(|(name, _)| name.trim() == "transfer-encoding");
+    let mut codings = values.flat_map(|(_, value)| value.split(','));
+    codings.any(|coding| coding.trim().is_empty())
 }
 
 /// Whether the chunks of an answer are right up to its trailers, and ours took them as they are.

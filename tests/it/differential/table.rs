@@ -66,6 +66,9 @@ const ANSWERS: &[&str] = &[
     "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 5\r\n\r\nhello",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked,\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: , chunked, ,\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding:\r\ncontent-length: 5\r\n\r\nhello",
     "HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\ncontent-length: 5\r\n\r\nhello and more",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding : chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding:\tchunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
@@ -182,7 +185,7 @@ fn in_all_ways(answer: Vec<u8>, is_head: bool) -> impl Iterator<Item = Case> {
 pub(super) fn cases() -> Vec<Case> {
     let get = ANSWERS.iter().map(|text| (bytes_of(text), false));
     let head = TO_HEAD.iter().map(|text| (bytes_of(text), true));
-    let long = [96, 97, 127, 128, 129].map(|count| (many(count), false));
+    let long = [96, 97, 128, 129, 1024, 1025].map(|count| (many(count), false));
     let mut cases: Vec<_> = get
         .chain(head)
         .chain(long)

@@ -114,6 +114,31 @@ fn a_head_of_80_headers_and_60_kb_is_read() {
 }
 
 #[test]
+fn a_head_of_1024_headers_is_read() {
+    for count in [128, 129, 1023] {
+        let server = Hostile::start(move |visit| {
+            let many = headers(count, 1);
+            with_line(visit, &many)
+        });
+        is_right(&server, 2);
+    }
+}
+
+#[test]
+fn empty_elements_of_a_list_of_codings_count_for_nothing() {
+    for coding in ["chunked,", ", chunked", "chunked, ,"] {
+        let server = Hostile::start(move |visit| {
+            let body = visit.rows();
+            let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n");
+            visit.write(format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()));
+            Next::Keep
+        });
+        is_right(&server, 2);
+        assert_eq!(server.connections(), 1, "{coding}");
+    }
+}
+
+#[test]
 fn heads_that_are_no_http_are_network_errors() {
     let scripts: [Act; 9] = [
         |visit| with_line(visit, "no colon in this line\r\n"),
@@ -142,7 +167,7 @@ fn an_empty_answer_is_a_network_error() {
 #[test]
 fn too_many_or_too_long_headers_are_network_errors() {
     is_a_network_error(|visit| {
-        let many = headers(200, 1);
+        let many = headers(1024, 1);
         with_line(visit, &many)
     });
     is_a_network_error(|visit| {
