@@ -36,6 +36,8 @@ pub(crate) enum Kind {
         code: u16,
         headers: Headers,
         body: Box<str>,
+        /// Where it sends the request, which was not followed.
+        location: Option<Box<str>>,
         /// How long the server asks to be left alone.
         retry_after: Option<Duration>,
         /// Why it was not asked again: it asks for longer than this.
@@ -277,6 +279,7 @@ impl fmt::Display for Error {
             Kind::Status {
                 code,
                 body,
+                location,
                 retry_after,
                 too_long,
                 ..
@@ -286,6 +289,9 @@ impl fmt::Display for Error {
                     .and_then(|status| status.canonical_reason())
                     .unwrap_or("Unknown Status");
                 write!(f, "the server answered {code} {reason}")?;
+                if let Some(location) = location {
+                    write!(f, " to {location}, which is not followed")?;
+                }
                 if let (Some(asked), Some(most)) = (retry_after, too_long) {
                     let (asked, most) = (asked.as_secs_f64(), most.as_secs_f64());
                     write!(

@@ -30,6 +30,8 @@ mod socket;
 
 mod stale;
 
+mod redirect;
+
 mod refusal;
 
 mod rate;
@@ -52,6 +54,7 @@ pub use client::{HttpSettings, HttpVersion};
 pub(crate) use control::{Control, ControlAnswer};
 pub use proxy::Proxy;
 pub(crate) use rate::report as rate_report;
+pub(crate) use redirect::sends_on;
 pub(crate) use refusal::{Refusal, retry_after};
 pub use secret::is_secret;
 pub(crate) use secret::{redacted, sensitive};

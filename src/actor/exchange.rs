@@ -8,7 +8,8 @@ use crate::headers::Headers;
 use crate::job::Observer;
 use crate::policy::limit::ProbeStage;
 use crate::transport::{
-    self, OwnHeaders, Refusal, Request, Response, Sending, Transport, decompress, redacted,
+    self, Head, OwnHeaders, Refusal, Request, Response, Sending, Transport, TransportError,
+    decompress, redacted,
 };
 use bytes::Bytes;
 use http::HeaderValue;
@@ -24,6 +25,11 @@ const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
 /// Of an answer that is no JSON, so many bytes are told.
 const EXCERPT: usize = 100;
+
+/// So often is a request sent on.
+const MOST_REDIRECTS: usize = 3;
+/// A longer body of an answer that sends a request on costs its connection.
+const SHORT: usize = 4 << 10;
 
 /// What the exchanges of a Worker share.
 #[derive(Clone)]
@@ -79,18 +85,16 @@ impl Exchange {
             operation, probing, ..
         } = &self.attempt;
         let mut observer = operation.observer();
-        let transport = &*self.tools.transport;
-        let sent = self.sending.send(
-            transport,
-            |fresh| self.request(fresh),
-            || self.attempt.id.request_id(&self.attempt.trace),
-        );
+        let sent = self.send(operation.head());
         let sent = if *probing {
             Box::pin(self.probe(sent, &probe)).await
         } else {
             sent.await
         };
-        let response = sent.map_err(Failure::Transport)?;
+        let mut response = sent.map_err(Failure::Transport)?;
+        if transport::sends_on(response.status) {
+            response = Box::pin(self.follow(response)).await?;
+        }
         if let Some(observer) = &mut observer {
             observer.head_came();
         }
@@ -112,6 +116,34 @@ impl Exchange {
         self.tools.turns.take(length, read).await
     }
 
+    async fn send(&self, head: &Arc<Head>) -> Result<Response, TransportError> {
+        let sent = self.sending.send(
+            &*self.tools.transport,
+            |fresh| self.request(head, fresh),
+            || self.attempt.id.request_id(&self.attempt.trace),
+        );
+        sent.await
+    }
+
+    /// Sends the request on to where its server says, a few times.
+    async fn follow(&self, mut answer: Response) -> Result<Response, Failure> {
+        let mut head = Arc::clone(self.attempt.operation.head());
+        for _ in 0..MOST_REDIRECTS {
+            let sends_on = transport::sends_on(answer.status);
+            let Some(to) = sends_on.then(|| head.sent_on(&answer.headers)).flatten() else {
+                break;
+            };
+            // Read to its end, it leaves the connection for the next.
+            let mut rest = Vec::new();
+            let _ = transport::read_body(&mut answer.body, None, SHORT, &mut rest, |_| ()).await;
+            drop(answer);
+            log::debug!("{:?} goes on to {to:?}", self.attempt.id);
+            head = to;
+            answer = self.send(&head).await.map_err(Failure::Transport)?;
+        }
+        Ok(answer)
+    }
+
     /// What is under way for longer than a connect may take is connected. Many servers send nothing of
     /// an answer before they have all of it.
     async fn probe<T>(&self, sent: impl Future<Output = T>, probe: &impl Fn(ProbeStage)) -> T {
@@ -124,9 +156,9 @@ impl Exchange {
         sent.await
     }
 
-    fn request(&self, fresh: bool) -> Request {
+    fn request(&self, head: &Arc<Head>, fresh: bool) -> Request {
         Request {
-            head: Arc::clone(self.attempt.operation.head()),
+            head: Arc::clone(head),
             own: self.own_headers(),
             body: self.body(),
             fresh,

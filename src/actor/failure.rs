@@ -135,6 +135,7 @@ fn refused(refusal: Refusal, most: Duration) -> Kind {
         code,
         headers,
         body,
+        location,
         retry_after,
         advice: _,
         rates: _,
@@ -144,6 +145,7 @@ fn refused(refusal: Refusal, most: Duration) -> Kind {
         code,
         headers,
         body,
+        location,
         retry_after,
         too_long: outlasts(retry_after, most).then_some(most),
     }

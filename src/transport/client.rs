@@ -1,6 +1,6 @@
 //! The transport of a Worker: to which server a request goes, and over which version of HTTP.
 //!
-//! No redirect is followed: a key never travels to another host.
+//! No redirect is followed here; within a server an exchange follows it (`redirect.rs`).
 
 use super::connect::Connector;
 use super::proxy::{Proxy, Rules};

@@ -9,7 +9,7 @@ pub(crate) use advice::{retry_after, span};
 use super::body::read_beginning;
 use super::decompress::unpack;
 use super::secret::Secrets;
-use super::{Head, Response, rate};
+use super::{Head, Response, rate, redirect};
 use crate::headers::Headers;
 use crate::policy::pace::RateReport;
 use crate::policy::retry::Advice;
@@ -30,6 +30,8 @@ pub(crate) struct Refusal {
     pub headers: Headers,
     /// Its beginning, as text, without any key that was sent.
     pub body: Box<str>,
+    /// Where it sends the request, without a query or a key.
+    pub location: Option<Box<str>>,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
     /// What it says of another try.
@@ -70,6 +72,7 @@ impl Refusal {
             retry_after: said.or_else(|| advice::retry_after_in_words(code, &text)),
             advice: advice::of(code, &headers, &text),
             rates: rate::report(&headers),
+            location: redirect::told(code, &headers, secret, head),
             complaint: complaint::of(code, &text),
             body: secrets.out_of(text),
             headers: secrets.out_of_headers(headers),

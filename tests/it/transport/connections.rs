@@ -164,7 +164,7 @@ fn where_a_request_ends_is_not_the_caller_s_to_say() {
 }
 
 #[test]
-fn redirects_are_not_followed() {
+fn redirects_to_another_server_are_not_followed() {
     for status in [
         "301 Moved Permanently",
         "302 Found",
@@ -172,12 +172,67 @@ fn redirects_are_not_followed() {
         "308 Permanent",
     ] {
         let other = Hostile::honest();
-        let location = format!("location: {}/v1/embeddings\r\n", other.url());
+        let elsewhere = format!("{}/v1/embeddings", other.url());
+        let location = format!("location: {elsewhere}?key=sk-1\r\n");
         let server = Hostile::start(move |visit| visit.answer(status, &location, "elsewhere"));
         let error = ask_once(&server, &preference()).expect_err("a redirect is no answer");
         assert_eq!(error.status(), status[..3].parse().ok(), "{error}");
+        let told = format!(" to {elsewhere}, which is not followed: elsewhere");
+        assert!(error.to_string().contains(&told), "{error}");
         assert_eq!(server.requests(), 1, "{status}");
         assert_eq!(other.connections(), 0, "{status}: a key may have left");
+    }
+}
+
+/// Sends each request on to `location`, but for those whose path is right.
+fn sending_on(status: &'static str, location: &'static str, body: &'static str) -> Hostile {
+    Hostile::start(move |visit| {
+        if visit
+            .head
+            .starts_with("POST /v1/embeddings/?a=b HTTP/1.1\r\n")
+        {
+            return visit.right();
+        }
+        visit.answer(status, &format!("location: {location}\r\n"), body)
+    })
+}
+
+#[test]
+fn a_redirect_within_the_server_is_followed_with_method_and_body() {
+    for status in ["307 Temporary Redirect", "308 Permanent Redirect"] {
+        for body in ["", "<html>Moved</html>"] {
+            let server = sending_on(status, "/v1/embeddings/?a=b#c", body);
+            let client = client_of(&server.url());
+            for _ in 0..2 {
+                assert_right(&ask(&client, &no_retries()).expect("followed"), 0, 1);
+            }
+            assert_eq!(
+                (server.requests(), server.connections()),
+                (4, 1),
+                "{status}"
+            );
+            let keys = server.heads();
+            let keys = keys.iter().filter_map(|head| header(head, "authorization"));
+            assert_eq!(keys.collect::<Vec<_>>(), ["Bearer sk-test-key"; 4]);
+        }
+    }
+}
+
+#[test]
+fn a_redirect_that_leads_to_itself_is_followed_a_few_times() {
+    let server = sending_on("308 Permanent Redirect", "/v1/embeddings", "");
+    let error = ask_once(&server, &preference()).expect_err("a circle");
+    assert_eq!(error.status(), Some(308), "{error}");
+    assert_eq!(server.requests(), 4);
+}
+
+#[test]
+fn other_redirects_are_not_followed() {
+    for status in ["301 Moved Permanently", "302 Found", "303 See Other"] {
+        let server = sending_on(status, "/v1/embeddings/?a=b", "");
+        let error = ask_once(&server, &preference()).expect_err("another method");
+        assert_eq!(error.status(), status[..3].parse().ok(), "{error}");
+        assert_eq!(server.requests(), 1, "{status}");
     }
 }
 
