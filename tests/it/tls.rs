@@ -1,5 +1,7 @@
 //! Certificates: who is trusted, for which name, and what happens where there is no TLS.
 
+mod itself;
+
 use crate::support::hostile::{Hostile, Next, assert_right};
 use crate::support::tls_front::{TlsFront, presenting};
 use crate::support::{client_of, client_on, texts};

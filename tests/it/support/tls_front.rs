@@ -5,6 +5,7 @@ use rcgen::{CertifiedKey, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -55,6 +56,7 @@ pub(crate) fn presenting(certificate: CertificateDer<'static>, key: &KeyPair) ->
 pub(crate) struct TlsFront {
     pub(crate) port: u16,
     agreed: Arc<Mutex<Vec<String>>>,
+    accepted: Arc<AtomicUsize>,
     // Dropping it ends the front's tasks.
     _runtime: Runtime,
 }
@@ -88,10 +90,13 @@ impl TlsFront {
         let (listener, address) = listen(&runtime);
         let agreed = Arc::<Mutex<Vec<String>>>::default();
         let told = Arc::clone(&agreed);
+        let accepted = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&accepted);
         runtime.spawn(async move {
             let last = acceptors.len() - 1;
             for number in 0.. {
                 let (socket, _) = listener.accept().await?;
+                counted.fetch_add(1, SeqCst);
                 let acceptor = acceptors[last.min(number)].clone();
                 tokio::spawn(pass_on(acceptor, socket, behind, Arc::clone(&told)));
             }
@@ -100,6 +105,7 @@ impl TlsFront {
         Self {
             port: address.port(),
             agreed,
+            accepted,
             _runtime: runtime,
         }
     }
@@ -107,6 +113,11 @@ impl TlsFront {
     /// Its base URL, where it is called `host`.
     pub(crate) fn url(&self, host: &str) -> String {
         format!("https://{host}:{}", self.port)
+    }
+
+    /// Connections that were accepted so far, whether or not anything was agreed.
+    pub(crate) fn connections(&self) -> usize {
+        self.accepted.load(SeqCst)
     }
 
     /// What was agreed to be spoken on each connection; empty where nothing was.
