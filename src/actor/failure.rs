@@ -102,7 +102,12 @@ impl Failure {
     /// The failure as the caller is told. `head` says which keys a server may have sent back;
     /// `settings` are the operation's.
     pub(super) fn into_error(self, head: &Head, settings: &Checked) -> Error {
-        Error::new(self.into_kind(head, settings)).with_request(head.told())
+        let error = Error::new(self.into_kind(head, settings));
+        if error.is_config() {
+            // Nothing was asked of anyone.
+            return error;
+        }
+        error.with_request(head.told())
     }
 
     fn into_kind(self, head: &Head, settings: &Checked) -> Kind {

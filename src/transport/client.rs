@@ -123,7 +123,7 @@ impl Inner {
         }
         let url =
             Url::parse(&head.url).map_err(|cause| TransportError::BadRequest(cause.to_string()))?;
-        let site = self.site(Target::of(&url)?);
+        let site = self.site(Target::of(&url)?)?;
         let prepared = Rc::new(Prepared::new(head, &url, site));
         let mut kept = self.prepared.borrow_mut();
         if kept.len() >= MOST_KEPT {
@@ -133,23 +133,23 @@ impl Inner {
         Ok(prepared)
     }
 
-    fn site(&self, target: Target) -> Rc<Site> {
+    fn site(&self, target: Target) -> Result<Rc<Site>, TransportError> {
         let mut sites = self.sites.borrow_mut();
         if let Some(site) = sites.get(&target) {
-            return Rc::clone(site);
+            return Ok(Rc::clone(site));
         }
         if sites.len() >= MOST_KEPT {
             // Their connections are closed once what is in flight has ended.
             sites.clear();
         }
-        let proxy = self.rules.server_for(&target);
+        let proxy = self.rules.server_for(&target)?;
         let way = Way {
             target: target.clone(),
             proxy,
         };
         let site = Rc::new(Site::new(way));
         sites.insert(target, Rc::clone(&site));
-        site
+        Ok(site)
     }
 }
 

@@ -83,7 +83,7 @@ impl Control {
         let bad = |cause: String| TransportError::BadRequest(cause);
         let url = Url::parse(&head.url).map_err(|cause| bad(cause.to_string()))?;
         let target = Target::of(&url)?;
-        let proxy = self.rules.server_for(&target);
+        let proxy = self.rules.server_for(&target)?;
         let way = Rc::new(Way { target, proxy });
         let uri = uri(&way, &url).ok_or_else(|| bad("the URL cannot be asked for".to_owned()))?;
         let method = head.method.as_str().parse();

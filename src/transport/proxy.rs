@@ -3,6 +3,7 @@
 //! Plain requests are given to a proxy as they are, with the whole URL (absolute form); for https,
 //! and for HTTP/2 in clear text, it opens a tunnel (CONNECT).
 
+use super::TransportError;
 use super::secret::sensitive;
 use super::target::Target;
 use crate::error::{Error, Result};
@@ -43,7 +44,8 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// Checks the setting, and the environment where it says so.
+    /// Checks the setting. What the environment names and is no proxy that can be used fails the
+    /// requests that would go through it.
     ///
     /// # Errors
     ///
@@ -73,14 +75,14 @@ impl Proxy {
         match self {
             Self::Direct => Ok(Rules::default()),
             Self::At(url) => {
-                let server = Some(Arc::new(ProxyServer::parse("proxy", url)?));
+                let server = Some(Ok(Arc::new(ProxyServer::parse("proxy", url)?)));
                 Ok(Rules {
                     http: server.clone(),
                     https: server,
                     bypass: Vec::new(),
                 })
             }
-            Self::Environment => Rules::of_environment(|name| std::env::var(name).ok()),
+            Self::Environment => Ok(Rules::of_environment(|name| std::env::var(name).ok())),
         }
     }
 }
@@ -135,23 +137,23 @@ impl ProxyServer {
 /// Which proxy is asked for what.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
-    http: Option<Arc<ProxyServer>>,
-    https: Option<Arc<ProxyServer>>,
+    http: Option<Usable>,
+    https: Option<Usable>,
     bypass: Vec<Bypass>,
 }
 
+/// A proxy, or why the one that the environment names cannot be used.
+type Usable = Result<Arc<ProxyServer>>;
+
 impl Rules {
-    fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&str]| {
             names
                 .iter()
                 .find_map(|name| Some(((*name).to_owned(), variable(name)?)))
                 .filter(|(_, value)| !value.is_empty())
         };
-        let server = |found: Option<(String, String)>| match found {
-            Some((name, url)) => ProxyServer::parse(&name, &url).map(Arc::new).map(Some),
-            None => Ok(None),
-        };
+        let server = |(name, url): (String, String)| ProxyServer::parse(&name, &url).map(Arc::new);
         // Within CGI a request's header `proxy` comes as HTTP_PROXY (CVE-2016-5385).
         let in_cgi = variable("REQUEST_METHOD").is_some();
         let http = if in_cgi {
@@ -161,22 +163,35 @@ impl Rules {
         };
         let all = || first(&["all_proxy", "ALL_PROXY"]);
         let bypass = first(&["no_proxy", "NO_PROXY"]).map(|(_, list)| list);
-        Ok(Self {
-            http: server(http.or_else(all))?,
-            https: server(first(&["https_proxy", "HTTPS_PROXY"]).or_else(all))?,
+        let https = first(&["https_proxy", "HTTPS_PROXY"]);
+        Self {
+            http: http.or_else(all).map(server),
+            https: https.or_else(all).map(server),
             bypass: bypass.as_deref().map(bypasses).unwrap_or_default(),
-        })
+        }
     }
 
     /// The proxy through which `target` is reached, if it is through one.
-    pub(super) fn server_for(&self, target: &Target) -> Option<Arc<ProxyServer>> {
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::BadRequest`] where that one cannot be used.
+    pub(super) fn server_for(
+        &self,
+        target: &Target,
+    ) -> std::result::Result<Option<Arc<ProxyServer>>, TransportError> {
         let server = if target.secure {
             &self.https
         } else {
             &self.http
         };
-        let passed_by = self.bypass.iter().any(|bypass| bypass.covers(target));
-        server.clone().filter(|_| !passed_by)
+        let passed_by = || self.bypass.iter().any(|bypass| bypass.covers(target));
+        match server {
+            None => Ok(None),
+            Some(_) if passed_by() => Ok(None),
+            Some(Ok(server)) => Ok(Some(Arc::clone(server))),
+            Some(Err(cause)) => Err(TransportError::BadRequest(cause.to_string())),
+        }
     }
 }
 
@@ -264,7 +279,7 @@ mod tests {
         Target::of(&Url::parse(url).unwrap()).unwrap()
     }
 
-    fn rules(variables: &[(&str, &str)]) -> Result<Rules> {
+    fn rules(variables: &[(&str, &str)]) -> Rules {
         Rules::of_environment(|name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
@@ -272,7 +287,7 @@ mod tests {
     }
 
     fn asked(variables: &[(&str, &str)], url: &str) -> Option<String> {
-        let server = rules(variables).unwrap().server_for(&target(url));
+        let server = rules(variables).server_for(&target(url)).unwrap();
         server.map(|server| server.target.to_string())
     }
 
@@ -335,15 +350,39 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_cannot_be_used_fails_only_what_would_go_through_it() {
+        let socks = [
+            ("https_proxy", "socks5h://127.0.0.1:1080"),
+            ("NO_PROXY", "inner"),
+        ];
+        let rules = rules(&socks);
+        for url in [
+            "http://h/",
+            "http://inner/",
+            "https://inner/",
+            "https://a.inner:1/",
+        ] {
+            assert_eq!(rules.server_for(&target(url)), Ok(None), "{url}");
+        }
+        let failed = rules.server_for(&target("https://h/"));
+        assert!(
+            matches!(failed, Err(TransportError::BadRequest(_))),
+            "{failed:?}"
+        );
+    }
+
+    #[test]
     fn a_bad_url_is_refused_by_name_and_no_password_is_shown() {
         for url in [
             "socks5://u:secret@h:1",
             "http://u:secret@",
             "http://u:secret@h:99999",
         ] {
-            let error = rules(&[("https_proxy", url)]).unwrap_err();
-            assert!(error.is_config());
+            let rules = rules(&[("https_proxy", url)]);
+            let error = rules.server_for(&target("https://x/")).unwrap_err();
             assert!(error.to_string().contains("https_proxy"), "{error}");
+            let shown = format!("{rules:?}");
+            assert!(!shown.contains("secret"), "{shown}");
             let setting = Proxy::At(url.to_owned());
             let refused = setting.rules().unwrap_err();
             let shown = format!("{error} {error:?} {setting:?} {refused} {refused:?}");
@@ -351,7 +390,7 @@ mod tests {
         }
         let setting = Proxy::At("http://us%40er:se%3Acret@h:1".to_owned());
         let rules = setting.rules().unwrap();
-        let server = rules.server_for(&target("https://x/")).unwrap();
+        let server = rules.server_for(&target("https://x/")).unwrap().unwrap();
         let expected = format!("Basic {}", STANDARD.encode_to_string("us@er:se:cret"));
         assert_eq!(server.authorization.as_ref().unwrap(), expected.as_str());
         let shown = format!("{setting:?} {rules:?}");

@@ -332,6 +332,46 @@ fn the_environment_names_the_proxy_and_whom_it_is_not_for() {
     std::fs::remove_file(&file).expect("the temporary file");
 }
 
+/// Asks as the environment says; in a process of its own, which alone has that environment.
+#[test]
+fn a_proxy_that_cannot_be_used_fails_only_what_would_go_through_it() {
+    const URL: &str = "HEDGEROW_TEST_SOCKS_URL";
+    if let Ok(url) = std::env::var(URL) {
+        let asked = client_of(&url).embed(Embed::new(texts(1), "m"));
+        if url.starts_with("https:") {
+            let error = asked.expect_err("it would go through the proxy");
+            assert!(error.is_config(), "{error}");
+            let text = format!("{error} {error:?}");
+            assert!(
+                text.contains("https_proxy") && !text.contains("pass-"),
+                "{text}"
+            );
+        } else {
+            asked.expect("it goes through no proxy");
+        }
+        return;
+    }
+    let test = concat!(
+        module_path!(),
+        "::a_proxy_that_cannot_be_used_fails_only_what_would_go_through_it"
+    );
+    let server = Hostile::honest();
+    let socks = format!("socks5h://{CREDENTIALS}@127.0.0.1:1");
+    let ask = |url: &str, http: &str, direct: &str| {
+        let variables = [
+            ("http_proxy", Path::new(http)),
+            ("https_proxy", Path::new(&socks)),
+            ("all_proxy", Path::new("")),
+            ("no_proxy", Path::new(direct)),
+        ];
+        in_a_process_of_its_own(test, (URL, url), &variables);
+    };
+    ask(&server.url(), "", "");
+    ask(&server.url(), &socks, "127.0.0.0/8");
+    assert_eq!(server.requests(), 2);
+    ask("https://localhost:1", "", "");
+}
+
 #[test]
 fn no_password_of_a_proxy_is_shown() {
     for url in [
