@@ -38,7 +38,7 @@ impl Http1Body {
         let left = match framing {
             Framing::Empty => Left::Bytes(0),
             Framing::Length(length) => Left::Bytes(length),
-            Framing::Chunked => Left::Chunks(Chunks::Size),
+            Framing::Chunked => Left::Chunks(Chunks::new()),
             Framing::UntilClose => Left::UntilClose,
         };
         let mut body = Self {
@@ -53,7 +53,11 @@ impl Http1Body {
 
     /// Lets go of the connection when the body has ended.
     fn release_at_end(&mut self) {
-        let ended = matches!(self.left, Left::Bytes(0) | Left::Chunks(Chunks::Done));
+        let ended = match &self.left {
+            Left::Bytes(left) => *left == 0,
+            Left::Chunks(chunks) => chunks.is_done(),
+            Left::UntilClose => false,
+        };
         if ended
             && let Some(connection) = self.connection.take()
             && let Some(pool) = self.pool.take()
@@ -67,17 +71,18 @@ impl Http1Body {
         let count = count as u64;
         self.received += count;
         match &mut self.left {
-            Left::Bytes(left) | Left::Chunks(Chunks::Data(left)) => *left -= count,
-            Left::Chunks(_) | Left::UntilClose => {}
+            Left::Bytes(left) => *left -= count,
+            Left::Chunks(chunks) => chunks.took(count),
+            Left::UntilClose => {}
         }
     }
 
     /// How many bytes of data may come next; 0 where something else does.
     fn allowed(&self) -> usize {
-        let left = match self.left {
-            Left::Bytes(left) | Left::Chunks(Chunks::Data(left)) => left,
+        let left = match &self.left {
+            Left::Bytes(left) => *left,
+            Left::Chunks(chunks) => chunks.data(),
             Left::UntilClose => u64::MAX,
-            Left::Chunks(_) => 0,
         };
         usize::try_from(left).unwrap_or(usize::MAX).min(PIECE)
     }

@@ -7,9 +7,23 @@ const LONGEST_LINE: usize = 16 << 10;
 /// Trailers may be so long together: as long as a head.
 const LONGEST_TRAILER: usize = 128 << 10;
 
-/// What comes next in a body of chunks.
+/// What says how long chunks are may be longer than their numbers by so many bytes over a whole body:
+/// by extensions, blanks and leading zeros. As hyper has it.
+const MOST_EXTRA: usize = 16 << 10;
+/// As many digits as a number can have.
+const MOST_DIGITS: usize = 16;
+
+/// Where a body of chunks stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub(super) struct Chunks {
+    next: Next,
+    /// So many bytes of the lines so far were more than numbers.
+    extra: usize,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
     /// The line that says how long the next chunk is.
     Size,
     /// So many bytes of a chunk.
@@ -23,6 +37,33 @@ pub(super) enum Chunks {
 }
 
 impl Chunks {
+    /// A body of which nothing has come.
+    pub(super) fn new() -> Self {
+        Self {
+            next: Next::Size,
+            extra: 0,
+        }
+    }
+
+    /// So many bytes of data come next; 0 where something else does.
+    pub(super) fn data(&self) -> u64 {
+        match self.next {
+            Next::Data(left) => left,
+            _ => 0,
+        }
+    }
+
+    /// So many of them came.
+    pub(super) fn took(&mut self, count: u64) {
+        if let Next::Data(left) = &mut self.next {
+            *left -= count;
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.next == Next::Done
+    }
+
     /// Works off what stands between data in `bytes`; gives how many bytes that was. Afterwards
     /// data comes, or nothing more, or there are too few bytes to say.
     ///
@@ -33,42 +74,59 @@ impl Chunks {
         let mut used = 0;
         while let Some((length, next)) = self.step(&bytes[used..])? {
             used += length;
-            *self = next;
+            self.next = next;
         }
         Ok(used)
     }
 
-    fn step(self, bytes: &[u8]) -> Result<Option<(usize, Self)>, TransportError> {
-        match self {
-            Self::Data(0) => Ok(Some((0, Self::DataEnd))),
-            Self::Data(_) | Self::Done => Ok(None),
-            Self::Size => Ok(match size_line(bytes)? {
-                Some((length, 0)) => Some((length, Self::Trailer(0))),
-                Some((length, size)) => Some((length, Self::Data(size))),
-                None => None,
-            }),
-            Self::DataEnd => match bytes {
-                [b'\r', b'\n', ..] => Ok(Some((2, Self::Size))),
+    fn step(&mut self, bytes: &[u8]) -> Result<Option<(usize, Next)>, TransportError> {
+        match self.next {
+            Next::Data(0) => Ok(Some((0, Next::DataEnd))),
+            Next::Data(_) | Next::Done => Ok(None),
+            Next::Size => {
+                let Some(line) = size_line(bytes)? else {
+                    return Ok(None);
+                };
+                self.extra += line.extra;
+                if self.extra > MOST_EXTRA {
+                    return Err(malformed("its chunks have too much beside their sizes"));
+                }
+                Ok(Some(match line.size {
+                    0 => (line.length, Next::Trailer(0)),
+                    size => (line.length, Next::Data(size)),
+                }))
+            }
+            Next::DataEnd => match bytes {
+                [b'\r', b'\n', ..] => Ok(Some((2, Next::Size))),
                 [] | [b'\r'] => Ok(None),
                 _ => Err(malformed("a chunk is longer than it says")),
             },
-            Self::Trailer(came) if came > LONGEST_TRAILER => {
+            Next::Trailer(came) if came > LONGEST_TRAILER => {
                 Err(malformed("the lines behind the last chunk do not end"))
             }
-            Self::Trailer(came) => match memchr::memchr(b'\n', bytes) {
-                Some(0) => Ok(Some((1, Self::Done))),
-                Some(1) if bytes[0] == b'\r' => Ok(Some((2, Self::Done))),
-                Some(end) => Ok(Some((end + 1, Self::Trailer(came + end + 1)))),
+            Next::Trailer(came) => match memchr::memchr(b'\n', bytes) {
+                Some(0) => Ok(Some((1, Next::Done))),
+                Some(1) if bytes[0] == b'\r' => Ok(Some((2, Next::Done))),
+                Some(end) => Ok(Some((end + 1, Next::Trailer(came + end + 1)))),
                 None => unfinished(bytes),
             },
         }
     }
 }
 
-/// The line that says how long a chunk is: how long the line is, and what it says. What comes behind
-/// the number is passed over, but holds no line break of another kind: whoever takes that for the
-/// line's end reads other chunks.
-fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, TransportError> {
+/// A line that says how long a chunk is.
+struct SizeLine {
+    /// Its own length.
+    length: usize,
+    /// What it says.
+    size: u64,
+    /// So much of it is more than the number.
+    extra: usize,
+}
+
+/// Reads the line that says how long a chunk is. What comes behind the number is passed over, but holds
+/// no line break of another kind: whoever takes that for the line's end reads other chunks.
+fn size_line(bytes: &[u8]) -> Result<Option<SizeLine>, TransportError> {
     let digits = count_while(bytes, u8::is_ascii_hexdigit);
     let (number, rest) = bytes.split_at(digits);
     if rest.is_empty() {
@@ -88,7 +146,11 @@ fn size_line(bytes: &[u8]) -> Result<Option<(usize, u64)>, TransportError> {
         return unfinished(bytes);
     };
     match rest[end..] {
-        [b'\r', b'\n', ..] => Ok(Some((digits + end + 2, size))),
+        [b'\r', b'\n', ..] => Ok(Some(SizeLine {
+            length: digits + end + 2,
+            size,
+            extra: digits.saturating_sub(MOST_DIGITS) + end,
+        })),
         [b'\r'] => unfinished(bytes),
         _ => Err(malformed("the line of a chunk's size ends as no line does")),
     }
@@ -115,22 +177,21 @@ mod tests {
     use proptest::prelude::*;
 
     /// The data in `bytes`, what follows them, and the state at the end; read in pieces.
-    fn read(bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize, Chunks), TransportError> {
-        let (mut chunks, mut data, mut start) = (Chunks::Size, Vec::new(), 0);
+    fn read(bytes: &[u8], size: usize) -> Result<(Vec<u8>, usize, Next), TransportError> {
+        let (mut chunks, mut data, mut start) = (Chunks::new(), Vec::new(), 0);
         for end in (size..bytes.len()).step_by(size).chain([bytes.len()]) {
             loop {
                 start += chunks.advance(&bytes[start..end])?;
-                let Chunks::Data(left) = chunks else { break };
-                let taken = usize::try_from(left).unwrap().min(end - start);
+                let taken = usize::try_from(chunks.data()).unwrap().min(end - start);
                 if taken == 0 {
                     break;
                 }
                 data.extend_from_slice(&bytes[start..start + taken]);
                 start += taken;
-                chunks = Chunks::Data(left - taken as u64);
+                chunks.took(taken as u64);
             }
         }
-        Ok((data, start, chunks))
+        Ok((data, start, chunks.next))
     }
 
     proptest! {
@@ -151,7 +212,7 @@ mod tests {
             bytes.extend_from_slice(b"HTTP");
             let (data, end, chunks) = read(&bytes, size).unwrap();
             prop_assert_eq!(data, parts.concat());
-            prop_assert_eq!((end, chunks), (whole, Chunks::Done));
+            prop_assert_eq!((end, chunks), (whole, Next::Done));
         }
     }
 
@@ -161,7 +222,26 @@ mod tests {
         for size in 1..bytes.len() {
             let (data, end, chunks) = read(bytes.as_bytes(), size).unwrap();
             assert_eq!(data, b"ab");
-            assert_eq!((end, chunks), (bytes.len(), Chunks::Done));
+            assert_eq!((end, chunks), (bytes.len(), Next::Done));
+        }
+    }
+
+    #[test]
+    fn what_stands_beside_the_sizes_of_a_body_is_bounded() {
+        let body = |chunk: &str| chunk.repeat(20) + "0\r\n\r\n";
+        for filler in [";", " ", "0"] {
+            let chunk = |length: usize| {
+                let filler = filler.repeat(length);
+                if filler.starts_with('0') {
+                    filler + "2\r\nab\r\n"
+                } else {
+                    format!("2{filler}\r\nab\r\n")
+                }
+            };
+            let (data, ..) = read(body(&chunk(MOST_EXTRA / 20)).as_bytes(), 100).unwrap();
+            assert_eq!(data, b"ab".repeat(20));
+            let much = body(&chunk(MOST_EXTRA / 20 + 17));
+            assert!(read(much.as_bytes(), 100).is_err(), "{filler}");
         }
     }
 

@@ -144,6 +144,9 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Poll<Result<usize, TransportError>> {
         if self.read.capacity() - self.read.len() < ROOM / 4 {
+            // What is used up makes room first.
+            self.read.drain(..self.start);
+            self.start = 0;
             self.read.reserve(ROOM);
         }
         let read = ready!(poll_read_buf(
@@ -219,4 +222,25 @@ fn is_closed(cause: &io::Error) -> bool {
 
 fn broken(cause: &io::Error) -> TransportError {
     TransportError::Broken(cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn what_is_used_up_makes_room_for_what_comes() {
+        let (near, mut far) = tokio::io::duplex(ROOM);
+        let socket = Socket::Layered(Box::new(near));
+        let mut connection = Connection::new(socket, Instant::now());
+        for _ in 0..1000 {
+            far.write_all(&[0; 1000]).await.unwrap();
+            let filled = std::future::poll_fn(|cx| connection.poll_fill(cx));
+            assert!(filled.await.unwrap() > 0);
+            // A part is always left, as of a line that is not whole.
+            connection.consume(connection.unread().len() - 100);
+        }
+        assert!(connection.read.capacity() <= 4 * ROOM);
+    }
 }

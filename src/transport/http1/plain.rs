@@ -67,20 +67,20 @@ pub fn chunks(
     bytes: &[u8],
     ends: impl IntoIterator<Item = usize>,
 ) -> Result<(Vec<u8>, Option<usize>), String> {
-    let (mut chunks, mut data, mut start) = (Chunks::Size, Vec::new(), 0);
+    let (mut chunks, mut data, mut start) = (Chunks::new(), Vec::new(), 0);
     for end in ends {
         loop {
             let used = chunks.advance(&bytes[start..end]);
             start += used.map_err(|cause| cause.to_string())?;
-            let Chunks::Data(left) = chunks else { break };
-            let taken = usize::try_from(left).unwrap_or(usize::MAX).min(end - start);
+            let left = usize::try_from(chunks.data()).unwrap_or(usize::MAX);
+            let taken = left.min(end - start);
             if taken == 0 {
                 break;
             }
             data.extend_from_slice(&bytes[start..start + taken]);
             start += taken;
-            chunks = Chunks::Data(left - taken as u64);
+            chunks.took(taken as u64);
         }
     }
-    Ok((data, (chunks == Chunks::Done).then_some(start)))
+    Ok((data, chunks.is_done().then_some(start)))
 }
