@@ -22,6 +22,8 @@ mod exchange;
 
 mod buffers;
 
+mod labour;
+
 mod failure;
 
 mod hedger;

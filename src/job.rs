@@ -137,6 +137,17 @@ pub(crate) trait Operation: Send + Sync {
         body: &mut Vec<u8>,
     ) -> Result<Part, DecodeError>;
 
+    /// Reads an answer as [`decode`](Self::decode) does, some MiB in a few milliseconds, or gives up
+    /// without a verdict. Most operations have no such reader.
+    fn scan(
+        &self,
+        _inputs: Range<usize>,
+        _headers: &Headers,
+        _body: &[u8],
+    ) -> Option<Result<Part, DecodeError>> {
+        None
+    }
+
     /// Who follows an attempt that begins now, and reads its answer in place of
     /// [`decode`](Self::decode). Most have nobody.
     fn observer(&self) -> Option<Box<dyn Observer>> {

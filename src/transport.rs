@@ -201,6 +201,8 @@ pub enum TransportError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The answer has more codings than are undone, or unfolds further than any that is meant well.
+    Overpacked(String),
     /// The answer is not HTTP, or not decompressible.
     Malformed(String),
     /// The request could not be written as HTTP.
@@ -221,6 +223,7 @@ impl fmt::Display for TransportError {
                 f,
                 "the body is larger than the limit of {limit} bytes (max_response_bytes)"
             ),
+            Self::Overpacked(cause) => write!(f, "the answer is not unpacked: {cause}"),
             Self::Malformed(cause) => write!(f, "the answer cannot be read: {cause}"),
         }
     }
@@ -234,7 +237,7 @@ impl From<TransportError> for Kind {
         let text = cause.to_string().into();
         match cause {
             TransportError::Connect(_) => Self::Connect(text),
-            TransportError::TooLarge { .. } => Self::Answer(text),
+            TransportError::TooLarge { .. } | TransportError::Overpacked(_) => Self::Answer(text),
             TransportError::BadRequest(_) => Self::Config(text),
             TransportError::Broken(_)
             | TransportError::Stale(_)

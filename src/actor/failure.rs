@@ -47,7 +47,9 @@ impl Failure {
             }
             Self::Transport(cause) => match cause {
                 TransportError::Connect(_) => Fault::Connect,
-                TransportError::TooLarge { .. } | TransportError::BadRequest(_) => Fault::Permanent,
+                TransportError::TooLarge { .. }
+                | TransportError::Overpacked(_)
+                | TransportError::BadRequest(_) => Fault::Permanent,
                 TransportError::Broken(_)
                 | TransportError::Stale(_)
                 | TransportError::Truncated { .. }
@@ -88,7 +90,7 @@ impl Failure {
             (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
             (Self::Transport(_), Fault::Network) => Sign::Broken,
             (
-                Self::Transport(TransportError::TooLarge { .. })
+                Self::Transport(TransportError::TooLarge { .. } | TransportError::Overpacked(_))
                 | Self::Refused(_)
                 | Self::Decode(_)
                 | Self::Misfit(_),

@@ -181,6 +181,19 @@ impl TextCall for EmbedCall {
         self.encoding_format.is_none()
     }
 
+    fn scan(
+        &self,
+        format: Format,
+        body: &[u8],
+        count: usize,
+    ) -> Option<std::result::Result<Part, DecodeError>> {
+        if format == Format::MessagePack {
+            return None;
+        }
+        let rows = decode::scanned(body, count)?;
+        Some(rows.map(Part::Rows))
+    }
+
     fn decode(
         &self,
         format: Format,

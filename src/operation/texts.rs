@@ -45,6 +45,16 @@ pub(super) trait TextCall: Send + Sync + 'static {
         None
     }
 
+    /// As [`Operation::scan`].
+    fn scan(
+        &self,
+        _format: Format,
+        _body: &[u8],
+        _count: usize,
+    ) -> Option<std::result::Result<Part, DecodeError>> {
+        None
+    }
+
     /// Reads the answer to a request of `count` texts.
     fn decode(
         &self,
@@ -135,6 +145,16 @@ impl<C: TextCall> Operation for TextOperation<C> {
     ) -> std::result::Result<Part, DecodeError> {
         self.call
             .decode(Format::of_answer(headers), body, inputs.len())
+    }
+
+    fn scan(
+        &self,
+        inputs: Range<usize>,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Option<std::result::Result<Part, DecodeError>> {
+        self.call
+            .scan(Format::of_answer(headers), body, inputs.len())
     }
 }
 

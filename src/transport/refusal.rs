@@ -7,7 +7,7 @@ mod complaint;
 pub(crate) use advice::{retry_after, span};
 
 use super::body::read_beginning;
-use super::decompress::unpack;
+use super::decompress::Codings;
 use super::secret::Secrets;
 use super::{Head, Response, rate, redirect};
 use crate::headers::Headers;
@@ -19,8 +19,8 @@ use std::time::{Duration, SystemTime};
 
 /// So much of the body is kept for the error.
 const MOST_KEPT: usize = 64 << 10;
-/// A compressed one may be so large when it is unpacked, of which again the beginning is kept.
-const MOST_UNPACKED: usize = 16 << 20;
+/// So much is read of one that is packed: zstd unpacks blocks of 128 KiB.
+const MOST_PACKED: usize = 256 << 10;
 
 /// An answer whose status is no success.
 #[derive(Debug, Clone)]
@@ -52,9 +52,10 @@ impl Refusal {
         secret: Option<&HeaderValue>,
         head: &Head,
     ) -> Option<Self> {
+        // A longer one is no error.
+        let body = body.get(..=MOST_KEPT).is_none().then_some(body)?;
         let code = advice::status_within(body)?;
-        let beginning = body.get(..MOST_KEPT).unwrap_or(body);
-        let text = String::from_utf8_lossy(beginning).into_owned();
+        let text = String::from_utf8_lossy(body).into_owned();
         Some(Self::told(code, headers.clone(), text, secret, head))
     }
 
@@ -88,12 +89,17 @@ impl Refusal {
             secret,
             ..
         } = response;
-        let mut text = read_beginning(body, MOST_KEPT).await;
-        if let Err(cause) = unpack(&headers, &mut text, MOST_UNPACKED) {
-            log::debug!("the body of a refusal ({status}) cannot be decompressed: {cause}");
-            text.clear();
+        let is_packed = headers.tell_content_encoding();
+        let most = if is_packed { MOST_PACKED } else { MOST_KEPT };
+        let mut text = read_beginning(body, most).await;
+        match Codings::of(&headers) {
+            Ok(None) => text.truncate(MOST_KEPT),
+            Ok(Some(codings)) => text = codings.unpack_beginning(&text, MOST_KEPT),
+            Err(cause) => {
+                log::debug!("the body of a refusal ({status}) cannot be unpacked: {cause}");
+                text.clear();
+            }
         }
-        text.truncate(MOST_KEPT);
         let text = String::from_utf8_lossy(&text).into_owned();
         Self::told(status, headers, text, secret.as_ref(), head)
     }

@@ -4,7 +4,8 @@ use super::codings::compressed;
 use super::{ask, ask_once, is_broken, no_retries, preference};
 use crate::support::client_on;
 use crate::support::hostile::{Hostile, Next, Visit};
-use hedgerow::{BlockingClient, Error, System};
+use hedgerow::{BlockingClient, Error, Preference, System};
+use std::time::Duration;
 
 const LIMIT: usize = 1 << 20;
 
@@ -48,7 +49,12 @@ fn one_large_row(start: &str, unit: &str, end: &str) -> Vec<u8> {
 
 fn assert_large_answer_works(body: Vec<u8>, dimensions: usize, first: f32) {
     let server = Hostile::start(move |visit| visit.answer("200 OK", "", &body));
-    let found = ask_once(&server, &no_retries()).expect("60 MB are fine");
+    // A busy machine takes its time to decode them, which is part of the attempt's.
+    let patient = Preference {
+        timeout: Duration::from_mins(2),
+        ..no_retries()
+    };
+    let found = ask_once(&server, &patient).expect("60 MB are fine");
     assert_eq!((found.len(), found.dimensions()), (1, dimensions));
     let row = found.row(0);
     assert_eq!(
