@@ -235,7 +235,8 @@ impl Error {
         }
     }
 
-    /// The body of the answer that was the failure (at most its first 64 KiB, as text).
+    /// The body of the answer that was the failure (at most its first 64 KiB, as text). The error's own
+    /// text has the first 1,000 characters of it.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         match &self.0.kind {
@@ -269,6 +270,22 @@ impl Error {
     }
 }
 
+/// So many characters are told of a text that others may have written. A server may send a whole
+/// request back; [`Error::body`] has it.
+const MOST_TOLD: usize = 1000;
+
+/// A text, or its beginning.
+struct Beginning<'a>(&'a str);
+
+impl fmt::Display for Beginning<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MOST_TOLD) {
+            None => f.write_str(self.0),
+            Some((end, _)) => write!(f, "{}…", &self.0[..end]),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(request) = &self.0.request {
@@ -290,7 +307,7 @@ impl fmt::Display for Error {
                     .unwrap_or("Unknown Status");
                 write!(f, "the server answered {code} {reason}")?;
                 if let Some(location) = location {
-                    write!(f, " to {location}, which is not followed")?;
+                    write!(f, " to {}, which is not followed", Beginning(location))?;
                 }
                 if let (Some(asked), Some(most)) = (retry_after, too_long) {
                     let (asked, most) = (asked.as_secs_f64(), most.as_secs_f64());
@@ -301,7 +318,7 @@ impl fmt::Display for Error {
                     )?;
                 }
                 if !body.is_empty() {
-                    write!(f, ": {body}")?;
+                    write!(f, ": {}", Beginning(body))?;
                 }
             }
             Kind::Timeout { scope, after } => {
@@ -315,9 +332,17 @@ impl fmt::Display for Error {
                     after.as_secs_f64()
                 )?;
             }
-            Kind::Connect(cause) => write!(f, "no connection (Connect): {cause}")?,
-            Kind::Network(cause) => write!(f, "the connection broke: {cause}")?,
-            Kind::Answer(cause) => write!(f, "the answer is not what was asked for: {cause}")?,
+            Kind::Connect(cause) => {
+                write!(f, "no connection (Connect): {}", Beginning(cause))?;
+            }
+            Kind::Network(cause) => write!(f, "the connection broke: {}", Beginning(cause))?,
+            Kind::Answer(cause) => {
+                write!(
+                    f,
+                    "the answer is not what was asked for: {}",
+                    Beginning(cause)
+                )?;
+            }
             Kind::Cancelled => f.write_str("the operation was cancelled")?,
             Kind::Closed => f.write_str("the actor system has been shut down")?,
             Kind::Overloaded { most } => write!(

@@ -68,11 +68,11 @@ use crate::error::{Error, Kind};
 use crate::headers::Headers;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use http::header::{CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Makes HTTP exchanges. Each Worker has one of its own, on its own thread.
@@ -102,9 +102,47 @@ pub struct Head {
     pub account: Arc<Account>,
     /// Each name once. Those that hold a key or another secret are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    uncoded: OnceLock<Arc<Self>>,
 }
 
 impl Head {
+    /// What requests to this URL have in common.
+    #[must_use]
+    pub fn new(
+        method: Method,
+        url: impl Into<Box<str>>,
+        account: Arc<Account>,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Self {
+        Self {
+            method,
+            url: url.into(),
+            account,
+            headers,
+            uncoded: OnceLock::new(),
+        }
+    }
+
+    /// The same, asking for no coding: base64 of numbers hardly shrinks, and to pack and unpack it takes
+    /// longer than to send it. Where the caller says which codings it takes, the head itself.
+    pub(crate) fn uncoded(self: &Arc<Self>) -> &Arc<Self> {
+        if let Some(uncoded) = self.uncoded.get() {
+            return uncoded;
+        }
+        let mut headers = self.headers.iter();
+        let asked = headers
+            .position(|(name, value)| *name == ACCEPT_ENCODING && value == decompress::ACCEPTED);
+        let Some(place) = asked else {
+            return self;
+        };
+        self.uncoded.get_or_init(|| {
+            let mut headers = self.headers.clone();
+            headers[place].1 = HeaderValue::from_static("identity");
+            let account = Arc::clone(&self.account);
+            Arc::new(Self::new(self.method.clone(), &*self.url, account, headers))
+        })
+    }
+
     /// The headers that are sent. Where the body ends, the caller does not say: two lengths are how
     /// requests are smuggled. What the caller says to a proxy is not for the server at the end of
     /// a tunnel.
@@ -183,6 +221,8 @@ impl fmt::Debug for Response {
 pub enum TransportError {
     /// No connection: no such host, refused, no TLS. Nothing was sent.
     Connect(String),
+    /// No connection either: the server's certificate is not trusted, and will not be in a while.
+    Untrusted(String),
     /// The connection broke before the answer was complete.
     Broken(String),
     /// A connection that had been kept for the request ended before any byte of an answer came:
@@ -212,9 +252,10 @@ pub enum TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(cause) | Self::Broken(cause) | Self::BadRequest(cause) => {
-                f.write_str(cause)
-            }
+            Self::Connect(cause)
+            | Self::Untrusted(cause)
+            | Self::Broken(cause)
+            | Self::BadRequest(cause) => f.write_str(cause),
             Self::Stale(stale) => stale.fmt(f),
             Self::Truncated { received, expected } => {
                 write!(f, "the body ended after {received} of {expected} bytes")
@@ -236,7 +277,7 @@ impl From<TransportError> for Kind {
     fn from(cause: TransportError) -> Self {
         let text = cause.to_string().into();
         match cause {
-            TransportError::Connect(_) => Self::Connect(text),
+            TransportError::Connect(_) | TransportError::Untrusted(_) => Self::Connect(text),
             TransportError::TooLarge { .. } | TransportError::Overpacked(_) => Self::Answer(text),
             TransportError::BadRequest(_) => Self::Config(text),
             TransportError::Broken(_)

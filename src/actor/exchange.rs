@@ -96,7 +96,7 @@ impl Exchange {
             operation, probing, ..
         } = &self.attempt;
         let mut observer = operation.observer();
-        let sent = self.send(operation.head());
+        let sent = self.send(self.head());
         let sent = if *probing {
             Box::pin(self.probe(sent, &probe)).await
         } else {
@@ -127,6 +127,15 @@ impl Exchange {
         self.tools.turns.take(length, read).await
     }
 
+    fn head(&self) -> &Arc<Head> {
+        let head = self.attempt.operation.head();
+        if self.attempt.try_base64 {
+            head.uncoded()
+        } else {
+            head
+        }
+    }
+
     async fn send(&self, head: &Arc<Head>) -> Result<Response, TransportError> {
         let sent = self.sending.send(
             &*self.tools.transport,
@@ -138,7 +147,7 @@ impl Exchange {
 
     /// Sends the request on to where its server says, a few times.
     async fn follow(&self, mut answer: Response) -> Result<Response, Failure> {
-        let mut head = Arc::clone(self.attempt.operation.head());
+        let mut head = Arc::clone(self.head());
         for _ in 0..MOST_REDIRECTS {
             let sends_on = transport::sends_on(answer.status);
             let Some(to) = sends_on.then(|| head.sent_on(&answer.headers)).flatten() else {
@@ -339,23 +348,20 @@ impl Exchange {
         may_be_cut: bool,
     ) -> Failure {
         let head = self.attempt.operation.head();
-        let redacted = |text| redacted(text, secret, head).into_string();
+        let cause = cause.redacted(|text| redacted(text, secret, head));
         Failure::Decode(match cause {
             DecodeError::NotJson(reason) if may_be_cut => DecodeError::Malformed(reason),
             DecodeError::NotJson(reason) => {
                 let named = headers.get("content-type").unwrap_or("of no content-type");
-                let beginning = beginning(body, EXCERPT);
-                DecodeError::NotJson(redacted(format!("{reason}; it is {named}: {beginning}")))
+                let text = format!("{reason}; it is {named}: {}", beginning(body, EXCERPT));
+                DecodeError::NotJson(redacted(text, secret, head).into())
             }
-            DecodeError::Shape { reason, excerpt } => {
+            cause @ DecodeError::Shape { .. } => {
                 // It may be a refusal that came too late for a status.
                 if let Some(refusal) = Refusal::within(body, headers, secret, head) {
                     return Failure::Refused(refusal);
                 }
-                DecodeError::Shape {
-                    reason: redacted(reason),
-                    excerpt: redacted(excerpt),
-                }
+                cause
             }
             other => other,
         })

@@ -47,7 +47,8 @@ impl Failure {
             }
             Self::Transport(cause) => match cause {
                 TransportError::Connect(_) => Fault::Connect,
-                TransportError::TooLarge { .. }
+                TransportError::Untrusted(_)
+                | TransportError::TooLarge { .. }
                 | TransportError::Overpacked(_)
                 | TransportError::BadRequest(_) => Fault::Permanent,
                 TransportError::Broken(_)
@@ -87,7 +88,8 @@ impl Failure {
                     })
                 }
             }
-            (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
+            (Self::Transport(TransportError::Untrusted(_)), _)
+            | (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
             (Self::Transport(_), Fault::Network) => Sign::Broken,
             (
                 Self::Transport(TransportError::TooLarge { .. } | TransportError::Overpacked(_))

@@ -86,12 +86,8 @@ impl Handler<Ended> for Listener {
 }
 
 fn attempt(request: u32) -> Attempt {
-    let head = Head {
-        method: http::Method::POST,
-        url: "http://nowhere".into(),
-        account: Arc::new(Account::new("http://nowhere", &[])),
-        headers: Vec::new(),
-    };
+    let account = Arc::new(Account::new("http://nowhere", &[]));
+    let head = Head::new(http::Method::POST, "http://nowhere", account, Vec::new());
     Attempt {
         id: AttemptId {
             key: RequestKey {

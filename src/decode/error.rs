@@ -77,8 +77,13 @@ pub enum IndexFault {
 }
 
 impl DecodeError {
-    pub(crate) fn of_json(cause: &serde_json::Error) -> Self {
-        if cause.is_eof() {
+    /// What it means that `body` is no JSON text. What is wrong at its very end may be right in front of
+    /// what was cut off.
+    pub(crate) fn of_json(cause: &serde_json::Error, body: &[u8]) -> Self {
+        let lines = memchr::memchr_iter(b'\n', body);
+        let (line, start) = lines.fold((1, 0), |(line, _), end| (line + 1, end + 1));
+        let is_at_end = cause.line() == line && cause.column() >= body.len() - start;
+        if cause.is_eof() || is_at_end {
             Self::Malformed(cause.to_string())
         } else {
             Self::NotJson(cause.to_string())
@@ -92,10 +97,24 @@ impl DecodeError {
         matches!(self, Self::Malformed(_))
     }
 
-    pub(super) fn shape(reason: String, body: &[u8]) -> Self {
+    pub(super) fn shape(reason: &impl fmt::Display, body: &[u8]) -> Self {
         const EXCERPT: usize = 200;
+        // It may quote the whole body.
+        let reason = beginning(reason.to_string().as_bytes(), EXCERPT);
         let excerpt = beginning(body, EXCERPT);
         Self::Shape { reason, excerpt }
+    }
+
+    /// With what `without_keys` leaves of each text that may quote the body.
+    pub(crate) fn redacted(self, without_keys: impl Fn(String) -> Box<str>) -> Self {
+        let redacted = |text| without_keys(text).into_string();
+        match self {
+            Self::Shape { reason, excerpt } => Self::Shape {
+                reason: redacted(reason),
+                excerpt: redacted(excerpt),
+            },
+            other => other,
+        }
     }
 }
 

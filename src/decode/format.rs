@@ -56,9 +56,12 @@ pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
 /// [`DecodeError::Malformed`] or [`DecodeError::NotJson`].
 pub fn check(format: Format, body: &[u8]) -> Result<(), DecodeError> {
     match format {
-        Format::Json => serde_json::from_slice::<IgnoredAny>(without_mark(body))
-            .map(drop)
-            .map_err(|cause| DecodeError::of_json(&cause)),
+        Format::Json => {
+            let body = without_mark(body);
+            let read = serde_json::from_slice::<IgnoredAny>(body);
+            read.map(drop)
+                .map_err(|cause| DecodeError::of_json(&cause, body))
+        }
         Format::MessagePack => message_pack::walk(body),
         Format::Other => Ok(()),
     }
@@ -78,7 +81,7 @@ pub fn typed<T: DeserializeOwned>(format: Format, body: &[u8]) -> Result<T, Deco
         // The typed reader stops where the shape is wrong, which does not say whether the body is
         // whole.
         match check(Format::Json, body) {
-            Ok(()) => DecodeError::shape(cause.to_string(), body),
+            Ok(()) => DecodeError::shape(&cause, body),
             Err(malformed) => malformed,
         }
     })

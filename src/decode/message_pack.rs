@@ -22,7 +22,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
             Ok(()) => {
                 let beginning = body.get(..EXCERPT).unwrap_or(body);
                 let excerpt = beginning.escape_ascii().to_string();
-                DecodeError::shape(cause.to_string(), excerpt.as_bytes())
+                DecodeError::shape(&cause, excerpt.as_bytes())
             }
             Err(unreadable) => unreadable,
         }),

@@ -76,6 +76,7 @@ impl PostAnswer {
     /// When it is something else ([`Error::is_answer`]).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         decode::typed(self.format, &self.body).map_err(|cause| {
+            let cause = cause.redacted(|text| self.head.without_key(&text));
             let text = self.head.without_key(&cause.to_string());
             Error::new(Kind::Answer(text)).with_request(self.head.told())
         })
@@ -112,12 +113,9 @@ mod tests {
     fn answer(format: Format, body: &[u8]) -> std::result::Result<PostAnswer, DecodeError> {
         let mut key = HeaderValue::from_static("Bearer sk-secret");
         key.set_sensitive(true);
-        let head = Arc::new(Head {
-            method: Method::POST,
-            url: "http://h/".into(),
-            account: Arc::new(Account::new("http://h", &[])),
-            headers: vec![(HeaderName::from_static("authorization"), key)],
-        });
+        let account = Arc::new(Account::new("http://h", &[]));
+        let headers = vec![(HeaderName::from_static("authorization"), key)];
+        let head = Arc::new(Head::new(Method::POST, "http://h/", account, headers));
         PostAnswer::read(format, &mut body.to_vec(), &head)
     }
 
@@ -141,12 +139,14 @@ mod tests {
     #[test]
     fn an_answer_that_is_cut_is_none() {
         for (format, body) in [
-            (Format::Json, "{\"a\":"),
-            (Format::MessagePack, "\u{3}\u{3}"),
+            (Format::Json, &b"{\"a\":"[..]),
+            (Format::MessagePack, b"\x92\x03"),
         ] {
-            let cut = answer(format, body.as_bytes()).unwrap_err();
+            let cut = answer(format, body).unwrap_err();
             assert!(cut.is_malformed());
         }
+        let more = answer(Format::MessagePack, b"\x03\x03").unwrap_err();
+        assert!(matches!(more, DecodeError::NotJson(_)));
     }
 
     #[test]

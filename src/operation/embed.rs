@@ -177,6 +177,10 @@ impl TextCall for EmbedCall {
         body.push(b'}');
     }
 
+    fn asks_for_base64(&self) -> bool {
+        self.encoding_format == Some(EncodingFormat::Base64)
+    }
+
     fn leaves_encoding_open(&self) -> bool {
         self.encoding_format.is_none()
     }

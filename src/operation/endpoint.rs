@@ -94,12 +94,8 @@ impl Endpoint {
         for (name, value) in preference.extra_headers.iter() {
             set(&mut headers, extra_header(name, value)?);
         }
-        Ok(Arc::new(Head {
-            method,
-            account: Arc::new(Account::new(self.base_url.origin(), &headers)),
-            url: url.as_str().into(),
-            headers,
-        }))
+        let account = Arc::new(Account::new(self.base_url.origin(), &headers));
+        Ok(Arc::new(Head::new(method, url.as_str(), account, headers)))
     }
 
     /// The URL of `path`, with what no URL may hold escaped. An error does not show it: some put
@@ -214,6 +210,28 @@ mod tests {
             assert!(error.to_string().contains(name));
             assert!(!format!("{error} {error:?}").contains("secret"));
         }
+    }
+
+    #[test]
+    fn a_head_that_asks_for_no_coding_is_made_once_unless_the_caller_says_which() {
+        let endpoint = endpoint();
+        let head = plain(&endpoint, Method::POST, "/a");
+        assert_eq!(value(&head, "accept-encoding"), [decompress::ACCEPTED]);
+        let uncoded = head.uncoded();
+        assert_eq!(value(uncoded, "accept-encoding"), ["identity"]);
+        assert_eq!(value(uncoded, "authorization"), ["Bearer sk-client"]);
+        assert_eq!((&uncoded.url, &uncoded.account), (&head.url, &head.account));
+        assert!(Arc::ptr_eq(
+            uncoded,
+            plain(&endpoint, Method::POST, "/a").uncoded()
+        ));
+        assert!(Arc::ptr_eq(uncoded, uncoded.uncoded()));
+        let preference = Preference {
+            extra_headers: [("Accept-Encoding", "br")].into(),
+            ..Preference::default()
+        };
+        let own = endpoint.head(Method::POST, "/a", &preference).unwrap();
+        assert!(Arc::ptr_eq(&own, own.uncoded()));
     }
 
     fn plain(endpoint: &Endpoint, method: Method, path: &str) -> Arc<Head> {

@@ -40,6 +40,11 @@ pub(super) trait TextCall: Send + Sync + 'static {
         false
     }
 
+    /// Whether the caller asks for embeddings in base64.
+    fn asks_for_base64(&self) -> bool {
+        false
+    }
+
     /// What a model reads again with each text, if there is such a thing.
     fn read_with_each(&self) -> Option<&str> {
         None
@@ -78,8 +83,12 @@ pub(super) fn job<C: TextCall, T: Join>(
     let settings = preference.check()?;
     let mut opening = Vec::new();
     call.open(&mut opening);
+    let mut head = endpoint.head(Method::POST, C::PATH, preference)?;
+    if call.asks_for_base64() {
+        head = Arc::clone(head.uncoded());
+    }
     let operation = TextOperation {
-        head: endpoint.head(Method::POST, C::PATH, preference)?,
+        head,
         opening: opening.into_boxed_slice(),
         texts,
         call,

@@ -6,7 +6,7 @@ use super::http1::head::{HeadReader, write_header};
 use super::proxy::ProxyServer;
 use super::socket::Socket;
 use super::target::Target;
-use super::tls::TlsConfigs;
+use super::tls::{self, TlsConfigs};
 use super::way::Way;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -141,6 +141,9 @@ impl Connector {
             TransportError::Connect(cause) => {
                 TransportError::Connect(format!("the proxy cannot be reached: {cause}"))
             }
+            TransportError::Untrusted(cause) => {
+                TransportError::Untrusted(format!("the proxy cannot be reached: {cause}"))
+            }
             other => other,
         };
         let socket = self.dial(&proxy.target).await.map_err(through)?;
@@ -235,7 +238,13 @@ async fn secured(
     let name = ServerName::try_from(target.host.to_string())
         .map_err(|_| failed(format!("{} is no name that a certificate has", target.host)))?;
     let handshake = TlsConnector::from(Arc::clone(config)).connect(name, socket);
-    handshake.await.map_err(|cause| failed(cause.to_string()))
+    handshake.await.map_err(|cause| {
+        if tls::is_distrust(&cause) {
+            TransportError::Untrusted(cause.to_string())
+        } else {
+            failed(cause.to_string())
+        }
+    })
 }
 
 /// Families by turns, the resolver's first choice first (RFC 8305, section 4).

@@ -31,12 +31,9 @@ impl Head {
         let is_bare = to.username().is_empty() && to.password().is_none();
         let is_ours = Url::parse(&self.url).is_ok_and(|from| from.origin() == to.origin());
         (is_bare && is_ours).then(|| {
-            Arc::new(Self {
-                method: self.method.clone(),
-                url: to.as_str().into(),
-                account: Arc::clone(&self.account),
-                headers: self.headers.clone(),
-            })
+            let account = Arc::clone(&self.account);
+            let (method, headers) = (self.method.clone(), self.headers.clone());
+            Arc::new(Self::new(method, to.as_str(), account, headers))
         })
     }
 }
@@ -70,12 +67,9 @@ mod tests {
     fn head() -> Head {
         let mut key = HeaderValue::from_static("Bearer sk-12345678");
         key.set_sensitive(true);
-        Head {
-            method: Method::POST,
-            url: "https://h:8443/v1/a?q=1".into(),
-            account: Arc::new(Account::new("https://h:8443", &[])),
-            headers: vec![(HeaderName::from_static("authorization"), key)],
-        }
+        let account = Arc::new(Account::new("https://h:8443", &[]));
+        let headers = vec![(HeaderName::from_static("authorization"), key)];
+        Head::new(Method::POST, "https://h:8443/v1/a?q=1", account, headers)
     }
 
     fn to(location: &str) -> Headers {

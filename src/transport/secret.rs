@@ -229,12 +229,9 @@ mod tests {
             value.set_sensitive(secret || *name != "x-mode");
             (HeaderName::from_static(name), value)
         };
-        Head {
-            method: Method::POST,
-            url: url.into(),
-            account: Arc::new(Account::new("http://h", &[])),
-            headers: headers.iter().map(header).collect(),
-        }
+        let account = Arc::new(Account::new("http://h", &[]));
+        let headers = headers.iter().map(header).collect();
+        Head::new(Method::POST, url, account, headers)
     }
 
     #[test]

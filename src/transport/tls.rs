@@ -8,6 +8,7 @@ use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use trust::Trust;
@@ -51,6 +52,12 @@ impl TlsSettings {
     }
 }
 
+/// Whether a handshake failed because its server is not trusted.
+pub(super) fn is_distrust(cause: &io::Error) -> bool {
+    let cause = cause.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// What is offered in a handshake.
 #[derive(Debug, Clone)]
 pub(super) struct TlsConfigs {
@@ -82,7 +89,10 @@ fn add_given(pem: &[u8], trust: &mut Trust) -> Result<()> {
 /// have it, where it does not as OpenSSL has it.
 fn bundle(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
-    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| set(name).is_some()) {
+    if ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .iter()
+        .any(|name| set(name).is_some())
+    {
         return None;
     }
     let mut names = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].iter();
@@ -100,7 +110,10 @@ fn add_those_of_the_system(trust: &mut Trust) {
         log::debug!("a root certificate of the system's cannot be read: {cause}");
     }
     let all = found.certs.len();
-    let added = found.certs.into_iter().filter_map(|root| trust.add(root).ok());
+    let added = found
+        .certs
+        .into_iter()
+        .filter_map(|root| trust.add(root).ok());
     let added = added.count();
     log::debug!("TLS trusts {added} root certificates of {all}");
     if added == 0 {
@@ -119,7 +132,10 @@ mod tests {
     fn openssl_s_variables_go_before_those_of_others() {
         for (set, expected) in [
             (&[][..], None),
-            (&["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"], Some("REQUESTS_CA_BUNDLE")),
+            (
+                &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"],
+                Some("REQUESTS_CA_BUNDLE"),
+            ),
             (&["CURL_CA_BUNDLE"], Some("CURL_CA_BUNDLE")),
             (&["SSL_CERT_FILE", "CURL_CA_BUNDLE"], None),
             (&["SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"], None),

@@ -32,12 +32,7 @@ fn head(method: Method, url: &str) -> Head {
         pair("authorization", KEY),
     ];
     headers[2].1.set_sensitive(true);
-    Head {
-        method,
-        url: url.into(),
-        account: Arc::new(Account::new(url, &[])),
-        headers,
-    }
+    Head::new(method, url, Arc::new(Account::new(url, &[])), headers)
 }
 
 fn direct() -> HttpSettings {
@@ -312,13 +307,13 @@ fn tls_is_that_of_the_data_path() {
     let other = Identity::local();
     let url = front.url("localhost");
     let error = get_with(&trusting(&other, direct()), &url).unwrap_err();
-    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+    assert!(matches!(error, TransportError::Untrusted(_)), "{error:?}");
     assert!(error.to_string().contains("certificate"), "{error}");
     let misnamed = Identity::of(&["other.test"]);
     let front = TlsFront::of(server.address(), &misnamed, &[]);
     let url = front.url("localhost");
     let error = get_with(&trusting(&misnamed, direct()), &url).unwrap_err();
-    assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+    assert!(matches!(error, TransportError::Untrusted(_)), "{error:?}");
     assert_eq!(server.requests(), 2);
 }
 

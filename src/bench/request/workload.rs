@@ -149,12 +149,8 @@ mod tests {
     use serde_json::json;
 
     fn workload(seed: u64, output: Option<Output>) -> Workload {
-        let head = Arc::new(Head {
-            method: Method::POST,
-            url: "http://h/".into(),
-            account: Arc::new(Account::new("http://h", &[])),
-            headers: Vec::new(),
-        });
+        let account = Arc::new(Account::new("http://h", &[]));
+        let head = Arc::new(Head::new(Method::POST, "http://h/", account, Vec::new()));
         let bodies = vec![json!({"text": "a"}), json!({"text": "b", "stream": true})];
         Workload::new(&head, bodies, Expected::Json, output, seed).unwrap()
     }

@@ -61,15 +61,11 @@ impl Ours {
         which: Which,
         fresh: bool,
     ) -> Result<Response, TransportError> {
-        let head = Head {
-            method: which.method(),
-            url: format!("{}{}", server.url, which.path()).into(),
-            account: Arc::new(Account::new(&server.url, &[])),
-            headers: vec![(
-                http::header::HOST,
-                server.address.parse().expect("an address is a value"),
-            )],
-        };
+        let url = format!("{}{}", server.url, which.path());
+        let account = Arc::new(Account::new(&server.url, &[]));
+        let host = server.address.parse().expect("an address is a value");
+        let headers = vec![(http::header::HOST, host)];
+        let head = Head::new(which.method(), url, account, headers);
         let request = Request {
             head: Arc::new(head),
             own: None,

@@ -41,7 +41,9 @@ fn of_a_page_the_beginning_is_told_without_any_key() {
         let body = format!("<p>{padding}sk-test-key is no good{padding}");
         visit.answer("200 OK", "content-type: text/html\r\n", body)
     });
-    let text = ask_once(&server, &preference()).expect_err("no JSON").to_string();
+    let text = ask_once(&server, &preference())
+        .expect_err("no JSON")
+        .to_string();
     assert!(text.contains("xxx***"), "{text}");
     assert!(!text.contains("sk-test") && text.len() < 400, "{text}");
 }
@@ -49,7 +51,9 @@ fn of_a_page_the_beginning_is_told_without_any_key() {
 #[test]
 fn a_page_that_may_be_cut_is_asked_for_again() {
     let error = is_a_network_error(|visit| {
-        visit.end_with(format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n{PAGE}"))
+        visit.end_with(format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n{PAGE}"
+        ))
     });
     assert!(error.to_string().contains("JSON"), "{error}");
 }
@@ -63,7 +67,11 @@ fn a_byte_order_mark_before_json_is_passed_over() {
     });
     is_right(&server, 2);
     let server = Hostile::start(|visit| {
-        visit.answer("200 OK", "content-type: application/json\r\n", "\u{feff}{\"a\":1}")
+        visit.answer(
+            "200 OK",
+            "content-type: application/json\r\n",
+            "\u{feff}{\"a\":1}",
+        )
     });
     let call = BatchPost::new("/x", [json!({})]).preference(no_retries());
     let answers = client_of(&server.url()).post(call).expect("JSON");
@@ -89,19 +97,23 @@ fn an_error_names_the_method_and_the_url_of_its_request() {
     let call = BatchPost::new("/x/y?key=sk-query#z", [json!({})]).preference(no_retries());
     let error = client_of(&url).post(call).expect_err("refused");
     assert_named(&error, &format!("POST {url}/x/y"));
-    assert!(!format!("{error} {error:?}").contains("sk-query"), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("sk-query"),
+        "{error:?}"
+    );
 
     let server = Hostile::start(|visit| visit.stall_after(""));
     let request = format!("POST {}/v1/embeddings", server.url());
     let short = Preference {
-        timeout: Duration::from_millis(50),
+        timeout: Duration::from_millis(150),
         ..no_retries()
     };
     let error = ask_once(&server, &short).expect_err("too late");
     assert!(error.is_timeout(), "{error}");
     assert_named(&error, &request);
     let short = Preference {
-        total_timeout: Some(Duration::from_millis(50)),
+        total_timeout: Some(Duration::from_millis(150)),
+        timeout: Duration::from_millis(150),
         ..no_retries()
     };
     let error = ask_once(&server, &short).expect_err("too late");
@@ -120,10 +132,36 @@ fn an_error_names_the_method_and_the_url_of_its_request() {
 }
 
 #[test]
+fn of_a_long_refusal_the_text_has_the_beginning_and_the_body_all() {
+    let server = Hostile::start(|visit| {
+        let echo = "\u{fc}".repeat(20_000);
+        visit.answer("403 Forbidden", "", echo)
+    });
+    let error = ask_once(&server, &no_retries()).expect_err("refused");
+    let text = error.to_string();
+    assert_eq!(text.matches('\u{fc}').count(), 1000);
+    assert!(text.contains("\u{fc}…. Request ID: "), "{text}");
+    assert_eq!(error.body().map(str::len), Some(40_000));
+    // What serde says may quote a text of any length.
+    let server = Hostile::start(|visit| {
+        let long = "x".repeat(100_000);
+        visit.answer("200 OK", "", format!("{{\"data\": \"{long}\"}}"))
+    });
+    let error = ask_once(&server, &no_retries()).expect_err("no rows");
+    assert!(
+        error.is_answer() && error.to_string().len() < 1000,
+        "{error}"
+    );
+}
+
+#[test]
 fn a_base_url_may_be_that_of_embeddings() {
     let server = Hostile::start(right);
     let client = client_of(&format!("{}/v1/embeddings", server.url()));
     assert_right(&ask(&client, &no_retries()).expect("answered"), 0, 1);
     let head = server.heads().remove(0);
-    assert!(head.starts_with("POST /v1/embeddings HTTP/1.1\r\n"), "{head}");
+    assert!(
+        head.starts_with("POST /v1/embeddings HTTP/1.1\r\n"),
+        "{head}"
+    );
 }
