@@ -24,6 +24,8 @@ mod buffers;
 
 mod labour;
 
+mod room;
+
 mod failure;
 
 mod hedger;

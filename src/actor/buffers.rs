@@ -2,7 +2,6 @@
 //! much is half read.
 
 use std::pin::Pin;
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -45,12 +44,12 @@ const LONGEST_TURN: Duration = Duration::from_millis(5);
 
 /// Turns at reading large answers. A window of them that are all half read would take as much
 /// memory again as the window's results; it does where a server is slow.
-#[derive(Debug, Clone)]
-pub(super) struct Turns(Rc<Semaphore>);
+#[derive(Debug)]
+pub(super) struct Turns(Semaphore);
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Rc::new(Semaphore::new(AT_ONCE as usize)))
+        Self(Semaphore::new(AT_ONCE as usize))
     }
 }
 

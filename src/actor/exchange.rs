@@ -1,20 +1,17 @@
 //! One attempt, from its body to its decoded answer.
 
+mod answer;
+
 use super::buffers::{Buffers, Turns};
 use super::failure::Failure;
 use super::labour::Labour;
 use super::messages::{Attempt, Success};
-use crate::decode::{DecodeError, beginning};
-use crate::headers::Headers;
-use crate::job::{Observer, Part};
+use super::room::Room;
 use crate::policy::limit::ProbeStage;
-use crate::transport::decompress::{Codings, most_unpacked, too_large};
 use crate::transport::{
     self, Head, OwnHeaders, Refusal, Request, Response, Sending, Transport, TransportError,
-    redacted,
 };
 use bytes::Bytes;
-use http::HeaderValue;
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
@@ -25,39 +22,35 @@ use tokio::time::Instant;
 /// A connect that ends at its very limit is told within so long.
 const AFTER_CONNECT: Duration = Duration::from_millis(250);
 
-/// Of an answer that is no JSON, so many bytes are told.
-const EXCERPT: usize = 100;
-
 /// So often is a request sent on.
 const MOST_REDIRECTS: usize = 3;
 /// A longer body of an answer that sends a request on costs its connection.
 const SHORT: usize = 4 << 10;
 
-/// So many bytes are unpacked and decoded at once, however they are written.
-const SMALL: usize = 64 << 10;
-/// So many take serde a few milliseconds, and so do ...
-const SERDE_SOON: usize = 256 << 10;
-/// ... so many the scanner.
-const SCANNED_SOON: usize = 4 << 20;
-
 /// What the exchanges of a Worker share.
-#[derive(Clone)]
 pub(super) struct Tools {
     transport: Rc<dyn Transport>,
     max_response_bytes: usize,
-    buffers: Rc<RefCell<Buffers>>,
+    buffers: RefCell<Buffers>,
     turns: Turns,
     labour: Labour,
+    room: Room,
 }
 
 impl Tools {
-    pub(super) fn new(transport: Rc<dyn Transport>, max_response_bytes: usize) -> Self {
+    /// `share` bytes are what all their answers may hold together.
+    pub(super) fn new(
+        transport: Rc<dyn Transport>,
+        max_response_bytes: usize,
+        share: usize,
+    ) -> Self {
         Self {
             transport,
             max_response_bytes,
-            buffers: Rc::default(),
+            buffers: RefCell::default(),
             turns: Turns::default(),
             labour: Labour::default(),
+            room: Room::of(share),
         }
     }
 }
@@ -65,15 +58,15 @@ impl Tools {
 /// An attempt on its way.
 pub(super) struct Exchange {
     attempt: Attempt,
-    tools: Tools,
+    tools: Rc<Tools>,
     sending: Sending,
 }
 
 impl Exchange {
-    pub(super) fn new(attempt: Attempt, tools: &Tools) -> Self {
+    pub(super) fn new(attempt: Attempt, tools: &Rc<Tools>) -> Self {
         Self {
             attempt,
-            tools: tools.clone(),
+            tools: Rc::clone(tools),
             sending: Sending::default(),
         }
     }
@@ -155,7 +148,8 @@ impl Exchange {
             };
             // Read to its end, it leaves the connection for the next.
             let mut rest = Vec::new();
-            let _ = transport::read_body(&mut answer.body, None, SHORT, &mut rest, |_| ()).await;
+            let body = &mut answer.body;
+            let _ = transport::read_body(body, None, SHORT, &mut rest, |_| (), async |_| ()).await;
             drop(answer);
             log::debug!("{:?} goes on to {to:?}", self.attempt.id);
             head = to;
@@ -205,178 +199,4 @@ impl Exchange {
         };
         operation.has_own_headers().then(own)
     }
-
-    async fn read(
-        &self,
-        response: Response,
-        buffer: &mut Vec<u8>,
-        mut observer: Option<Box<dyn Observer>>,
-    ) -> Result<Success, Failure> {
-        let Response {
-            headers,
-            content_length,
-            mut body,
-            secret,
-            ..
-        } = response;
-        let codings = match Codings::of(&headers) {
-            Ok(codings) => codings,
-            Err(cause) => {
-                // An answer to HEAD, or a 204, names a coding and has no body.
-                let read = transport::read_body(&mut body, None, 0, buffer, |_| ()).await;
-                read.map_err(|_| Failure::Transport(cause))?;
-                None
-            }
-        };
-        let limit = self.tools.max_response_bytes;
-        let came = |length| {
-            if let Some(observer) = &mut observer {
-                observer.piece_came(length);
-            }
-        };
-        transport::read_body(&mut body, content_length, limit, buffer, came)
-            .await
-            .map_err(Failure::Transport)?;
-        let packed = match codings {
-            Some(codings) => self.unpack_small(codings, buffer)?,
-            None => None,
-        };
-        let is_small = packed.is_none() && buffer.len() <= SMALL;
-        let is_observed = observer.is_some();
-        let decoded = match observer {
-            Some(observer) if packed.is_none() => observer.decode(&headers, buffer),
-            None if is_small => {
-                let inputs = self.attempt.inputs.clone();
-                self.attempt.operation.decode(inputs, &headers, buffer)
-            }
-            observer => Box::pin(self.read_large(packed, &headers, buffer, observer)).await?,
-        };
-        let part = decoded.map_err(|cause| {
-            if is_observed {
-                return Failure::Decode(cause);
-            }
-            let secret = secret.as_ref();
-            self.unreadable(cause, buffer, &headers, secret, body.may_be_cut())
-        })?;
-        let rates = transport::rate_report(&headers);
-        Ok(Success {
-            part,
-            headers,
-            rates,
-        })
-    }
-
-    /// Unpacks a body that is small, packed and unpacked. Gives the codings back of one that is not.
-    fn unpack_small(
-        &self,
-        codings: Codings,
-        body: &mut Vec<u8>,
-    ) -> Result<Option<Codings>, Failure> {
-        if body.is_empty() {
-            return Ok(None);
-        }
-        if body.len() <= SMALL {
-            let most = most_unpacked(body.len(), self.tools.max_response_bytes);
-            let plain = codings.unpack(body, most.min(SERDE_SOON), || true);
-            if let Some(plain) = plain.map_err(Failure::Transport)? {
-                *body = plain;
-                return Ok(None);
-            }
-        }
-        Ok(Some(codings))
-    }
-
-    /// Unpacks and decodes a body that may take its time, so that this thread has some for others.
-    async fn read_large(
-        &self,
-        packed: Option<Codings>,
-        headers: &Headers,
-        buffer: &mut Vec<u8>,
-        observer: Option<Box<dyn Observer>>,
-    ) -> Result<Result<Part, DecodeError>, Failure> {
-        let labour = &self.tools.labour;
-        let operation = &self.attempt.operation;
-        let inputs = self.attempt.inputs.clone();
-        if packed.is_none() && buffer.len() <= SCANNED_SOON {
-            let decoded = labour.here(|| {
-                if buffer.len() <= SERDE_SOON {
-                    Some(operation.decode(inputs.clone(), headers, buffer))
-                } else {
-                    operation.scan(inputs.clone(), headers, buffer)
-                }
-            });
-            if let Some(decoded) = decoded.await {
-                return Ok(decoded);
-            }
-        }
-        let mut body = std::mem::take(buffer);
-        let limit = self.tools.max_response_bytes;
-        let reader = observer.is_none().then(|| (Arc::clone(operation), headers.clone()));
-        let done = labour.beside(move |goes_on| {
-            if let Some(codings) = packed {
-                unpack(&codings, &mut body, limit, goes_on)?;
-            }
-            let decoded = reader
-                .filter(|_| goes_on())
-                .map(|(operation, headers)| operation.decode(inputs, &headers, &mut body));
-            if decoded.is_some() && body.capacity() > SCANNED_SOON {
-                // To free much takes its time too. Of what cannot be read the beginning is told.
-                body.truncate(SMALL);
-                body.shrink_to_fit();
-            }
-            Ok((body, decoded))
-        });
-        let done = done.await.ok_or(Failure::Lost)?;
-        let (body, decoded) = done.map_err(Failure::Transport)?;
-        *buffer = body;
-        match (decoded, observer) {
-            (Some(decoded), _) => Ok(decoded),
-            (None, Some(observer)) => Ok(observer.decode(headers, buffer)),
-            // It is said that nobody waits.
-            (None, None) => Err(Failure::Aborted),
-        }
-    }
-
-    /// What it means that an answer cannot be read. `secret` is what no error may show, beside the
-    /// request's keys.
-    fn unreadable(
-        &self,
-        cause: DecodeError,
-        body: &[u8],
-        headers: &Headers,
-        secret: Option<&HeaderValue>,
-        may_be_cut: bool,
-    ) -> Failure {
-        let head = self.attempt.operation.head();
-        let cause = cause.redacted(|text| redacted(text, secret, head));
-        Failure::Decode(match cause {
-            DecodeError::NotJson(reason) if may_be_cut => DecodeError::Malformed(reason),
-            DecodeError::NotJson(reason) => {
-                let named = headers.get("content-type").unwrap_or("of no content-type");
-                let text = format!("{reason}; it is {named}: {}", beginning(body, EXCERPT));
-                DecodeError::NotJson(redacted(text, secret, head).into())
-            }
-            cause @ DecodeError::Shape { .. } => {
-                // It may be a refusal that came too late for a status.
-                if let Some(refusal) = Refusal::within(body, headers, secret, head) {
-                    return Failure::Refused(refusal);
-                }
-                cause
-            }
-            other => other,
-        })
-    }
-}
-
-/// Unpacks a body in place, as far as it may unfold.
-fn unpack(
-    codings: &Codings,
-    body: &mut Vec<u8>,
-    limit: usize,
-    goes_on: &dyn Fn() -> bool,
-) -> Result<(), TransportError> {
-    let most = most_unpacked(body.len(), limit);
-    let plain = codings.unpack(body, most, goes_on)?;
-    *body = plain.ok_or_else(|| too_large(body.len(), limit))?;
-    Ok(())
 }

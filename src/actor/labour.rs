@@ -4,7 +4,6 @@
 //! What is fast for its size is done on the thread, one answer at a time, and after each the thread
 //! looks at its timers. All else is done on threads beside it.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{spawn_blocking, yield_now};
@@ -14,16 +13,15 @@ use tokio::task::{spawn_blocking, yield_now};
 const BESIDE: usize = 2;
 
 /// The larger works of one Worker.
-#[derive(Clone)]
 pub(super) struct Labour {
-    here: Rc<Semaphore>,
+    here: Semaphore,
     beside: Arc<Semaphore>,
 }
 
 impl Default for Labour {
     fn default() -> Self {
         Self {
-            here: Rc::new(Semaphore::new(1)),
+            here: Semaphore::new(1),
             beside: Arc::new(Semaphore::new(BESIDE)),
         }
     }

@@ -56,6 +56,7 @@ pub struct SystemBuilder {
     http: HttpSettings,
     transport: Option<TransportFactory>,
     max_response_bytes: usize,
+    max_buffered_bytes: usize,
     max_operations: usize,
 }
 
@@ -92,6 +93,15 @@ impl SystemBuilder {
         self
     }
 
+    /// What all answers under way hold together, in bytes, while they are read and unpacked: each Worker
+    /// has an equal share of it. An answer that finds no room waits, and its deadline runs on; one a
+    /// Worker may always go on, up to [`max_response_bytes`](Self::max_response_bytes), so that whatever
+    /// is accepted can be read. Of each answer 64 KiB are not counted. Default 2 GiB.
+    pub fn max_buffered_bytes(mut self, most: usize) -> Self {
+        self.max_buffered_bytes = most;
+        self
+    }
+
     /// The most operations that are under way at once, those included that wait to be begun: 1 to
     /// 1,000,000. Beyond them a call gives an error that
     /// [`is_overloaded`](Error::is_overloaded). Default 1,000,000.
@@ -121,6 +131,7 @@ impl SystemBuilder {
             workers,
             transport,
             max_response_bytes: self.max_response_bytes,
+            max_buffered_bytes: self.max_buffered_bytes,
             max_operations: self.max_operations,
         };
         let (ports, thread) = match self.placement {
@@ -148,6 +159,7 @@ impl fmt::Debug for SystemBuilder {
             .field("http", &self.http)
             .field("own_transport", &self.transport.is_some())
             .field("max_response_bytes", &self.max_response_bytes)
+            .field("max_buffered_bytes", &self.max_buffered_bytes)
             .field("max_operations", &self.max_operations)
             .finish()
     }
@@ -206,6 +218,7 @@ impl System {
             http: HttpSettings::default(),
             transport: None,
             max_response_bytes: GIB,
+            max_buffered_bytes: 2 * GIB,
             max_operations: MOST_OPERATIONS,
         }
     }

@@ -28,6 +28,7 @@ pub(super) struct Setup {
     pub(super) workers: usize,
     pub(super) transport: TransportFactory,
     pub(super) max_response_bytes: usize,
+    pub(super) max_buffered_bytes: usize,
     pub(super) max_operations: usize,
 }
 
@@ -142,11 +143,12 @@ fn worker_starter(
     let arbiters = arbiters.to_vec();
     let transport = Arc::clone(&setup.transport);
     let max_response_bytes = setup.max_response_bytes;
+    let share = setup.max_buffered_bytes / setup.workers;
     Box::new(move |worker, generation| {
         let transport = Arc::clone(&transport);
         let pool = pool.clone();
         let make = move |context: &mut Context<Worker>| {
-            let tools = Tools::new(made(&transport), max_response_bytes);
+            let tools = Tools::new(made(&transport), max_response_bytes, share);
             let obituary = Obituary {
                 worker,
                 generation,

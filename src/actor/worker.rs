@@ -35,7 +35,7 @@ impl Drop for Obituary {
 
 /// Sends attempts over its own connections.
 pub(super) struct Worker {
-    tools: Tools,
+    tools: Rc<Tools>,
     running: FxHashMap<AttemptId, JoinHandle<()>>,
     outbox: Rc<Outbox>,
     report: Recipient<Report>,
@@ -52,7 +52,7 @@ impl Worker {
         obituary: Obituary,
     ) -> Self {
         Self {
-            tools,
+            tools: Rc::new(tools),
             running: FxHashMap::default(),
             outbox: Rc::new(Outbox {
                 own,

@@ -8,6 +8,9 @@ use std::task::{Context, Poll};
 /// A length that a server only announces is believed up to here, when memory is reserved for it.
 const BELIEVED: usize = 64 << 20;
 
+/// So many bytes of a body are not counted.
+pub(crate) const UNCOUNTED: usize = 64 << 10;
+
 /// The body of an answer, as it comes off the socket.
 pub type Body = Box<dyn ReadBody>;
 
@@ -51,7 +54,8 @@ impl ReadBody for Bytes {
 
 /// Reads the whole of `body` into `into` (which is cleared first). `announced` is the
 /// `content-length`, if there was one: memory is reserved for it once. `came` is told of each piece, as
-/// it comes off the socket, how long the body is with it.
+/// it comes off the socket, how long the body is with it. `grown` is told how much memory a body has
+/// that is longer than [`UNCOUNTED`], and no more of it is read before that has ended.
 ///
 /// # Errors
 ///
@@ -62,6 +66,7 @@ pub(crate) async fn read_body(
     limit: usize,
     into: &mut Vec<u8>,
     mut came: impl FnMut(usize),
+    mut grown: impl AsyncFnMut(usize),
 ) -> Result<(), TransportError> {
     into.clear();
     let announced = announced.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
@@ -69,10 +74,15 @@ pub(crate) async fn read_body(
         return Err(TransportError::TooLarge { limit });
     }
     into.reserve_exact(announced.min(BELIEVED));
+    let mut counted = UNCOUNTED;
     while poll_fn(|cx| body.poll_read(cx, into)).await? > 0 {
         came(into.len());
         if into.len() > limit {
             return Err(TransportError::TooLarge { limit });
+        }
+        if into.len() > counted {
+            counted = into.capacity();
+            grown(counted).await;
         }
     }
     Ok(())
