@@ -133,7 +133,7 @@ impl Bench {
                 };
                 let finished = pool.clone().recipient();
                 let address = Worker::create(move |context| {
-                    let tools = Tools::new(Rc::new(Silence), 1 << 20);
+                    let tools = Tools::new(Rc::new(Silence), 1 << 20, 1 << 20);
                     Worker::new(tools, context.address().recipient(), finished, obituary)
                 });
                 started.borrow_mut().push(address.clone());
