@@ -185,9 +185,16 @@ export declare class HttpClientWrapper {
    * @param proxy `http://[user:password@]host:port`, or `https` where the proxy itself speaks TLS.
    * Default: that of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment.
    * Neither an error nor `console.log` shows it.
-   * @throws {ArgumentError} for any other value; also where the environment's proxy is no URL.
+   * @param limits How much may come, in bytes: of one answer, unpacked (`maxResponseBytes`, 1 GiB), and
+   * of all answers under way while they are read and unpacked (`maxBufferedBytes`, 2 GiB; more of them
+   * wait).
+   * @throws {ArgumentError} for any other value.
    */
-  constructor(httpVersion?: Optional<number>, proxy?: Optional<string>);
+  constructor(
+    httpVersion?: Optional<number>,
+    proxy?: Optional<string>,
+    limits?: Optional<{ maxResponseBytes?: Optional<number>; maxBufferedBytes?: Optional<number> }>,
+  );
   get httpVersion(): 1 | 2;
 }
 

@@ -23,7 +23,7 @@ class HttpClientWrapper {
   #httpVersion = 1;
   #hasProxy = false;
 
-  constructor(httpVersion, proxy) {
+  constructor(httpVersion, proxy, limits) {
     if (httpVersion === OF_THE_PROCESS) {
       this.#pool = native.Pool.shared();
       return;
@@ -31,7 +31,11 @@ class HttpClientWrapper {
     this.#httpVersion = versionOf(httpVersion);
     const url = proxy === undefined || proxy === null ? undefined : text('proxy', proxy);
     this.#hasProxy = url !== undefined;
-    this.#pool = checked(() => new native.Pool(this.#httpVersion === 2, url));
+    const most = {
+      maxResponseBytes: bytesOf('max_response_bytes', limits?.maxResponseBytes),
+      maxBufferedBytes: bytesOf('max_buffered_bytes', limits?.maxBufferedBytes),
+    };
+    this.#pool = checked(() => new native.Pool(this.#httpVersion === 2, url, most));
   }
 
   get httpVersion() {
@@ -66,6 +70,19 @@ function wrapperFor(httpVersion, proxy) {
   }
   shared ??= new HttpClientWrapper(OF_THE_PROCESS);
   return shared;
+}
+
+function bytesOf(field, given) {
+  if (given === undefined || given === null) {
+    return undefined;
+  }
+  if (typeof given !== 'number') {
+    throw wrongType(field, 'a number', given);
+  }
+  if (!Number.isSafeInteger(given) || given < 1) {
+    throw new ArgumentError(`${field} must be a whole number of at least 1 (got ${given})`);
+  }
+  return given;
 }
 
 function versionOf(given) {

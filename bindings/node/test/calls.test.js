@@ -243,6 +243,15 @@ test('clients_share_the_connections_of_a_wrapper', async () => {
   assert.deepEqual((await mock.stats()).per_path, { '/v1/embeddings': 2 });
 });
 
+test('a_wrapper_bounds_what_is_read', async () => {
+  const limits = { maxResponseBytes: 100, maxBufferedBytes: 2 ** 20 };
+  const wrapper = new hedgerow.HttpClientWrapper(1, null, limits);
+  await assert.rejects(client(1, wrapper).embed(texts(100), 'm'), (error) => {
+    assert.ok(error instanceof hedgerow.AnswerError, error);
+    return error.message.includes('limit of 100 bytes');
+  });
+});
+
 test('progress_is_told', async () => {
   const told = [];
   const onProgress = (progress) => told.push(progress);

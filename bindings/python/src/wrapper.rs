@@ -10,26 +10,46 @@ use pyo3::types::PyTuple;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 
-/// How connections are made, and a system that starts when it is first used, in each process.
+/// How connections are made and how much may come over them, and a system that starts when it is first
+/// used, in each process.
 #[derive(Clone)]
 pub(crate) struct Pool {
     system: Arc<PerProcess<System>>,
     http: Arc<HttpSettings>,
+    limits: Limits,
 }
 
-static DEFAULT: LazyLock<Pool> = LazyLock::new(|| Pool::new(HttpSettings::default()));
+/// How much may come, in bytes, where it is not as much as by default.
+#[derive(Clone, Copy, Default)]
+struct Limits {
+    response: Option<usize>,
+    buffered: Option<usize>,
+}
+
+static DEFAULT: LazyLock<Pool> =
+    LazyLock::new(|| Pool::new(HttpSettings::default(), Limits::default()));
 
 impl Pool {
-    fn new(http: HttpSettings) -> Self {
+    fn new(http: HttpSettings, limits: Limits) -> Self {
         Self {
             system: Arc::new(PerProcess::new()),
             http: Arc::new(http),
+            limits,
         }
     }
 
     /// The system of this process, started if need be.
     pub(crate) fn system(&self) -> hedgerow::Result<System> {
-        let start = || System::builder().http((*self.http).clone()).start();
+        let start = || {
+            let mut builder = System::builder().http((*self.http).clone());
+            if let Some(most) = self.limits.response {
+                builder = builder.max_response_bytes(most);
+            }
+            if let Some(most) = self.limits.buffered {
+                builder = builder.max_buffered_bytes(most);
+            }
+            builder.start()
+        };
         self.system.get_or_make(start)
     }
 }
@@ -45,6 +65,9 @@ impl Pool {
 ///         agrees (else HTTP/1.1), in clear text by prior knowledge.
 ///     proxy: "http://[user:password@]host:port", or https where the proxy itself speaks TLS.
 ///         Default: that of HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+///     max_response_bytes: the largest answer that is accepted, unpacked. Default: 1 GiB.
+///     max_buffered_bytes: what all answers under way hold together while they are read and
+///         unpacked; more of them wait. Default: 2 GiB.
 ///
 /// Raises:
 ///     ValueError: for any other value.
@@ -57,8 +80,13 @@ pub(crate) struct HttpClientWrapper {
 #[pymethods]
 impl HttpClientWrapper {
     #[new]
-    #[pyo3(signature = (http_version=1, proxy=None))]
-    fn new(http_version: i64, proxy: Option<String>) -> PyResult<Self> {
+    #[pyo3(signature = (http_version=1, proxy=None, max_response_bytes=None, max_buffered_bytes=None))]
+    fn new(
+        http_version: i64,
+        proxy: Option<String>,
+        max_response_bytes: Option<i64>,
+        max_buffered_bytes: Option<i64>,
+    ) -> PyResult<Self> {
         let version = match http_version {
             1 => HttpVersion::Http1,
             2 => HttpVersion::Http2,
@@ -75,7 +103,11 @@ impl HttpClientWrapper {
         http.proxy
             .validate()
             .map_err(|error| exception::bad_value(&error))?;
-        Ok(Self::of(Pool::new(http)))
+        let limits = Limits {
+            response: bytes("max_response_bytes", max_response_bytes)?,
+            buffered: bytes("max_buffered_bytes", max_buffered_bytes)?,
+        };
+        Ok(Self::of(Pool::new(http, limits)))
     }
 
     /// Whether pickling includes the user and the password of the proxy. Default False.
@@ -101,7 +133,12 @@ impl HttpClientWrapper {
         } else {
             ""
         };
-        format!("HttpClientWrapper(http_version={version}{proxy}){whose}")
+        let limit = |name: &str, most: Option<usize>| {
+            most.map_or_else(String::new, |most| format!(", {name}={most}"))
+        };
+        let response = limit("max_response_bytes", self.0.limits.response);
+        let buffered = limit("max_buffered_bytes", self.0.limits.buffered);
+        format!("HttpClientWrapper(http_version={version}{proxy}{response}{buffered}){whose}")
     }
 
     /// Another process has connections of its own; what is shared here is shared there.
@@ -119,7 +156,8 @@ impl HttpClientWrapper {
             Proxy::At(url) => Some(url),
             _ => None,
         };
-        let arguments = (self.http_version(), proxy).into_pyobject(py)?;
+        let Limits { response, buffered } = self.pool.limits;
+        let arguments = (self.http_version(), proxy, response, buffered).into_pyobject(py)?;
         let class = module.getattr("HttpClientWrapper")?;
         Ok((class, arguments, keeps.then_some(true)))
     }
@@ -163,6 +201,16 @@ impl HttpClientWrapper {
     pub(crate) fn pool(&self) -> Pool {
         self.pool.clone()
     }
+}
+
+/// A number of bytes that a setting gives, at least one.
+fn bytes(name: &str, given: Option<i64>) -> PyResult<Option<usize>> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let bytes = usize::try_from(given).ok().filter(|bytes| *bytes > 0);
+    let wrong = || PyValueError::new_err(format!("{name} must be at least 1 (got {given})"));
+    bytes.map(Some).ok_or_else(wrong)
 }
 
 /// The wrapper that clients share which are given none.

@@ -273,6 +273,19 @@ def test_a_wrapper_has_its_http_version_and_proxy_and_shows_no_password() -> Non
     assert "http_version=2" in repr(client.get_client_wrapper())
 
 
+def test_a_wrapper_bounds_what_is_read(server: MockServer) -> None:
+    wrapper = HttpClientWrapper(max_response_bytes=100, max_buffered_bytes=1 << 20)
+    shown = "max_response_bytes=100, max_buffered_bytes=1048576"
+    assert repr(wrapper) == f"HttpClientWrapper(http_version=1, {shown})"
+    assert repr(pickle.loads(pickle.dumps(wrapper))) == repr(wrapper)
+    client = PerformanceClient(server.url, client_wrapper=wrapper)
+    with pytest.raises(hedgerow.AnswerError, match="limit of 100 bytes"):
+        client.embed(texts(100), "m")
+    for name in ("max_response_bytes", "max_buffered_bytes"):
+        with pytest.raises(ValueError, match=rf"{name} must be at least 1 \(got 0\)"):
+            HttpClientWrapper(**{name: 0})
+
+
 def test_requests_go_through_the_proxy(server: MockServer) -> None:
     # The mock stands where a proxy does, and is asked for the whole URL.
     client = PerformanceClient("http://nowhere.test", proxy=server.url)

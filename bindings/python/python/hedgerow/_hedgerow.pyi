@@ -63,12 +63,21 @@ class HttpClientWrapper:
             agrees (else HTTP/1.1), in clear text by prior knowledge.
         proxy: "http://[user:password@]host:port", or https where the proxy itself speaks TLS.
             Default: that of HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+        max_response_bytes: the largest answer that is accepted, unpacked. Default: 1 GiB.
+        max_buffered_bytes: what all answers under way hold together while they are read and
+            unpacked; more of them wait. Default: 2 GiB.
 
     Raises:
         ValueError: for any other value.
     """
 
-    def __new__(cls, http_version: int = 1, proxy: str | None = None) -> HttpClientWrapper: ...
+    def __new__(
+        cls,
+        http_version: int = 1,
+        proxy: str | None = None,
+        max_response_bytes: int | None = None,
+        max_buffered_bytes: int | None = None,
+    ) -> HttpClientWrapper: ...
     @property
     def pickle_password(self) -> bool:
         """Whether pickling includes the user and the password of the proxy. Default False."""
