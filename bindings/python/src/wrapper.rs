@@ -136,8 +136,8 @@ impl HttpClientWrapper {
         let limit = |name: &str, most: Option<usize>| {
             most.map_or_else(String::new, |most| format!(", {name}={most}"))
         };
-        let response = limit("max_response_bytes", self.0.limits.response);
-        let buffered = limit("max_buffered_bytes", self.0.limits.buffered);
+        let response = limit("max_response_bytes", self.pool.limits.response);
+        let buffered = limit("max_buffered_bytes", self.pool.limits.buffered);
         format!("HttpClientWrapper(http_version={version}{proxy}{response}{buffered}){whose}")
     }
 

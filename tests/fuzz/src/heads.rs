@@ -24,7 +24,7 @@ pub fn heads(data: &[u8]) {
 fn by_the_rules(bytes: &[u8]) -> Result<Option<PlainHead>, ()> {
     let mut passed = 0;
     loop {
-        let mut headers = [httparse::EMPTY_HEADER; 1024];
+        let mut headers = vec![httparse::EMPTY_HEADER; 1024];
         let mut answer = httparse::Response::new(&mut headers);
         let answered = httparse::ParserConfig::default()
             .allow_spaces_after_header_name_in_responses(true)
