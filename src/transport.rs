@@ -58,8 +58,7 @@ pub(crate) use redirect::sends_on;
 pub(crate) use refusal::{Refusal, retry_after};
 pub use secret::is_secret;
 pub(crate) use secret::{redacted, sensitive};
-pub(crate) use stale::Sending;
-pub use stale::Stale;
+pub(crate) use stale::send;
 pub use tls::TlsSettings;
 pub use trace::OwnHeaders;
 pub(crate) use trace::Trace;
@@ -188,6 +187,9 @@ pub struct Request {
     /// Over HTTP/1.1 it goes over a connection that no request has used: it met one before that
     /// was [`Stale`](TransportError::Stale).
     pub fresh: bool,
+    /// It is not made again where it fails on the network: whether its server had read it is worth
+    /// waiting for.
+    pub last_try: bool,
 }
 
 /// One answer, whose body is still to be read.
@@ -226,9 +228,14 @@ pub enum TransportError {
     /// The connection broke before the answer was complete.
     Broken(String),
     /// A connection that had been kept for the request ended before any byte of an answer came:
-    /// most often its server was closing it just then. The request may be sent again, once, over
-    /// a [`fresh`](Request::fresh) one.
-    Stale(Stale),
+    /// most often its server was closing it just then.
+    Stale {
+        /// How it ended.
+        cause: String,
+        /// The server is known not to have read the request, which may be sent again, once, over a
+        /// [`fresh`](Request::fresh) one.
+        unread: bool,
+    },
     /// The body ended before its announced length.
     Truncated {
         /// Bytes that came.
@@ -255,8 +262,8 @@ impl fmt::Display for TransportError {
             Self::Connect(cause)
             | Self::Untrusted(cause)
             | Self::Broken(cause)
+            | Self::Stale { cause, .. }
             | Self::BadRequest(cause) => f.write_str(cause),
-            Self::Stale(stale) => stale.fmt(f),
             Self::Truncated { received, expected } => {
                 write!(f, "the body ended after {received} of {expected} bytes")
             }
@@ -281,7 +288,7 @@ impl From<TransportError> for Kind {
             TransportError::TooLarge { .. } | TransportError::Overpacked(_) => Self::Answer(text),
             TransportError::BadRequest(_) => Self::Config(text),
             TransportError::Broken(_)
-            | TransportError::Stale(_)
+            | TransportError::Stale { .. }
             | TransportError::Truncated { .. }
             | TransportError::Malformed(_) => Self::Network(text),
         }

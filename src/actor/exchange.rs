@@ -9,7 +9,7 @@ use super::messages::{Attempt, Success};
 use super::room::Room;
 use crate::policy::limit::ProbeStage;
 use crate::transport::{
-    self, Head, OwnHeaders, Refusal, Request, Response, Sending, Transport, TransportError,
+    self, Head, OwnHeaders, Refusal, Request, Response, Transport, TransportError,
 };
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -59,7 +59,6 @@ impl Tools {
 pub(super) struct Exchange {
     attempt: Attempt,
     tools: Rc<Tools>,
-    sending: Sending,
 }
 
 impl Exchange {
@@ -67,7 +66,6 @@ impl Exchange {
         Self {
             attempt,
             tools: Rc::clone(tools),
-            sending: Sending::default(),
         }
     }
 
@@ -77,11 +75,6 @@ impl Exchange {
         let until = self.attempt.until;
         let ended = tokio::time::timeout_at(until, self.send_and_read(probe)).await;
         ended.unwrap_or(Err(Failure::Timeout))
-    }
-
-    /// Whether it was sent twice, and a server may have read both. Asked once, when it has ended.
-    pub(super) fn was_resent(&self) -> bool {
-        self.sending.may_have_been_read_twice()
     }
 
     async fn send_and_read(&self, probe: impl Fn(ProbeStage)) -> Result<Success, Failure> {
@@ -130,7 +123,7 @@ impl Exchange {
     }
 
     async fn send(&self, head: &Arc<Head>) -> Result<Response, TransportError> {
-        let sent = self.sending.send(
+        let sent = transport::send(
             &*self.tools.transport,
             |fresh| self.request(head, fresh),
             || self.attempt.id.request_id(&self.attempt.trace),
@@ -176,6 +169,7 @@ impl Exchange {
             own: self.own_headers(),
             body: self.body(),
             fresh,
+            last_try: self.attempt.last_try,
         }
     }
 

@@ -52,7 +52,7 @@ impl Failure {
                 | TransportError::Overpacked(_)
                 | TransportError::BadRequest(_) => Fault::Permanent,
                 TransportError::Broken(_)
-                | TransportError::Stale(_)
+                | TransportError::Stale { .. }
                 | TransportError::Truncated { .. }
                 | TransportError::Malformed(_) => Fault::Network,
             },
@@ -90,6 +90,7 @@ impl Failure {
             }
             (Self::Transport(TransportError::Untrusted(_)), _)
             | (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
+            (Self::Transport(TransportError::Stale { .. }), _) => Sign::Stale,
             (Self::Transport(_), Fault::Network) => Sign::Broken,
             (
                 Self::Transport(TransportError::TooLarge { .. } | TransportError::Overpacked(_))

@@ -406,6 +406,7 @@ impl Flight {
             until,
             trace: self.trace.clone(),
             probing: active.probing,
+            last_try: self.job.settings.retry.is_last_try(&active.history),
         });
         Some(attempt)
     }

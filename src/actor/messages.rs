@@ -91,6 +91,8 @@ pub(super) struct Attempt {
     pub trace: Trace,
     /// It goes first, alone, and the head of its answer is told.
     pub probing: bool,
+    /// Its request is not made again where it fails on the network.
+    pub last_try: bool,
 }
 
 /// Carry out attempts: all that became due in one turn of the sender.
@@ -103,9 +105,6 @@ pub(super) struct Assign(pub Vec<Attempt>);
 pub(super) struct Outcome {
     pub id: AttemptId,
     pub(super) result: Result<Success, Failure>,
-    /// It was sent twice, and a server may have read both: a kept connection had ended under it
-    /// before anything of an answer came. It counts as two.
-    pub resent: bool,
     /// From the start of the attempt to its end.
     pub service_time: Duration,
 }

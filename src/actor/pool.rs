@@ -201,7 +201,6 @@ impl Handler<WorkerGone> for WorkerPool {
         let outcomes = lost.into_iter().map(|id| Outcome {
             id,
             result: Err(Failure::Lost),
-            resent: false,
             service_time: Duration::ZERO,
         });
         self.finished.do_send(Finished {

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 pub(super) struct ActiveRequest {
     pub(super) started: Instant,
     pub(super) made: u32,
-    /// So many of them were sent twice, and count as two.
-    pub(super) resent: u32,
+    /// Attempts of the request that it was cut from.
+    pub(super) inherited: u32,
     /// The attempts in flight: none during a pause, two once hedged.
     pub(super) running: Running,
     pub(super) history: History,
@@ -30,7 +30,7 @@ impl ActiveRequest {
         Self {
             started: now,
             made: 0,
-            resent: 0,
+            inherited: 0,
             running: Running::default(),
             history: History::default(),
             hedged: false,

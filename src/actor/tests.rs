@@ -106,6 +106,7 @@ fn attempt(request: u32) -> Attempt {
             number: 0,
         },
         probing: false,
+        last_try: false,
     }
 }
 

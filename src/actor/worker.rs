@@ -90,7 +90,7 @@ impl Handler<Assign> for Worker {
             let task = actix_rt::spawn(async move {
                 let probe = |stage| ticket.outbox.put_probe(id.key, stage);
                 let result = exchange.run(probe).await;
-                ticket.finish(result, exchange.was_resent());
+                ticket.finish(result);
             });
             self.running.insert(id, task);
         }
@@ -186,16 +186,15 @@ impl Ticket {
         }
     }
 
-    fn finish(mut self, result: Result<Success, Failure>, resent: bool) {
-        self.tell(result, resent);
+    fn finish(mut self, result: Result<Success, Failure>) {
+        self.tell(result);
     }
 
-    fn tell(&mut self, result: Result<Success, Failure>, resent: bool) {
+    fn tell(&mut self, result: Result<Success, Failure>) {
         self.ended = true;
         self.outbox.put(Outcome {
             id: self.id,
             result,
-            resent,
             service_time: self.started.elapsed(),
         });
     }
@@ -210,7 +209,7 @@ impl Drop for Ticket {
             } else {
                 Failure::Aborted
             };
-            self.tell(Err(failure), false);
+            self.tell(Err(failure));
         }
     }
 }

@@ -60,7 +60,8 @@ pub struct Preference {
     pub hedge_budget_pct: f64,
     /// The same for retries after timeouts and network failures. Default 0.05.
     pub retry_budget_pct: f64,
-    /// Retries that one request may make, 0 to 6. Default 5.
+    /// Retries that one request may make after failures, 0 to 6: a server reads it at most once more
+    /// often than that, but for hedges and for what it refuses as too much. Default 5.
     pub max_retries: u32,
     /// The longest pause before the first retry, 50 ms to 45 s; four times longer each retry, at
     /// most 45 s, with full jitter. Default 125 ms.

@@ -23,9 +23,10 @@ pub type PostAnswers = Answer<Vec<Option<PostAnswer>>>;
 
 /// The method of a [`BatchPost`]'s requests. POST, PUT and PATCH carry the payload.
 ///
-/// A request may reach its server more than once, whatever its method: it is sent again when its
-/// connection breaks, even with `max_retries` of 0, and hedges send it twice on purpose. What must
-/// happen once needs a key of its own in its payload, by which the server knows it again.
+/// A request may reach its server more than once, whatever its method: retries send it again, and
+/// hedges send it twice on purpose. With `max_retries` of 0 and no hedges a server reads it once at
+/// most. What must happen once, and not at most once, needs a key of its own in its payload, by which
+/// the server knows it again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Method {
     /// GET.

@@ -73,6 +73,9 @@ pub(crate) enum Sign {
     Unreachable,
     /// A connection broke.
     Broken,
+    /// One that had been kept ended before anything of an answer came: its server may be closing
+    /// those that were idle, or be away.
+    Stale,
     /// No answer came in its time.
     Silent,
     /// Nothing.
@@ -211,6 +214,10 @@ impl EndpointLimits {
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
             Sign::Broken => return self.broken(ended, now, jitter),
+            Sign::Stale => {
+                self.window.broken(now);
+                self.probe_lost(ended.probing, now);
+            }
             // It refuses no more: that each waits in vain is told by each one's own timeout, side by side.
             Sign::Silent if ended.probing => self.open(now),
             Sign::Silent | Sign::None => self.probe_lost(ended.probing, now),

@@ -126,8 +126,7 @@ pub(crate) enum Advice {
 pub(crate) struct History {
     /// Retries made that count against `max_retries`.
     pub retries: u32,
-    /// Network failures so far. The first is not charged: it is nobody's fault. Where a kept
-    /// connection ended before any byte of an answer, the request was sent again before this.
+    /// Network failures so far. The retry after the first is paid by no budget: it is nobody's fault.
     pub network_failures: u32,
     /// Refusals ("too much") so far, while the endpoint served others. They end by deadlines alone.
     pub refusals: u32,
@@ -168,6 +167,9 @@ pub(crate) trait RetryRules: fmt::Debug + Send + Sync {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict;
+
+    /// Whether the next network failure of a request is its end.
+    fn is_last_try(&self, history: &History) -> bool;
 
     /// How the operation waits at its endpoint's gate, with all others that go there; `None` for one
     /// that passes it by.
@@ -228,14 +230,13 @@ impl RetryRules for RetryPolicy {
             }
             return free(self.after_too_much(retry_after, history, jitter));
         }
-        if fault == Fault::Network && history.network_failures == 0 {
-            history.network_failures += 1;
-            return free(AT_ONCE);
-        }
         let Some(pause) = self.next_pause(history, jitter) else {
             return Verdict::GiveUp;
         };
+        history.network_failures += u32::from(fault == Fault::Network);
         match fault {
+            Fault::Lost => free(AT_ONCE),
+            Fault::Network if history.network_failures == 1 => free(AT_ONCE),
             Fault::Status { .. } | Fault::Hollow => Verdict::Retry {
                 after: fault.retry_after().unwrap_or(pause),
                 charge: Charge::Endpoint,
@@ -245,12 +246,14 @@ impl RetryRules for RetryPolicy {
                 charge: Charge::Operation,
             },
             // The others are settled above.
-            Fault::Mismatch
-            | Fault::Lost
-            | Fault::Permanent
-            | Fault::TooMuch { .. }
-            | Fault::Connect => free(pause),
+            Fault::Mismatch | Fault::Permanent | Fault::TooMuch { .. } | Fault::Connect => {
+                free(pause)
+            }
         }
+    }
+
+    fn is_last_try(&self, history: &History) -> bool {
+        history.retries >= self.max_retries
     }
 
     fn at_the_gate(&self) -> Option<GateTerms> {
@@ -277,11 +280,7 @@ impl RetryPolicy {
             Fault::Status { code, invites, .. } => self.settles_status(code, invites),
             Fault::Lost => {
                 history.losses += 1;
-                Some(if history.losses <= MOST_LOSSES {
-                    free(AT_ONCE)
-                } else {
-                    Verdict::GiveUp
-                })
+                (history.losses > MOST_LOSSES).then_some(Verdict::GiveUp)
             }
             Fault::Mismatch => {
                 history.mismatches += 1;

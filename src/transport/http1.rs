@@ -32,6 +32,11 @@ use tokio::time::Instant;
 
 /// A connection that breaks after so long without use broke for want of use, and not under load.
 const STALE: Duration = Duration::from_millis(500);
+/// So long after the end of a connection the refusal of what came after it is waited for: most round
+/// trips are shorter.
+const EVIDENCE: Duration = Duration::from_millis(100);
+/// The same where there is no other try.
+const LAST_EVIDENCE: Duration = Duration::from_secs(1);
 /// A smaller body is copied behind its head, to be written with it at once.
 const COPIED: usize = 4 << 10;
 
@@ -43,7 +48,9 @@ pub(super) async fn send(
 ) -> Result<Response, TransportError> {
     let site = &prepared.site;
     let now = Instant::now();
-    let fresh = request.fresh;
+    let Request {
+        fresh, last_try, ..
+    } = request;
     let kept = if fresh { None } else { site.http1.take(now) };
     let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
     let mut connection = if let Some(connection) = kept {
@@ -68,11 +75,11 @@ pub(super) async fn send(
             if was_idle.is_some_and(|since| now - since >= STALE) {
                 site.http1.clear();
             }
-            return Err(if was_idle.is_some() {
-                connection.stale_or(cause)
-            } else {
-                cause
-            });
+            if was_idle.is_none() {
+                return Err(cause);
+            }
+            let patience = if last_try { LAST_EVIDENCE } else { EVIDENCE };
+            return Err(Box::pin(connection.stale_or(cause, patience)).await);
         }
     };
     let framing = if is_head {

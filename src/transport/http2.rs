@@ -11,7 +11,7 @@ pub(super) mod head;
 
 use super::connect::Connector;
 use super::site::Prepared;
-use super::{Request, Response, Stale, TransportError};
+use super::{Request, Response, TransportError};
 use crate::headers::Headers;
 use body::Http2Body;
 use bytes::BytesMut;
@@ -89,8 +89,10 @@ impl Failed {
         } else if cause.is_remote() && cause.reason() == Some(Reason::REFUSED_STREAM) {
             Self::Refused(failed)
         } else if cause.is_io() && stream.followed_idleness() {
-            let stale = Stale::perhaps_read(failed.to_string(), None);
-            Self::Perhaps(TransportError::Stale(stale))
+            Self::Perhaps(TransportError::Stale {
+                cause: failed.to_string(),
+                unread: false,
+            })
         } else {
             Self::Perhaps(failed)
         }

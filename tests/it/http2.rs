@@ -42,12 +42,12 @@ fn trusting(url: &str, identity: &Identity) -> BlockingClient {
     client_with(url, HttpSettings { tls, ..settings() })
 }
 
-/// So many requests at once, without any retry but the one that is free.
+/// So many requests at once, each of which may be made again once.
 fn window_of(requests: usize) -> Preference {
     Preference {
         max_concurrent_requests: requests,
         timeout: Duration::from_secs(20),
-        max_retries: 0,
+        max_retries: 1,
         ..one_each()
     }
 }

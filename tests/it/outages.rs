@@ -179,7 +179,7 @@ fn breaking(from: Duration, to: Duration) -> Network {
 
 #[actix_rt::test]
 async fn a_proxy_that_breaks_connections_while_its_server_is_away_costs_a_request_or_two() {
-    for (seconds, max_retries) in [(2, 1), (6, 2), (6, 4), (25, 4)] {
+    for (seconds, max_retries) in [(2, 2), (6, 3), (6, 5), (25, 5)] {
         let span = Duration::from_secs(seconds);
         let network = breaking(1000 * MS, 1000 * MS + span);
         let start = Instant::now();

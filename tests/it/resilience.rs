@@ -58,17 +58,34 @@ async fn a_sleeping_retry_holds_no_place_in_the_window() {
 }
 
 #[actix_rt::test]
-async fn the_first_network_failure_is_free() {
-    let network = Network::new(|number, _| match number {
+async fn the_first_network_failure_of_a_request_is_paid_by_no_budget() {
+    // Every other attempt of 100 requests breaks: the first of each, since they go one by one.
+    let network = Network::new(|number, _| match number % 2 {
         0 => (MS, Answer::Broken(TransportError::Broken("reset".into()))),
         _ => (MS, Answer::Right),
     });
     let preference = Preference {
-        max_retries: 0,
-        ..one_each()
+        max_retries: 1,
+        retry_budget_pct: 0.0,
+        ..one_by_one()
     };
-    network.embed(1, preference).await.unwrap();
-    assert_eq!(network.asked(), 2);
+    network.embed(100, preference).await.unwrap();
+    assert_eq!(network.asked(), 200);
+}
+
+#[actix_rt::test]
+async fn no_failure_is_retried_more_often_than_allowed() {
+    for max_retries in [0, 1, 2] {
+        let network =
+            Network::new(|_, _| (MS, Answer::Broken(TransportError::Broken("reset".into()))));
+        let preference = Preference {
+            max_retries,
+            ..one_each()
+        };
+        let error = network.embed(1, preference).await.unwrap_err();
+        assert!(error.is_network(), "{error}");
+        assert_eq!(network.asked(), 1 + u64::from(max_retries));
+    }
 }
 
 #[actix_rt::test]

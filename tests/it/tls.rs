@@ -50,7 +50,7 @@ fn front_of(server: &Hostile, names: &[&str]) -> (TlsFront, Authority) {
 fn preference() -> Preference {
     Preference {
         timeout: Duration::from_secs(20),
-        max_retries: 0,
+        max_retries: 1,
         ..Preference::default()
     }
 }

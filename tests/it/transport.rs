@@ -25,10 +25,15 @@ fn preference() -> Preference {
     }
 }
 
-/// The same, without any retry but the one that is free.
+/// The same, without any retry.
 fn no_retries() -> Preference {
+    retries(0)
+}
+
+/// The same with so many retries.
+fn retries(max_retries: u32) -> Preference {
     Preference {
-        max_retries: 0,
+        max_retries,
         ..preference()
     }
 }
@@ -64,16 +69,15 @@ fn is_told(server: &Hostile, status: u16, body: &str) {
 /// The server misbehaves as `wrong` does, once: the caller must not notice.
 fn is_retried(wrong: Act) {
     let server = Hostile::in_turn(vec![wrong, right]);
-    let found = ask_once(&server, &no_retries()).expect("the second attempt succeeds");
+    let found = ask_once(&server, &retries(1)).expect("the second attempt succeeds");
     assert_right(&found, 0, 1);
     assert_eq!(found.requests()[0].attempts, 2);
     assert_eq!(server.requests(), 2);
 }
 
-/// What `server` answers is an error of the network, also when it is asked again, as it is once
-/// where no retries are allowed.
+/// What `server` answers is an error of the network, also when it is asked again.
 fn is_broken(server: &Hostile) -> Error {
-    let error = ask_once(server, &no_retries()).expect_err("no attempt succeeds");
+    let error = ask_once(server, &retries(1)).expect_err("no attempt succeeds");
     assert!(error.is_network(), "{error}");
     assert_eq!(server.requests(), 2, "{error}");
     error
@@ -83,13 +87,8 @@ fn is_broken(server: &Hostile) -> Error {
 /// allowed, which names the attempt that the server saw last.
 fn is_a_network_error(wrong: Act) -> Error {
     let server = Hostile::start(wrong);
-    let one_retry = Preference {
-        max_retries: 1,
-        ..preference()
-    };
-    let error = ask_once(&server, &one_retry).expect_err("no attempt succeeds");
+    let error = ask_once(&server, &retries(2)).expect_err("no attempt succeeds");
     assert!(error.is_network(), "{error}");
-    // The first attempt, the free retry, and the one that was allowed.
     assert_eq!(server.requests(), 3, "{error}");
     assert_names_the_last_attempt(&error, &server);
     error

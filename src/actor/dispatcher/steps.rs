@@ -133,11 +133,6 @@ impl Dispatcher {
 
     pub(super) fn observe(&mut self, outcome: &Outcome) {
         let observed = &mut self.shared.turn.observed;
-        if outcome.resent {
-            observed.attempts += 1;
-            observed.attempts_failed += 1;
-            observed.retries += 1;
-        }
         match &outcome.result {
             Ok(_) => observed.service_times.push(outcome.service_time),
             Err(Failure::Aborted) => observed.attempts_aborted += 1,

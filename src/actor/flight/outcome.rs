@@ -29,7 +29,6 @@ impl Flight {
         let active = self.active.get_mut(&request)?;
         let won_by_twin = active.running.twin == Some(attempt);
         active.running.remove(attempt);
-        active.resent += u32::from(outcome.resent);
         self.tell_endpoint(&outcome, around);
         let failure = match outcome.result {
             Ok(success) => match self.accept(request, success, around) {
@@ -167,7 +166,7 @@ impl Flight {
             inputs: plan.range(request as usize),
             time: around.now - active.started,
             headers,
-            attempts: active.made + active.resent,
+            attempts: active.made + active.inherited,
         };
         let in_base64 = active.base64 == Base64::Tried && !in_vain;
         self.job.gather.accept(request as usize, part, record)?;
@@ -355,7 +354,7 @@ impl Flight {
         let error = error.with_request_id(&request_id);
         let inputs = self.plan.as_ref()?.range(request as usize);
         let attempts = self.active.get(&request);
-        let attempts = attempts.map_or(0, |active| active.made + active.resent);
+        let attempts = attempts.map_or(0, |active| active.made + active.inherited);
         let failed = RequestError {
             inputs,
             error: error.clone(),

@@ -125,7 +125,7 @@ impl Flight {
         first.suspect |= suspect;
         if let Some(whole) = whole {
             // What is inherited is counted as sent again.
-            first.attempts = whole.made + whole.resent;
+            first.attempts = whole.made + whole.inherited;
             first.without_base64 |= whole.base64 != Base64::Tried;
         }
         let mut attempts = first.attempts;
@@ -148,7 +148,7 @@ impl Flight {
         let piece = self.plan.as_ref().and_then(|plan| plan.piece(request));
         let without_base64 = piece.is_some_and(|piece| piece.without_base64);
         let mut active = ActiveRequest::new(around.now, try_base64 && !without_base64);
-        active.resent = piece.map_or(0, |piece| piece.attempts);
+        active.inherited = piece.map_or(0, |piece| piece.attempts);
         active
     }
 

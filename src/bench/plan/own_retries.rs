@@ -36,6 +36,10 @@ impl RetryRules for OwnRetries {
         })
     }
 
+    fn is_last_try(&self, history: &History) -> bool {
+        self.0.is_last_try(history)
+    }
+
     fn at_the_gate(&self) -> Option<GateTerms> {
         None
     }

@@ -71,3 +71,41 @@ fn a_refusal_with_nothing_else_in_flight_says_nothing_of_how_many_are_taken() {
     limits.ended(ended(Sign::Served, true), now, || 0.0);
     assert_eq!(limits.state().window, None);
 }
+
+#[test]
+fn kept_connections_that_end_together_hold_nobody_for_long() {
+    let start = Instant::now();
+    let mut limits = EndpointLimits::new(start);
+    let ended = |sign| Ended {
+        sign,
+        probing: false,
+        took: MS,
+        too_fast: false,
+        path: 0,
+    };
+    for _ in 0..64 {
+        limits.sent();
+    }
+    limits.ended(ended(Sign::Served), start, || 0.0);
+    for _ in 1..64 {
+        let follows = limits.ended(ended(Sign::Stale), start, || 0.0);
+        assert_eq!(follows, Follows::Nothing);
+    }
+    // They go on carefully: one first, and the others soon.
+    assert_eq!(limits.admit(start), Admission::Go);
+    limits.sent();
+    assert!(matches!(limits.admit(start), Admission::Wait(Some(_))));
+    let mut now = start;
+    let mut gone = 1;
+    while gone < 64 {
+        match limits.admit(now) {
+            Admission::Go => {
+                limits.sent();
+                gone += 1;
+            }
+            Admission::Wait(Some(until)) => now = until,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(now - start <= 50 * MS, "{:?}", now - start);
+}

@@ -47,17 +47,19 @@ fn a_server_s_word_on_another_try_goes_before_its_status() {
 }
 
 #[test]
-fn the_first_network_failure_is_free_and_the_second_is_charged() {
+fn the_first_network_failure_is_paid_by_no_budget_and_the_second_is_charged() {
     let mut history = History::default();
-    let mut charge = || {
-        let verdict = policy().decide(Fault::Network, &mut history, Duration::ZERO, 0.5);
-        match verdict {
-            Verdict::Retry { charge, .. } => charge,
-            Verdict::GiveUp => panic!("given up"),
-        }
-    };
-    assert_eq!(charge(), Charge::Free);
-    assert_eq!(charge(), Charge::Operation);
+    let mut decide = || policy().decide(Fault::Network, &mut history, Duration::ZERO, 0.5);
+    assert_eq!(decide(), free(AT_ONCE));
+    for _ in 0..2 {
+        let verdict = decide();
+        let Verdict::Retry { after, charge } = verdict else {
+            panic!("given up");
+        };
+        assert!(after > AT_ONCE);
+        assert_eq!(charge, Charge::Operation);
+    }
+    assert_eq!(decide(), Verdict::GiveUp);
 }
 
 #[test]
@@ -153,7 +155,41 @@ fn the_server_s_own_pause_is_kept() {
     }
 }
 
+/// What leaves it open whether the server read the request.
+const PERHAPS_READ: [Fault; 6] = [
+    Fault::Network,
+    Fault::Timeout,
+    Fault::Mismatch,
+    Fault::Hollow,
+    Fault::Lost,
+    Fault::Status {
+        code: 500,
+        retry_after: None,
+        invites: true,
+    },
+];
+
 proptest! {
+    #[test]
+    fn what_may_have_been_read_is_sent_again_as_often_as_allowed_at_most(
+        max_retries in 0u32..=6,
+        faults in prop::collection::vec(prop::sample::select(&PERHAPS_READ[..]), 10),
+    ) {
+        let policy = RetryPolicy { max_retries, ..policy() };
+        let mut history = History::default();
+        let mut retries = 0;
+        for fault in faults {
+            let is_last = policy.is_last_try(&history);
+            let verdict = policy.decide(fault, &mut history, Duration::ZERO, 0.5);
+            if verdict == Verdict::GiveUp {
+                break;
+            }
+            prop_assert!(!is_last);
+            retries += 1;
+        }
+        prop_assert!(retries <= max_retries);
+    }
+
     #[test]
     fn backoff_stays_below_its_cap_and_retries_below_their_limit(
         max_retries in 0u32..=6, initial in 50u64..=45_000, jitter in 0.0f64..=1.0,

@@ -3,18 +3,20 @@
 use super::head::{AnswerHead, HeadReader, LastHead};
 use crate::transport::TransportError;
 use crate::transport::socket::Socket;
-use crate::transport::stale::{Stale, refuses};
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 /// Room that is kept for what is read: most heads and small answers fit at once.
 const ROOM: usize = 8 << 10;
+/// How often a refusal is looked for, where it is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A connection, and where it stands in its exchange.
 #[derive(Debug)]
@@ -154,7 +156,13 @@ impl Connection {
             cx,
             &mut self.read
         ));
-        Poll::Ready(read.map_err(|cause| broken(&cause)))
+        Poll::Ready(read.map_err(|cause| {
+            let told = broken(&cause);
+            if is_closed(&cause) {
+                self.deaf = Some(cause);
+            }
+            told
+        }))
     }
 
     /// Reads at most `most` bytes straight into `into`; 0 at the end. Only while nothing is unread.
@@ -185,18 +193,33 @@ impl Connection {
         }
     }
 
-    /// What it means that an exchange over a kept connection failed of `cause`.
-    pub(super) fn stale_or(self, cause: TransportError) -> TransportError {
+    /// What it means that an exchange over a kept connection failed of `cause`. Whether the server had
+    /// read the request is waited for as long as `patience`.
+    pub(super) async fn stale_or(self, cause: TransportError, patience: Duration) -> TransportError {
         match cause {
             TransportError::Broken(cause) if self.unread().is_empty() => {
-                let refused = self.deaf.as_ref().is_some_and(refuses);
-                TransportError::Stale(if self.written == 0 || refused {
-                    Stale::unread(cause)
-                } else {
-                    Stale::perhaps_read(cause, Some(self.socket))
-                })
+                let unread = self.written == 0 || self.was_refused(patience).await;
+                TransportError::Stale { cause, unread }
             }
             other => other,
+        }
+    }
+
+    /// Whether the peer had closed its socket before all of the request came, and refused what did. It
+    /// says so after a round trip.
+    async fn was_refused(&self, patience: Duration) -> bool {
+        if let Some(cause) = &self.deaf {
+            return refuses(cause);
+        }
+        let until = Instant::now() + patience;
+        loop {
+            if let Some(cause) = self.socket.take_error() {
+                return refuses(&cause);
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -211,6 +234,12 @@ impl Connection {
         };
         TransportError::Broken(what.to_owned())
     }
+}
+
+/// Whether `cause` says that the peer had closed its socket and then refused what came: Linux
+/// tells that as EPIPE. A refusal alone (ECONNRESET) may come after it has read all.
+fn refuses(cause: &io::Error) -> bool {
+    cfg!(target_os = "linux") && cause.kind() == ErrorKind::BrokenPipe
 }
 
 fn is_closed(cause: &io::Error) -> bool {

@@ -71,6 +71,7 @@ impl Ours {
             own: None,
             body: None,
             fresh,
+            last_try: false,
         };
         self.0.send(request).await
     }
@@ -79,8 +80,8 @@ impl Ours {
 impl Ask for Ours {
     async fn ask(&self, server: &Server, which: Which) -> Outcome {
         let answer = match self.send(server, which, false).await {
-            // As a Worker does.
-            Err(TransportError::Stale(_)) => self.send(server, which, true).await,
+            // As a Worker does, with a retry where the server may have read it.
+            Err(TransportError::Stale { .. }) => self.send(server, which, true).await,
             other => other,
         };
         let Ok(mut answer) = answer else {

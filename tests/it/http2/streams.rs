@@ -95,6 +95,7 @@ fn a_silent_server_times_out_and_its_streams_are_reset() {
     for _ in 0..2 {
         let call = Embed::new(texts(1), "m").preference(Preference {
             timeout: TIMEOUT,
+            max_retries: 0,
             ..window_of(1)
         });
         let start = Instant::now();

@@ -81,13 +81,12 @@ fn what_goes_wrong_always_is_a_network_error() {
     for (what, wrong) in WRONGS {
         let server = H2Server::start(move |visit| after(visit, wrong));
         let call = Embed::new(texts(1), "m").preference(Preference {
-            max_retries: 1,
+            max_retries: 2,
             initial_backoff: Duration::from_millis(50),
             ..window_of(1)
         });
         let error = client(&server.url()).embed(call).expect_err(what);
         assert!(error.is_network(), "{what}: {error}");
-        // The first attempt, the free retry, and the one that was allowed.
         assert_eq!(server.requests(), 3, "{what}");
         let last = server.heads().pop().expect("a request");
         assert_eq!(error.request_id(), id(&last), "{what}");

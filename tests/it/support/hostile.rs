@@ -366,16 +366,20 @@ impl Visit<'_> {
 
     /// Waits for the next request, and closes without having read any of it.
     pub(crate) fn refuse_the_next(&mut self) -> Next {
-        let _ = self.stream.peek(&mut [0; 1]);
+        self.refuse_the_next_after(Duration::ZERO)
+    }
+
+    /// The same, and tells it so long after it has closed.
+    pub(crate) fn refuse_the_next_after(&mut self, pause: Duration) -> Next {
+        self.peek();
         let _ = self.stream.shutdown(Shutdown::Write);
+        self.pause(pause);
         Next::Close
     }
 
-    /// Waits until no other connection is open, or the server was stopped.
-    pub(crate) fn wait_until_alone(&self) {
-        while self.shared.state().open.len() > 1 && !self.shared.state().stopped {
-            self.pause(Duration::from_millis(1));
-        }
+    /// Waits for the next request, and leaves it unread.
+    pub(crate) fn peek(&self) {
+        let _ = self.stream.peek(&mut [0; 1]);
     }
 
     /// Waits until the server has seen so many requests, or was stopped.

@@ -1,6 +1,6 @@
 //! Making connections, keeping them, and losing them between requests.
 
-use super::{ask, ask_once, is_right, no_retries, preference};
+use super::{ask, ask_once, is_right, no_retries, preference, retries};
 use crate::support::hostile::{Hostile, Next, assert_right, header};
 use crate::support::{client_of, eventually, one_each, texts};
 use hedgerow::{Embed, Preference};
@@ -46,8 +46,9 @@ fn connections_that_died_together_while_idle_are_not_tried_one_after_the_other()
     assert_eq!(server.connections(), ROUNDS);
     // It is the being idle that makes the difference, so there is nothing to wait for.
     std::thread::sleep(Duration::from_millis(600));
-    let found = ask(&client, &no_retries()).expect("the second sending gets a new connection");
+    let found = ask(&client, &retries(1)).expect("the retry gets a new connection");
     assert_right(&found, 0, 1);
+    assert_eq!(found.requests()[0].attempts, 2);
     assert_eq!(
         (server.connections(), server.requests()),
         (ROUNDS + 1, ROUNDS + 2)

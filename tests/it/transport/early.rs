@@ -78,7 +78,7 @@ fn an_answer_without_content_has_a_body_that_is_empty() {
     });
     let text = is_broken(&server).to_string();
     assert!(text.contains("JSON"), "{text}");
-    // A connection that says nothing of closing stays: the free retry came over it too.
+    // A connection that says nothing of closing stays: the retry came over it too.
     assert_eq!(server.connections(), 1);
 }
 
