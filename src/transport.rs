@@ -18,6 +18,8 @@ mod target;
 
 mod kept;
 
+mod addresses;
+
 pub(crate) mod http1;
 
 mod http2;
@@ -225,6 +227,9 @@ pub enum TransportError {
     Connect(String),
     /// No connection either: the server's certificate is not trusted, and will not be in a while.
     Untrusted(String),
+    /// No connection, for want of what this process or its machine has for one: descriptors, local
+    /// ports, memory. It says nothing of the host. Nothing was sent.
+    Exhausted(String),
     /// The connection broke before the answer was complete.
     Broken(String),
     /// A connection that had been kept for the request ended before any byte of an answer came:
@@ -259,6 +264,9 @@ pub enum TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Exhausted(cause) => {
+                write!(f, "this process can have no more connections: {cause}")
+            }
             Self::Connect(cause)
             | Self::Untrusted(cause)
             | Self::Broken(cause)
@@ -284,7 +292,9 @@ impl From<TransportError> for Kind {
     fn from(cause: TransportError) -> Self {
         let text = cause.to_string().into();
         match cause {
-            TransportError::Connect(_) | TransportError::Untrusted(_) => Self::Connect(text),
+            TransportError::Connect(_)
+            | TransportError::Exhausted(_)
+            | TransportError::Untrusted(_) => Self::Connect(text),
             TransportError::TooLarge { .. } | TransportError::Overpacked(_) => Self::Answer(text),
             TransportError::BadRequest(_) => Self::Config(text),
             TransportError::Broken(_)

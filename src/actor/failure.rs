@@ -2,7 +2,7 @@
 //!
 //! | what happened | told by | here | to the retry policy | to the caller |
 //! |---|---|---|---|---|
-//! | an exchange broke | [`TransportError`] | `Transport` | `Connect`, `Network`, `Permanent` | connect, network, answer, config |
+//! | an exchange broke | [`TransportError`] | `Transport` | `Connect`, `Exhausted`, `Network`, `Permanent` | connect, network, answer, config |
 //! | the server refused | [`Refusal`] | `Refused` | `TooMuch`, `Status` | status |
 //! | an answer cannot be read | [`DecodeError`] | `Decode`; `Refused` where it is an error with a status | `Network` where it may be cut, `Hollow`, `Permanent` or `Mismatch` | network, answer, status |
 //! | a part does not fit the others | [`Gather::accept`](crate::job::Gather::accept) | `Misfit` | `Mismatch` | answer |
@@ -47,6 +47,7 @@ impl Failure {
             }
             Self::Transport(cause) => match cause {
                 TransportError::Connect(_) => Fault::Connect,
+                TransportError::Exhausted(_) => Fault::Exhausted,
                 TransportError::Untrusted(_)
                 | TransportError::TooLarge { .. }
                 | TransportError::Overpacked(_)
@@ -90,6 +91,7 @@ impl Failure {
             }
             (Self::Transport(TransportError::Untrusted(_)), _)
             | (Self::Transport(_), Fault::Connect) => Sign::Unreachable,
+            (Self::Transport(_), Fault::Exhausted) => Sign::Exhausted,
             (Self::Transport(TransportError::Stale { .. }), _) => Sign::Stale,
             (Self::Transport(_), Fault::Network) => Sign::Broken,
             (

@@ -15,9 +15,10 @@ use crate::caller::{self, Cancel};
 use crate::config::request_id_prefix;
 use crate::error::{Error, Kind, Result};
 use crate::transport::{Request, Response, Transport, TransportError, TransportFactory};
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Recipient};
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Recipient, SystemRunner};
 use futures_util::FutureExt;
 use futures_util::future::{self, LocalBoxFuture};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,31 +51,60 @@ pub(super) struct Ports {
 pub(super) fn on_threads(setup: Setup) -> Result<(Ports, Option<JoinHandle<()>>)> {
     let (wired, ports) = crossbeam_channel::bounded(1);
     let control = move || {
-        let runner = actix::System::new();
-        let arbiters: Vec<Arbiter> =
-            runner.block_on(async { (1..setup.workers).map(|_| Arbiter::new()).collect() });
+        let (runner, arbiters) = match begin(setup.workers) {
+            Ok(begun) => begun,
+            Err(cause) => {
+                let _ = wired.send(Err(cause));
+                return;
+            }
+        };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let system = actix::System::current();
         let stop: Box<dyn FnOnce()> = Box::new(move || system.stop());
         let ports = runner.block_on(async { wire(&setup, &handles, Some(stop)) });
-        let _ = wired.send(ports);
+        let _ = wired.send(Ok(ports));
         if let Err(cause) = runner.run() {
             log::error!("the control thread of a hedgerow system ended: {cause}");
         }
-        for arbiter in arbiters {
-            arbiter.stop();
-            if arbiter.join().is_err() {
-                log::error!("a worker thread of a hedgerow system panicked");
-            }
-        }
+        stop_all(arbiters);
     };
     let thread = thread::Builder::new()
         .name("hedgerow".into())
         .spawn(control)
-        .map_err(|cause| {
-            Error::new(Kind::Internal("no thread can be started".into())).with_source(cause)
-        })?;
-    Ok((caller::wait(&ports)?, Some(thread)))
+        .map_err(no_thread)?;
+    let ports = caller::wait(&ports)?.map_err(no_thread)?;
+    Ok((ports, Some(thread)))
+}
+
+/// The system of the control thread, and a thread for each Worker but the first.
+fn begin(workers: usize) -> io::Result<(SystemRunner, Vec<Arbiter>)> {
+    let runtime = actix_rt::Runtime::new()?;
+    let runner = actix::System::with_tokio_rt(|| runtime);
+    let mut arbiters = Vec::new();
+    for _ in 1..workers {
+        match runner.block_on(async { Arbiter::try_new() }) {
+            Ok(arbiter) => arbiters.push(arbiter),
+            Err(cause) => {
+                stop_all(arbiters);
+                return Err(cause);
+            }
+        }
+    }
+    Ok((runner, arbiters))
+}
+
+fn stop_all(arbiters: Vec<Arbiter>) {
+    for arbiter in arbiters {
+        arbiter.stop();
+        if arbiter.join().is_err() {
+            log::error!("a worker thread of a hedgerow system panicked");
+        }
+    }
+}
+
+fn no_thread(cause: io::Error) -> Error {
+    let text = format!("no thread can be started: {cause}");
+    Error::new(Kind::Internal(text.into())).with_source(cause)
 }
 
 /// Makes all actors and tells each whom it sends to. Runs on the control arbiter; `arbiters` are

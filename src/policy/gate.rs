@@ -7,6 +7,9 @@
 //!   away), they last a second and up to an eighth of the outage more, so that an endpoint is asked
 //!   once a second at most, and work goes on soon after it is back.
 //!
+//! Where this process can have no more connections, and has none there, it is as if the endpoint were
+//! away.
+//!
 //! The end of each pause is drawn at random, so that clients do not keep step ["Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015].
 
@@ -43,6 +46,8 @@ pub(crate) enum Cause {
     Away,
     /// Connections are made, and break.
     Breaks,
+    /// This process can have no more of them.
+    Exhausted,
 }
 
 /// Since when nothing gets through, and why nothing did last.
@@ -146,7 +151,8 @@ impl Gate {
         match self.closed.map(|closed| closed.cause) {
             None => false,
             Some(Cause::Refuses) => is_spent,
-            Some(Cause::Away) if served => waited >= timeout,
+            Some(Cause::Away | Cause::Exhausted) if served => waited >= timeout,
+            Some(Cause::Exhausted) => waited >= LONGEST_UNREACHED.min(timeout),
             Some(Cause::Breaks) if served => waited >= timeout.min(LONGEST_BREAKING),
             Some(_) if self.reached => is_spent,
             Some(_) => is_spent || waited >= LONGEST_UNREACHED.min(timeout),

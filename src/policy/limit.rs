@@ -71,6 +71,8 @@ pub(crate) enum Sign {
     TooMuch(Pause),
     /// No connection could be made.
     Unreachable,
+    /// None could be made for want of what this process has.
+    Exhausted,
     /// A connection broke.
     Broken,
     /// One that had been kept ended before anything of an answer came: its server may be closing
@@ -213,6 +215,7 @@ impl EndpointLimits {
             Sign::Served => self.served(ended, now),
             Sign::TooMuch(pause) => return self.refused(ended, pause, now, jitter),
             Sign::Unreachable => return self.unreachable(ended, now, jitter),
+            Sign::Exhausted => return self.exhausted(ended, now, jitter),
             Sign::Broken => return self.broken(ended, now, jitter),
             Sign::Stale => {
                 self.window.broken(now);
@@ -310,6 +313,22 @@ impl EndpointLimits {
         self.close(Cause::Away, ended, now, jitter)
     }
 
+    fn exhausted(&mut self, ended: Ended, now: Instant, jitter: impl FnOnce() -> f64) -> Follows {
+        if self.is_late(ended) {
+            return Follows::Nothing;
+        }
+        if self.window.in_flight() == 0 {
+            return self.close(Cause::Exhausted, ended, now, jitter);
+        }
+        // As if the endpoint took no more than these.
+        self.window.refused(ended.took, now);
+        self.changed = true;
+        if ended.probing {
+            self.gate.probe_met_others();
+        }
+        Follows::Nothing
+    }
+
     fn broken(&mut self, ended: Ended, now: Instant, jitter: impl FnOnce() -> f64) -> Follows {
         self.gate.reached();
         let in_a_row = self.window.broken(now);
@@ -336,6 +355,7 @@ impl EndpointLimits {
             Cause::Refuses => Notice::Refuses,
             Cause::Away => Notice::Away,
             Cause::Breaks => Notice::Breaks,
+            Cause::Exhausted => Notice::Exhausted,
         });
         self.changed = true;
         Follows::Outage

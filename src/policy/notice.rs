@@ -21,6 +21,8 @@ pub(crate) enum Notice {
     Away,
     /// Each connection breaks.
     Breaks,
+    /// This process can have no connection there.
+    Exhausted,
     /// It is back, after so long.
     Back(Duration),
 }
@@ -39,6 +41,10 @@ impl fmt::Display for Notice {
             ),
             Self::Breaks => f.write_str(
                 "breaks every connection; it is asked again once a second, and less often later",
+            ),
+            Self::Exhausted => f.write_str(
+                "cannot be connected to with what this process has (descriptors, ports, memory); it is \
+                 tried again once a second, and less often later",
             ),
             Self::Back(after) => write!(f, "is back after {:.1} s", after.as_secs_f64()),
         }

@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     },
     /// No connection could be made: refused, no such host, no handshake.
     Connect,
+    /// None, for want of what this process has.
+    Exhausted,
     /// The connection broke, or the answer ended early or does not parse.
     Network,
     /// No answer within the attempt's timeout.
@@ -213,6 +215,10 @@ impl RetryRules for RetryPolicy {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
+        if fault == Fault::Exhausted {
+            // It says nothing of the host, and others give back what they have.
+            return free(AT_ONCE);
+        }
         if fault == Fault::Connect {
             // Nothing was sent. The endpoint's gate makes it wait, with all others.
             return if self.max_retries == 0 {
@@ -246,9 +252,11 @@ impl RetryRules for RetryPolicy {
                 charge: Charge::Operation,
             },
             // The others are settled above.
-            Fault::Mismatch | Fault::Permanent | Fault::TooMuch { .. } | Fault::Connect => {
-                free(pause)
-            }
+            Fault::Mismatch
+            | Fault::Permanent
+            | Fault::TooMuch { .. }
+            | Fault::Connect
+            | Fault::Exhausted => free(pause),
         }
     }
 
@@ -286,7 +294,9 @@ impl RetryPolicy {
                 history.mismatches += 1;
                 (history.mismatches > 1).then_some(Verdict::GiveUp)
             }
-            Fault::Connect | Fault::Network | Fault::Timeout | Fault::Hollow => None,
+            Fault::Connect | Fault::Exhausted | Fault::Network | Fault::Timeout | Fault::Hollow => {
+                None
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! proxy where there is one; TLS.
 
 use super::TransportError;
+use super::addresses::{Addresses, is_own_limit};
 use super::http1::head::{HeadReader, write_header};
 use super::proxy::ProxyServer;
 use super::socket::Socket;
@@ -9,17 +10,15 @@ use super::target::Target;
 use super::tls::{self, TlsConfigs};
 use super::way::Way;
 use futures_util::FutureExt;
-use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, Shared};
-use futures_util::stream::FuturesUnordered;
 use http::StatusCode;
 use http::header::PROXY_AUTHORIZATION;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,11 +32,16 @@ use tokio_rustls::client::TlsStream;
 const REMEMBERED: Duration = Duration::from_secs(30);
 /// Beyond so many names, those that are no longer valid are forgotten.
 const MOST_NAMES: usize = 64;
-/// The head start of one address over the next: "Connection Attempt Delay" of RFC 8305.
-const STAGGER: Duration = Duration::from_millis(250);
 
-/// What is known of each name, and until when.
-type Names = HashMap<Box<str>, (Instant, Lookup)>;
+/// What is known of each name.
+type Names = HashMap<Box<str>, Name>;
+
+struct Name {
+    lookup: Lookup,
+    valid_until: Instant,
+    /// Which of its addresses comes first the next time.
+    turn: usize,
+}
 
 type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>>>;
 
@@ -45,6 +49,7 @@ type Lookup = Shared<LocalBoxFuture<'static, Result<Rc<[IpAddr]>, Rc<io::Error>>
 #[derive(Clone)]
 pub(super) struct Connector {
     names: Rc<RefCell<Names>>,
+    addresses: Rc<Addresses>,
     timeout: Duration,
     tls: TlsConfigs,
 }
@@ -60,6 +65,7 @@ impl Connector {
     pub(super) fn new(timeout: Duration, tls: TlsConfigs) -> Self {
         Self {
             names: Rc::default(),
+            addresses: Rc::default(),
             timeout,
             tls,
         }
@@ -158,41 +164,59 @@ impl Connector {
     /// A TCP connection to one of the addresses of the target's host.
     async fn dial(&self, target: &Target) -> Result<TcpStream, TransportError> {
         let host = &*target.host;
-        let addresses: Rc<[IpAddr]> = match host.parse() {
-            Ok(address) => Rc::new([address]),
-            Err(_) => self.resolve(host).await.map_err(|cause| {
-                TransportError::Connect(format!("{host} has no address: {cause}"))
-            })?,
+        let (lookup, turn) = match host.parse::<IpAddr>() {
+            Ok(address) => (Ok(Rc::from([address])), 0),
+            Err(_) => {
+                let (lookup, turn) = self.resolve(host);
+                (lookup.await, turn)
+            }
         };
-        let failed = |cause: io::Error| TransportError::Connect(cause.to_string());
-        let socket = race(&addresses, target.port).await.map_err(failed)?;
-        socket.set_nodelay(true).map_err(failed)?;
+        let addresses = lookup.map_err(|cause| match failed(&cause) {
+            TransportError::Connect(cause) => {
+                TransportError::Connect(format!("{host} has no address: {cause}"))
+            }
+            other => other,
+        })?;
+        let socket = self.addresses.connect(&addresses, target.port, turn);
+        let socket = socket.await.map_err(|cause| failed(&cause))?;
+        let undelayed = socket.set_nodelay(true);
+        undelayed.map_err(|cause| failed(&cause))?;
         Ok(socket)
     }
 
-    /// The addresses of `host`. Connections that open side by side share one look-up.
-    fn resolve(&self, host: &str) -> Lookup {
-        if let Some((until, lookup)) = self.names.borrow().get(host)
-            && *until > Instant::now()
-            && !matches!(lookup.peek(), Some(Err(_)))
-        {
-            return lookup.clone();
+    /// The addresses of `host`, and which of them comes first this time. Connections that open side
+    /// by side share one look-up.
+    fn resolve(&self, host: &str) -> (Lookup, usize) {
+        let now = Instant::now();
+        let mut names = self.names.borrow_mut();
+        let known = names.get_mut(host);
+        // Each Worker begins with another.
+        let mut turn = rand::random_range(0..usize::from(u16::MAX));
+        if let Some(name) = known {
+            name.turn += 1;
+            turn = name.turn;
+            let was_not_found = matches!(name.lookup.peek(), Some(Err(_)));
+            if name.valid_until > now && !was_not_found {
+                return (name.lookup.clone(), turn);
+            }
         }
-        let name = host.to_owned();
+        let asked_for = host.to_owned();
         let lookup = async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-            let addresses: Vec<IpAddr> = found.map_err(Rc::new)?.map(|found| found.ip()).collect();
-            Ok(interleaved(addresses).into())
+            let found = tokio::net::lookup_host((asked_for.as_str(), 0)).await;
+            Ok(found.map_err(Rc::new)?.map(|found| found.ip()).collect())
         }
         .boxed_local()
         .shared();
-        let now = Instant::now();
-        let mut names = self.names.borrow_mut();
         if names.len() >= MOST_NAMES {
-            names.retain(|_, (until, _)| *until > now);
+            names.retain(|_, name| name.valid_until > now);
         }
-        names.insert(host.into(), (now + REMEMBERED, lookup.clone()));
-        lookup
+        let name = Name {
+            lookup: lookup.clone(),
+            valid_until: now + REMEMBERED,
+            turn,
+        };
+        names.insert(host.into(), name);
+        (lookup, turn)
     }
 }
 
@@ -247,46 +271,11 @@ async fn secured(
     })
 }
 
-/// Families by turns, the resolver's first choice first (RFC 8305, section 4).
-fn interleaved(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
-    let (mut first, mut second): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| address.is_ipv6() == first_is_v6);
-    let mut ordered = Vec::with_capacity(first.len() + second.len());
-    first.reverse();
-    second.reverse();
-    while !first.is_empty() || !second.is_empty() {
-        ordered.extend(first.pop());
-        ordered.extend(second.pop());
-    }
-    ordered
-}
-
-/// Connects to whichever address answers first; each gets a short head start over the next, and
-/// none when the one before it failed.
-async fn race(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
-    let mut waiting = addresses.iter();
-    let mut racing = FuturesUnordered::new();
-    let mut failure = None;
-    loop {
-        if let Some(address) = waiting.next() {
-            racing.push(TcpStream::connect(SocketAddr::new(*address, port)));
-        } else if racing.is_empty() {
-            let none = || io::Error::new(ErrorKind::NotFound, "the host has no address");
-            return Err(failure.unwrap_or_else(none));
-        }
-        let ended = if waiting.as_slice().is_empty() {
-            racing.next().await
-        } else {
-            let ended = tokio::time::timeout(STAGGER, racing.next()).await;
-            ended.unwrap_or(None)
-        };
-        match ended {
-            Some(Ok(stream)) => return Ok(stream),
-            Some(Err(cause)) => failure = Some(cause),
-            None => {}
-        }
+fn failed(cause: &io::Error) -> TransportError {
+    if is_own_limit(cause) {
+        TransportError::Exhausted(cause.to_string())
+    } else {
+        TransportError::Connect(cause.to_string())
     }
 }
 
@@ -300,25 +289,24 @@ mod tests {
         Connector::new(Duration::from_secs(1), tls)
     }
 
-    #[test]
-    fn families_take_turns_and_the_first_stays_first() {
-        let v4 = |last| IpAddr::from([10, 0, 0, last]);
-        let v6 = |last| IpAddr::from([0, 0, 0, 0, 0, 0, 0, last]);
-        let mixed = vec![v6(1), v6(2), v4(1), v4(2), v4(3)];
-        let expected = [v6(1), v4(1), v6(2), v4(2), v4(3)];
-        assert_eq!(interleaved(mixed), expected);
-        assert_eq!(interleaved(vec![v4(1), v6(1)]), [v4(1), v6(1)]);
+    /// The name of `two` is known to have two addresses.
+    fn know_two(connector: &Connector) {
+        let addresses: Rc<[IpAddr]> = Rc::new([[127, 0, 0, 2].into(), [127, 0, 0, 1].into()]);
+        let known = futures_util::future::ready(Ok(addresses)).boxed_local();
+        let name = Name {
+            lookup: known.shared(),
+            valid_until: Instant::now() + REMEMBERED,
+            turn: 0,
+        };
+        connector.names.borrow_mut().insert("two.test".into(), name);
     }
 
-    #[actix_rt::test]
-    async fn an_address_that_refuses_costs_nothing_but_its_turn() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        // Nothing listens on 127.0.0.2 at that port.
-        let addresses = [IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 1])];
-        let stream = race(&addresses, port).await.unwrap();
-        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
-        assert!(race(&addresses[..1], port).await.is_err());
+    fn two(port: u16) -> Target {
+        Target {
+            secure: false,
+            host: "two.test".into(),
+            port,
+        }
     }
 
     #[actix_rt::test]
@@ -326,24 +314,31 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let connector = connector();
-        let addresses: Rc<[IpAddr]> = Rc::new([[127, 0, 0, 2].into(), [127, 0, 0, 1].into()]);
-        let known = futures_util::future::ready(Ok(addresses)).boxed_local();
-        let entry = (Instant::now() + REMEMBERED, known.shared());
-        connector
-            .names
-            .borrow_mut()
-            .insert("two.test".into(), entry);
-        let target = Target {
-            secure: false,
-            host: "two.test".into(),
-            port,
-        };
-        let socket = connector.dial(&target).await.unwrap();
-        assert_eq!(
-            socket.peer_addr().unwrap().to_string(),
-            format!("127.0.0.1:{port}")
-        );
-        assert!(socket.nodelay().unwrap(), "Nagle's algorithm is on");
+        know_two(&connector);
+        for _ in 0..4 {
+            let socket = connector.dial(&two(port)).await.unwrap();
+            assert_eq!(
+                socket.peer_addr().unwrap().to_string(),
+                format!("127.0.0.1:{port}")
+            );
+            assert!(socket.nodelay().unwrap(), "Nagle's algorithm is on");
+        }
+    }
+
+    #[actix_rt::test]
+    async fn the_addresses_of_a_name_share_its_connections() {
+        let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        let _second = std::net::TcpListener::bind(("127.0.0.2", port)).unwrap();
+        let connector = connector();
+        know_two(&connector);
+        let mut connected = HashMap::new();
+        for _ in 0..10 {
+            let socket = connector.dial(&two(port)).await.unwrap();
+            *connected.entry(socket.peer_addr().unwrap()).or_insert(0) += 1;
+        }
+        let counts: Vec<_> = connected.into_values().collect();
+        assert_eq!(counts, [5, 5]);
     }
 
     #[actix_rt::test]
@@ -351,20 +346,19 @@ mod tests {
         let connector = connector();
         // Too long for a name, so that no name server is asked.
         let name = "x".repeat(64);
-        let failed = connector.resolve(&name);
+        let (failed, _) = connector.resolve(&name);
         assert!(failed.clone().await.is_err());
-        let again = connector.resolve(&name);
+        let (again, _) = connector.resolve(&name);
         assert!(!failed.ptr_eq(&again));
     }
 
     #[actix_rt::test]
     async fn a_name_is_looked_up_once_and_remembered() {
         let connector = connector();
-        let (first, second) = (
-            connector.resolve("localhost"),
-            connector.resolve("localhost"),
-        );
+        let (first, turn) = connector.resolve("localhost");
+        let (second, next) = connector.resolve("localhost");
         assert!(first.ptr_eq(&second));
+        assert_eq!(next, turn + 1);
         assert!(!first.await.unwrap().is_empty());
     }
 }

@@ -69,6 +69,10 @@ mod facade;
 // Starting, stopping, several systems, Workers that panic.
 mod system;
 
+// A process at its limits: descriptors, threads.
+#[cfg(target_os = "linux")]
+mod exhaustion;
+
 // The mock server, asked by a client that is not ours.
 mod independent;
 

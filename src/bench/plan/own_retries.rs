@@ -20,7 +20,8 @@ impl RetryRules for OwnRetries {
         elapsed: Duration,
         jitter: f64,
     ) -> Verdict {
-        if fault == Fault::Connect && elapsed > LONGEST_CONNECT_TROUBLE {
+        let unconnected = matches!(fault, Fault::Connect | Fault::Exhausted);
+        if unconnected && elapsed > LONGEST_CONNECT_TROUBLE {
             return Verdict::GiveUp;
         }
         if let Some(verdict) = self.0.settles(fault, history) {
@@ -31,7 +32,7 @@ impl RetryRules for OwnRetries {
         };
         free(match fault {
             // Short ones, or a few of them would outlast the span of their trouble.
-            Fault::Connect => pause.min(LONGEST_CONNECT_TROUBLE / 3),
+            _ if unconnected => pause.min(LONGEST_CONNECT_TROUBLE / 3),
             _ => fault.retry_after().unwrap_or(pause),
         })
     }
@@ -70,6 +71,7 @@ mod tests {
             status(503),
             status(500),
             Fault::Connect,
+            Fault::Exhausted,
         ] {
             let mut history = History::default();
             for _ in 0..3 {

@@ -109,3 +109,63 @@ fn kept_connections_that_end_together_hold_nobody_for_long() {
     }
     assert!(now - start <= 50 * MS, "{:?}", now - start);
 }
+
+#[test]
+fn a_process_that_can_have_fewer_connections_keeps_to_them_and_none_is_given_up() {
+    let start = Instant::now();
+    let mut limits = EndpointLimits::new(start);
+    let ended = |sign| Ended {
+        sign,
+        probing: false,
+        took: Duration::ZERO,
+        too_fast: false,
+        path: 0,
+    };
+    // 200 want to go, each for 20 ms, and there are 50 descriptors.
+    let mut ends = std::collections::VecDeque::new();
+    let (mut served, mut refused) = (0, 0);
+    for step in 0..20_000 {
+        let now = start + step * MS / 10;
+        while ends.front().is_some_and(|at| *at <= now) {
+            ends.pop_front();
+            served += 1;
+            let follows = limits.ended(ended(Sign::Served), now, || 0.0);
+            assert_eq!(follows, Follows::Nothing);
+        }
+        while ends.len() < 200 && limits.admit(now) == Admission::Go {
+            limits.sent();
+            if ends.len() < 50 {
+                ends.push_back(now + 20 * MS);
+            } else {
+                refused += 1;
+                let follows = limits.ended(ended(Sign::Exhausted), now, || 0.0);
+                assert_eq!(follows, Follows::Nothing);
+            }
+        }
+    }
+    // 50 each 20 ms for 2 s are 5,000.
+    assert!(served > 4500 && refused < 60, "{served} {refused}");
+}
+
+#[test]
+fn a_process_that_can_have_no_connection_at_all_asks_once_a_second() {
+    let start = Instant::now();
+    let mut limits = EndpointLimits::new(start);
+    assert_eq!(limits.admit(start), Admission::Go);
+    limits.sent();
+    let ended = Ended {
+        sign: Sign::Exhausted,
+        probing: false,
+        took: Duration::ZERO,
+        too_fast: false,
+        path: 0,
+    };
+    assert_eq!(limits.ended(ended, start, || 0.0), Follows::Outage);
+    let again = start + 1000 * MS;
+    assert_eq!(limits.admit(start), Admission::Wait(Some(again)));
+    for (after, is_hopeless) in [(1000, false), (3000, true)] {
+        let now = start + after * MS;
+        let timeout = 60_000 * MS;
+        assert_eq!(limits.is_hopeless(start, now, 0, timeout), is_hopeless);
+    }
+}
