@@ -18,6 +18,12 @@ mod target;
 
 mod kept;
 
+mod recent;
+
+mod sweep;
+
+mod neighbours;
+
 mod addresses;
 
 pub(crate) mod http1;

@@ -3,8 +3,11 @@
 //! No redirect is followed here; within a server an exchange follows it (`redirect.rs`).
 
 use super::connect::Connector;
+use super::neighbours::Neighbours;
 use super::proxy::{Proxy, Rules};
+use super::recent::Recent;
 use super::site::{Prepared, Site};
+use super::sweep::Sweeper;
 use super::target::Target;
 use super::way::Way;
 use super::{
@@ -13,16 +16,18 @@ use super::{
 use crate::error;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 use url::Url;
 
-/// Heads and servers that are remembered; a program has a handful of each.
-const MOST_KEPT: usize = 64;
+/// So many heads are remembered, or twice as many. An operation has one.
+const MOST_HEADS: usize = 64;
+/// The same of servers, with their connections.
+const MOST_SITES: usize = 128;
 
 /// Which version of HTTP is spoken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,14 +74,18 @@ impl HttpSettings {
         let rules = Arc::new(self.proxy.rules()?);
         let tls = self.tls.build()?;
         let (version, connect_timeout) = (self.version, self.connect_timeout);
+        let neighbours = Neighbours::new();
         Ok(Arc::new(move || {
             let connector = Connector::new(connect_timeout, tls.clone());
             Rc::new(Http(Rc::new(Inner {
                 version,
                 connector,
                 rules: Arc::clone(&rules),
-                sites: RefCell::default(),
-                prepared: RefCell::default(),
+                sites: RefCell::new(Recent::new(MOST_SITES)),
+                sweeper: Rc::default(),
+                neighbours: neighbours.clone(),
+                is_listening: Cell::default(),
+                prepared: RefCell::new(Recent::new(MOST_HEADS)),
             })))
         }))
     }
@@ -89,9 +98,12 @@ struct Inner {
     version: HttpVersion,
     connector: Connector,
     rules: Arc<Rules>,
-    sites: RefCell<FxHashMap<Target, Rc<Site>>>,
+    sites: RefCell<Recent<Target, Rc<Site>>>,
+    sweeper: Rc<Sweeper>,
+    neighbours: Neighbours,
+    is_listening: Cell<bool>,
     /// By the identity of the head, which each holds: its address is not given to another.
-    prepared: RefCell<FxHashMap<usize, Rc<Prepared>>>,
+    prepared: RefCell<Recent<usize, Rc<Prepared>>>,
 }
 
 impl Transport for Http {
@@ -106,48 +118,71 @@ impl Transport for Http {
 }
 
 impl Inner {
-    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    async fn send(self: &Rc<Self>, request: Request) -> Result<Response, TransportError> {
         let prepared = self.prepared(&request.head)?;
         if self.version == HttpVersion::Http2
             && let Some(answer) = http2::send(&self.connector, &prepared, &request).await?
         {
             return Ok(answer);
         }
-        http1::send(&self.connector, &prepared, request).await
+        let answer = http1::send(&self.connector, &prepared, request).await;
+        if matches!(answer, Err(TransportError::Exhausted(_))) {
+            // What others keep for later is needed now.
+            for site in self.sites.borrow().values() {
+                site.http1.clear();
+            }
+        }
+        answer
     }
 
-    fn prepared(&self, head: &Arc<Head>) -> Result<Rc<Prepared>, TransportError> {
+    fn prepared(self: &Rc<Self>, head: &Arc<Head>) -> Result<Rc<Prepared>, TransportError> {
         let identity = Arc::as_ptr(head) as usize;
-        if let Some(prepared) = self.prepared.borrow().get(&identity) {
-            return Ok(Rc::clone(prepared));
+        if let Some(prepared) = self.prepared.borrow_mut().get(&identity) {
+            return Ok(prepared);
         }
         let url =
             Url::parse(&head.url).map_err(|cause| TransportError::BadRequest(cause.to_string()))?;
         let site = self.site(Target::of(&url)?)?;
         let prepared = Rc::new(Prepared::new(head, &url, site));
         let mut kept = self.prepared.borrow_mut();
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
-        }
         kept.insert(identity, Rc::clone(&prepared));
         Ok(prepared)
     }
 
-    fn site(&self, target: Target) -> Result<Rc<Site>, TransportError> {
+    /// Hears of requests of other Workers that wait where this one may have connections to close.
+    fn listen(self: &Rc<Self>) {
+        let own = Rc::downgrade(self);
+        let mut words = self.neighbours.listen();
+        actix_rt::spawn(async move {
+            loop {
+                let heard = match words.recv().await {
+                    Ok(heard) => heard,
+                    Err(RecvError::Lagged(_)) => continue,
+                    Err(RecvError::Closed) => return,
+                };
+                let Some(own) = own.upgrade() else { return };
+                if let Some(site) = own.sites.borrow_mut().get(&heard.target) {
+                    site.http1.give_way(&heard);
+                }
+            }
+        });
+    }
+
+    fn site(self: &Rc<Self>, target: Target) -> Result<Rc<Site>, TransportError> {
         let mut sites = self.sites.borrow_mut();
         if let Some(site) = sites.get(&target) {
-            return Ok(Rc::clone(site));
-        }
-        if sites.len() >= MOST_KEPT {
-            // Their connections are closed once what is in flight has ended.
-            sites.clear();
+            return Ok(site);
         }
         let proxy = self.rules.server_for(&target)?;
         let way = Way {
             target: target.clone(),
             proxy,
         };
-        let site = Rc::new(Site::new(way));
+        let site = Site::new(way, &self.sweeper, &self.neighbours);
+        if !self.is_listening.replace(true) {
+            self.listen();
+        }
+        // The connections of one that is forgotten are closed once what is in flight has ended.
         sites.insert(target, Rc::clone(&site));
         Ok(site)
     }

@@ -19,7 +19,7 @@ pub(crate) mod plain;
 pub(super) mod trial;
 
 use super::connect::Connector;
-use super::site::Prepared;
+use super::site::{Prepared, Site};
 use super::{Request, Response, TransportError};
 use body::Http1Body;
 use bytes::Bytes;
@@ -52,22 +52,25 @@ pub(super) async fn send(
         fresh, last_try, ..
     } = request;
     let kept = if fresh { None } else { site.http1.take(now) };
-    let was_idle = kept.as_ref().and_then(|kept| kept.idle_since);
-    let mut connection = if let Some(connection) = kept {
-        connection
-    } else {
+    let (mut connection, now) = match kept {
+        Some(connection) => (connection, now),
         // Boxed, as few requests need it, and the future of each would have room for it.
-        let open = Box::pin(connector.open(&site.way));
-        let opened = if fresh {
-            Box::pin(site.http1_trial.open(open)).await?
-        } else {
-            open.await?
-        };
-        Box::new(Connection::new(opened.socket, now))
+        None => (
+            Box::pin(connect(connector, site, fresh)).await?,
+            Instant::now(),
+        ),
     };
+    let was_idle = connection.idle_since;
+    let was_answered = connection.answered;
     let is_head = request.head.method == Method::HEAD;
-    connection.begin(|head| write(prepared, request, head));
-    let answer = match connection.exchange(&site.last_head).await {
+    connection.begin(now, |head| write(prepared, request, head));
+    let answer = connection.exchange(&site.last_head);
+    let answer = if was_answered {
+        answer.await
+    } else {
+        Box::pin(site.http1.first(answer)).await
+    };
+    let answer = match answer {
         Ok(answer) => answer,
         Err(cause) => {
             // What took one idle connection (a restart, a NAT that forgot) took the others, and
@@ -103,6 +106,25 @@ pub(super) async fn send(
             .as_ref()
             .and_then(|proxy| proxy.authorization.clone()),
     })
+}
+
+/// A connection where none is idle.
+async fn connect(
+    connector: &Connector,
+    site: &Site,
+    fresh: bool,
+) -> Result<Box<Connection>, TransportError> {
+    if fresh {
+        let opened = site.http1_trial.open(connector.open(&site.way)).await?;
+        return Ok(Box::new(Connection::new(opened.socket, Instant::now())));
+    }
+    loop {
+        let mut connection = site.http1.wait(connector, &site.way).await?;
+        // One that was given back may have been closed since.
+        if !connection.answered || connection.is_usable(Instant::now()) {
+            return Ok(connection);
+        }
+    }
 }
 
 /// Writes a request's head, and its body behind it where that is small; gives the body otherwise.

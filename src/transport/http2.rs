@@ -42,6 +42,7 @@ pub(super) async fn send(
         else {
             return Ok(None);
         };
+        prepared.site.sweeper.begin();
         match exchange(stream, prepared, request).await {
             Err(Failed::Unseen { in_vain: false, .. }) => {}
             Err(Failed::Unseen { .. }) if in_vain < MOST_IN_VAIN => in_vain += 1,

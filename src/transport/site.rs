@@ -5,6 +5,8 @@ use super::http1::pool::Pool;
 use super::http1::trial::Trial;
 use super::http2::head::shared_head;
 use super::http2::session::Sessions;
+use super::neighbours::{Neighbours, Voice};
+use super::sweep::{Sweep, Sweeper};
 use super::trace::OwnHeader;
 use super::way::Way;
 use super::{Head, TransportError};
@@ -13,6 +15,7 @@ use http::header::PROXY_AUTHORIZATION;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use tokio::time::Instant;
 use url::Url;
 
 /// One server, and the connections to it.
@@ -24,17 +27,31 @@ pub(super) struct Site {
     pub(super) http1_trial: Trial,
     pub(super) last_head: RefCell<LastHead>,
     pub(super) http2: Rc<Sessions>,
+    pub(super) sweeper: Rc<Sweeper>,
 }
 
 impl Site {
-    pub(super) fn new(way: Way) -> Self {
-        Self {
+    /// `sweeper` looks after its idle connections, and other Workers are its `neighbours`.
+    pub(super) fn new(way: Way, sweeper: &Rc<Sweeper>, neighbours: &Neighbours) -> Rc<Self> {
+        let voice = Voice::new(neighbours, &way.target);
+        let site = Rc::new(Self {
             way: Rc::new(way),
-            http1: Rc::default(),
+            http1: Rc::new(Pool::new(sweeper, voice)),
             http1_trial: Trial::default(),
             last_head: RefCell::default(),
             http2: Rc::default(),
-        }
+            sweeper: Rc::clone(sweeper),
+        });
+        let swept: Rc<dyn Sweep> = Rc::<Self>::clone(&site);
+        sweeper.add(Rc::downgrade(&swept));
+        site
+    }
+}
+
+impl Sweep for Site {
+    fn sweep(&self, now: Instant) -> bool {
+        let http1 = self.http1.sweep(now);
+        self.http2.sweep() || http1
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) mod tls_front;
 
 pub(crate) mod tinyproxy;
 
+pub(crate) mod queueing;
+
 pub(crate) mod program;
 
 use hedgerow::mock::{Fault, Latency, MockConfig, MockServer, Rule};

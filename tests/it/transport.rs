@@ -6,6 +6,7 @@ mod connections;
 mod early;
 mod heads;
 mod limits;
+mod queues;
 mod stale;
 mod stalls;
 mod told;

@@ -2,6 +2,7 @@
 
 use super::head::{AnswerHead, HeadReader, LastHead};
 use crate::transport::TransportError;
+use crate::transport::kept::{IDLE, LIFETIME};
 use crate::transport::socket::Socket;
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
@@ -33,7 +34,11 @@ pub(super) struct Connection {
     /// What was read; `start` of it is used up.
     read: Vec<u8>,
     start: usize,
-    pub(super) born: Instant,
+    born: Instant,
+    /// When its last request was written.
+    pub(super) began: Instant,
+    /// A request was answered over it.
+    pub(super) answered: bool,
     pub(super) idle_since: Option<Instant>,
 }
 
@@ -49,14 +54,18 @@ impl Connection {
             read: Vec::with_capacity(ROOM),
             start: 0,
             born: now,
+            began: now,
+            answered: false,
             idle_since: None,
         }
     }
 
-    /// Whether it can be used for another request: all was written and read, and the peer has
-    /// said nothing since.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.is_clean() && self.socket.is_quiet()
+    /// Whether it can be used for another request: it is not too old, all was written and read, and
+    /// the peer has said nothing since.
+    pub(super) fn is_usable(&mut self, now: Instant) -> bool {
+        let is_old = self.idle_since.is_some_and(|since| now - since >= IDLE);
+        let is_old = is_old || now - self.born >= LIFETIME;
+        !is_old && self.is_clean() && self.socket.is_quiet()
     }
 
     /// Whether all was written, and nothing was read that belongs to no answer.
@@ -69,7 +78,8 @@ impl Connection {
     }
 
     /// Sets a request up: `write` writes its head, and gives the body that it did not write.
-    pub(super) fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Bytes) {
+    pub(super) fn begin(&mut self, now: Instant, write: impl FnOnce(&mut Vec<u8>) -> Bytes) {
+        self.began = now;
         self.head.clear();
         self.written = 0;
         self.body = write(&mut self.head);
@@ -195,7 +205,11 @@ impl Connection {
 
     /// What it means that an exchange over a kept connection failed of `cause`. Whether the server had
     /// read the request is waited for as long as `patience`.
-    pub(super) async fn stale_or(self, cause: TransportError, patience: Duration) -> TransportError {
+    pub(super) async fn stale_or(
+        self,
+        cause: TransportError,
+        patience: Duration,
+    ) -> TransportError {
         match cause {
             TransportError::Broken(cause) if self.unread().is_empty() => {
                 let unread = self.written == 0 || self.was_refused(patience).await;

@@ -126,6 +126,13 @@ impl Sessions {
         with_room.find_map(Stream::on)
     }
 
+    /// Closes those that are of no more use, and says whether others are left.
+    pub(in crate::transport) fn sweep(&self) -> bool {
+        let mut open = self.open.borrow_mut();
+        open.retain(|session| !session.is_over());
+        !open.is_empty()
+    }
+
     fn opening(self: &Rc<Self>, connector: &Connector, way: &Rc<Way>) -> Shared<Open> {
         let mut opening = self.opening.borrow_mut();
         if let Some(opening) = opening.as_ref().and_then(WeakShared::upgrade) {

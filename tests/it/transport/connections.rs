@@ -2,7 +2,7 @@
 
 use super::{ask, ask_once, is_right, no_retries, preference, retries};
 use crate::support::hostile::{Hostile, Next, assert_right, header};
-use crate::support::{client_of, eventually, one_each, texts};
+use crate::support::{client_of, client_on, eventually, one_each, texts};
 use hedgerow::{Embed, Preference};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -278,4 +278,52 @@ fn a_name_is_resolved_and_sent_as_the_host() {
     ask(&client, &no_retries()).expect("localhost has the address 127.0.0.1");
     assert_eq!(header(&server.heads()[0], "host"), Some(&*name));
     assert_eq!(server.requests(), 1);
+}
+
+/// Sockets of this process that the server at `port` has closed, and this side has not.
+#[cfg(target_os = "linux")]
+fn half_closed(port: u16) -> usize {
+    const CLOSE_WAIT: &str = "08";
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let remote = format!(":{port:04X}");
+    let sockets = table.lines().filter(|line| {
+        let mut fields = line.split_whitespace().skip(2);
+        let to_server = fields.next().is_some_and(|to| to.ends_with(&remote));
+        to_server && fields.next() == Some(CLOSE_WAIT)
+    });
+    sockets.count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_servers_close_is_closed_though_nothing_more_is_asked() {
+    let server = Hostile::start(|visit| {
+        visit.wait_for_requests(ROUNDS);
+        visit.right();
+        Next::Close
+    });
+    let client = client_of(&server.url());
+    let call = Embed::new(texts(ROUNDS), "m").preference(window_of(ROUNDS));
+    client.embed(call).expect("answered");
+    let port = server.address().port();
+    eventually("the server closes", || server.open() == 0);
+    let took = eventually("and so does the client", || half_closed(port) == 0);
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    drop(client);
+}
+
+#[test]
+fn many_hosts_by_turns_each_keep_their_connection() {
+    const HOSTS: usize = 100;
+    let servers: Vec<_> = (0..HOSTS).map(|_| Hostile::honest()).collect();
+    let client = client_of(&servers[0].url());
+    let system = client.as_async().system();
+    for _ in 0..3 {
+        for server in &servers {
+            let client = client_on(&server.url(), system.clone());
+            ask(&client, &no_retries()).expect("an honest server");
+        }
+    }
+    let connections: Vec<_> = servers.iter().map(Hostile::connections).collect();
+    assert_eq!(connections, vec![1; HOSTS]);
 }
