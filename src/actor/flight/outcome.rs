@@ -384,7 +384,7 @@ impl Flight {
     pub(in crate::actor) fn end(mut self, end: End, around: &mut Surroundings<'_>) {
         let mut attempts = 0;
         for (request, active) in &self.active {
-            attempts += active.made + active.resent;
+            attempts += active.made + active.inherited;
             let running = active.running.iter();
             around
                 .turn
