@@ -146,10 +146,10 @@ mod tests {
     fn each_connection_begins_with_another_address() {
         let known = Addresses::default();
         let mixed = [v6(1), v6(2), v4(1), v4(2), v4(3)];
-        for turn in 0..12 {
-            let ordered = ordered(&known, &mixed, turn);
-            let (v6s, v4s) = (turn as u16 % 2, turn as u8 % 3);
-            assert_eq!(ordered[..2], [v6(1 + v6s), v4(1 + v4s)]);
+        for turn in 0..12u8 {
+            let ordered = ordered(&known, &mixed, turn.into());
+            let expected = [v6(1 + u16::from(turn % 2)), v4(1 + turn % 3)];
+            assert_eq!(ordered[..2], expected);
             let mut all = ordered;
             all.sort_unstable();
             assert_eq!(all, [v4(1), v4(2), v4(3), v6(1), v6(2)]);

@@ -164,12 +164,11 @@ impl Connector {
     /// A TCP connection to one of the addresses of the target's host.
     async fn dial(&self, target: &Target) -> Result<TcpStream, TransportError> {
         let host = &*target.host;
-        let (lookup, turn) = match host.parse::<IpAddr>() {
-            Ok(address) => (Ok(Rc::from([address])), 0),
-            Err(_) => {
-                let (lookup, turn) = self.resolve(host);
-                (lookup.await, turn)
-            }
+        let (lookup, turn) = if let Ok(address) = host.parse::<IpAddr>() {
+            (Ok(Rc::from([address])), 0)
+        } else {
+            let (lookup, turn) = self.resolve(host);
+            (lookup.await, turn)
         };
         let addresses = lookup.map_err(|cause| match failed(&cause) {
             TransportError::Connect(cause) => {

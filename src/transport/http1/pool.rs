@@ -214,15 +214,15 @@ impl Pool {
         };
         let number = opener.number;
         let task = actix_rt::spawn(async move {
-            let mut opening = pin!(opener.connector.open(&opener.way));
-            let opened = match timeout(OUTRUN, &mut opening).await {
-                Ok(opened) => opened,
+            let mut connect = pin!(opener.connector.open(&opener.way));
+            let made = match timeout(OUTRUN, &mut connect).await {
+                Ok(made) => made,
                 Err(_) if opener.began_anew() => return,
-                Err(_) => opening.await,
+                Err(_) => connect.await,
             };
-            match opened {
-                Ok(opened) => {
-                    let connection = Connection::new(opened.socket, Instant::now());
+            match made {
+                Ok(made) => {
+                    let connection = Connection::new(made.socket, Instant::now());
                     opener.pool.add(Box::new(connection));
                 }
                 Err(_) if opener.began_anew() => {}
@@ -244,8 +244,10 @@ impl Pool {
             }
             let waited = began.elapsed();
             let late = self.late();
-            if late.is_some_and(|late| waited < late) {
-                wait = late.unwrap_or_default() - waited;
+            if let Some(late) = late
+                && waited < late
+            {
+                wait = late.saturating_sub(waited);
                 continue;
             }
             // What is closed may be another's gain: it is asked for again, and each time later.

@@ -20,6 +20,7 @@ fn is_served(served: usize, queue: u32, then: Then, workers: usize) {
     let texts = texts(requests);
     let call = Embed::new(texts.clone(), "m").preference(Preference {
         batch_size: 1,
+        timeout: 2 * LONGEST,
         ..no_retries()
     });
     let start = Instant::now();
