@@ -7,6 +7,9 @@ use crate::support::{client_on, texts};
 use hedgerow::{Embed, Preference, System};
 use std::time::{Duration, Instant};
 
+/// On a busy machine; it takes 1 to 4 s on one that is not. What is kept idle is closed after 55 s.
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// All texts are answered at the first attempt, whatever is in the queue.
 fn is_served(served: usize, queue: u32, then: Then, workers: usize) {
     // Without keeping connections a busy machine makes few of them.
@@ -28,10 +31,7 @@ fn is_served(served: usize, queue: u32, then: Then, workers: usize) {
     let took = start.elapsed();
     assert_rows(&found, &texts, &[]);
     println!("{served} at once, {queue} in the queue, {then:?}, {workers} workers: {took:?}");
-    assert!(
-        took < Duration::from_secs(12),
-        "{served} {then:?}: {took:?}"
-    );
+    assert!(took < LONGEST, "{served} {then:?}: {took:?}");
 }
 
 #[test]
