@@ -169,7 +169,7 @@ test('texts_that_cannot_be_handed_over_end_the_job', async (t) => {
     }
     return push.apply(this, texts);
   });
-  for (const made of [(inputs) => inputs.values(), later]) {
+  for (const made of [(inputs) => inputs, later]) {
     chunks = 0;
     let closed = false;
     const inputs = function* () {

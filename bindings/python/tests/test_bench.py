@@ -210,7 +210,7 @@ def test_what_progress_raises_ends_the_run_and_carries_its_report(server: MockSe
     began = time.monotonic()
     with pytest.raises(LookupError, match="enough") as raised:
         run(server, users=2, duration=60, progress=refuse)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     partial = getattr(raised.value, "partial")  # noqa: B009
     assert partial["interrupted"] and partial["requests"]["succeeded"] > 0
 
@@ -247,7 +247,7 @@ def test_ctrl_c_ends_the_run_with_its_report_and_the_next_works(
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
     assert finish(child) == "True True\n3\n"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
 
 
 @pytest.mark.parametrize(

@@ -125,11 +125,9 @@ impl Failures {
     }
 
     pub(super) fn item(&self, py: Python<'_>, index: usize) -> PyResult<Py<PyAny>> {
-        let place = &self.made[index];
-        let item = place.get_or_try_init(py, || {
-            Py::new(py, FailedRequest::of(py, &self.errors[index], self.offset)?)
-        })?;
-        Ok(item.clone_ref(py).into_any())
+        let make = || Py::new(py, FailedRequest::of(py, &self.errors[index], self.offset)?);
+        let failed = self.made[index].get_or_try_init(py, make)?;
+        Ok(failed.clone_ref(py).into_any())
     }
 }
 
