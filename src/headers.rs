@@ -9,6 +9,9 @@ pub struct Headers {
     /// `name NUL value LF` for each; neither can hold a NUL or an LF.
     text: Arc<str>,
     rare: Rare,
+    /// Where the first value of `content-type` is, which every answer is asked for; an empty place
+    /// where there is none.
+    content_type: (u32, u32),
 }
 
 /// Which headers are there that every answer is asked for and hardly any has: so none is searched for
@@ -37,21 +40,28 @@ impl Headers {
         let lengths = pairs().map(|(name, value)| name.len() + value.len() + 2);
         let mut text = String::with_capacity(lengths.sum());
         let mut rare = Rare::default();
+        let mut content_type = (0, 0);
         for (name, value) in pairs() {
             let start = text.len();
             text.push_str(name);
             text[start..].make_ascii_lowercase();
             rare.note(&text.as_bytes()[start..]);
+            let is_type = content_type == (0, 0) && text[start..] == *"content-type";
             text.push('\0');
+            let start = text.len();
             match std::str::from_utf8(value) {
                 Ok(value) => text.push_str(value),
                 Err(_) => text.extend(value.iter().map(|byte| char::from(*byte))),
+            }
+            if is_type {
+                content_type = (place(start), place(text.len()));
             }
             text.push('\n');
         }
         Self {
             text: text.into(),
             rare,
+            content_type,
         }
     }
 
@@ -64,6 +74,12 @@ impl Headers {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.lines().find_map(|line| value_of(line, name))
+    }
+
+    /// The first value of `content-type`, if there is one.
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        let (start, end) = self.content_type;
+        (end > 0).then(|| &self.text[start as usize..end as usize])
     }
 
     /// All values of a name, which is given in lower case: a list may be sent as one value or
@@ -90,6 +106,11 @@ impl Headers {
             line
         })
     }
+}
+
+/// A head is far shorter than 4 GiB; what would not be has no place.
+fn place(offset: usize) -> u32 {
+    u32::try_from(offset).unwrap_or_default()
 }
 
 /// Whether a header of this name says something of its server's rates (`transport/rate.rs`). Most
@@ -140,7 +161,19 @@ mod tests {
         assert_eq!(headers.get("a"), Some("1"));
         assert_eq!(headers.get("empty"), Some(""));
         assert_eq!(headers.get("b"), None);
+        assert_eq!(headers.content_type(), None);
         assert!(!headers.tell_rates() && !headers.tell_content_encoding());
+    }
+
+    #[test]
+    fn the_first_content_type_is_known_by_its_place() {
+        let several = [("a", "1"), ("Content-Type", "x/y"), ("content-type", "z")];
+        for pairs in [&several[..], &several[1..]] {
+            let headers = headers(pairs);
+            assert_eq!(headers.content_type(), Some("x/y"));
+            assert_eq!(headers.content_type(), headers.get("content-type"));
+        }
+        assert_eq!(headers(&[("content-type", "")]).content_type(), Some(""));
     }
 
     #[test]

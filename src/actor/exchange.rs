@@ -82,11 +82,11 @@ impl Exchange {
             operation, probing, ..
         } = &self.attempt;
         let mut observer = operation.observer();
-        let sent = self.send(self.head());
+        // Awaited where it is made: to move it would be to copy it.
         let sent = if *probing {
-            Box::pin(self.probe(sent, &probe)).await
+            Box::pin(self.probe(self.send(self.head()), &probe)).await
         } else {
-            sent.await
+            self.send(self.head()).await
         };
         let mut response = sent.map_err(Failure::Transport)?;
         if transport::sends_on(response.status) {
@@ -123,12 +123,12 @@ impl Exchange {
     }
 
     async fn send(&self, head: &Arc<Head>) -> Result<Response, TransportError> {
-        let sent = transport::send(
+        transport::send(
             &*self.tools.transport,
             |fresh| self.request(head, fresh),
             || self.attempt.id.request_id(&self.attempt.trace),
-        );
-        sent.await
+        )
+        .await
     }
 
     /// Sends the request on to where its server says, a few times.

@@ -87,11 +87,12 @@ impl Handler<Assign> for Worker {
             let id = attempt.id;
             let exchange = Exchange::new(attempt, &self.tools);
             let ticket = Ticket::new(id, &self.outbox);
-            let task = actix_rt::spawn(async move {
+            // Boxed: as a task is spawned and as it ends, it is copied whole several times.
+            let task = actix_rt::spawn(Box::pin(async move {
                 let probe = |stage| ticket.outbox.put_probe(id.key, stage);
                 let result = exchange.run(probe).await;
                 ticket.finish(result);
-            });
+            }));
             self.running.insert(id, task);
         }
     }

@@ -18,7 +18,7 @@ pub enum Format {
 impl Format {
     /// What the body of an answer with these headers is written in.
     pub(crate) fn of_answer(headers: &Headers) -> Self {
-        Self::of(headers.get("content-type"))
+        Self::of(headers.content_type())
     }
 
     /// Reads the value of `content-type`; its parameters and its case do not matter.

@@ -64,10 +64,11 @@ pub(super) async fn send(
     let was_answered = connection.answered;
     let is_head = request.head.method == Method::HEAD;
     connection.begin(now, |head| write(prepared, request, head));
-    let answer = connection.exchange(&site.last_head);
+    // Awaited where it is made: to move it would be to copy it.
     let answer = if was_answered {
-        answer.await
+        connection.exchange(&site.last_head).await
     } else {
+        let answer = connection.exchange(&site.last_head);
         Box::pin(site.http1.first(answer)).await
     };
     let answer = match answer {

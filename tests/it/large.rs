@@ -92,13 +92,13 @@ fn to_unpack_an_answer_holds_nobody_up() {
 
 #[test]
 fn to_decode_an_answer_that_the_scanner_does_not_know_holds_nobody_up() {
-    let body = odd(1 << 20);
+    let body = odd(1 << 22);
     let server = Hostile::start(move |visit| visit.answer("200 OK", "", &body));
     hold_nobody_up(&server);
     let call = Embed::new(texts(1), "m").preference(preference(Duration::from_mins(1)));
     let found = client_on(&server.url(), one_worker()).embed(call);
     let found = found.expect("it is right all the same");
-    assert_eq!((found.dimensions(), found.row(0)[7]), (1 << 20, 0.12345));
+    assert_eq!((found.dimensions(), found.row(0)[7]), (1 << 22, 0.12345));
 }
 
 #[test]

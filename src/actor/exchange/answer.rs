@@ -179,7 +179,7 @@ impl Exchange {
         Failure::Decode(match cause {
             DecodeError::NotJson(reason) if may_be_cut => DecodeError::Malformed(reason),
             DecodeError::NotJson(reason) => {
-                let named = headers.get("content-type").unwrap_or("of no content-type");
+                let named = headers.content_type().unwrap_or("of no content-type");
                 let text = format!("{reason}; it is {named}: {}", beginning(body, EXCERPT));
                 DecodeError::NotJson(redacted(text, secret, head).into())
             }
