@@ -9,9 +9,9 @@ pub struct Headers {
     /// `name NUL value LF` for each; neither can hold a NUL or an LF.
     text: Arc<str>,
     rare: Rare,
-    /// Where the first value of `content-type` is, which every answer is asked for; an empty place
-    /// where there is none.
-    content_type: (u32, u32),
+    /// Where the first value of `content-type` is, which every answer is asked for; (0, 0) where there
+    /// is none, or where it is too far behind.
+    content_type: (u16, u16),
 }
 
 /// Which headers are there that every answer is asked for and hardly any has: so none is searched for
@@ -53,8 +53,10 @@ impl Headers {
                 Ok(value) => text.push_str(value),
                 Err(_) => text.extend(value.iter().map(|byte| char::from(*byte))),
             }
-            if is_type {
-                content_type = (place(start), place(text.len()));
+            if let (true, Ok(start), Ok(end)) =
+                (is_type, u16::try_from(start), u16::try_from(text.len()))
+            {
+                content_type = (start, end);
             }
             text.push('\n');
         }
@@ -78,8 +80,10 @@ impl Headers {
 
     /// The first value of `content-type`, if there is one.
     pub(crate) fn content_type(&self) -> Option<&str> {
-        let (start, end) = self.content_type;
-        (end > 0).then(|| &self.text[start as usize..end as usize])
+        match self.content_type {
+            (0, 0) => self.get("content-type"),
+            (start, end) => Some(&self.text[start.into()..end.into()]),
+        }
     }
 
     /// All values of a name, which is given in lower case: a list may be sent as one value or
@@ -106,11 +110,6 @@ impl Headers {
             line
         })
     }
-}
-
-/// A head is far shorter than 4 GiB; what would not be has no place.
-fn place(offset: usize) -> u32 {
-    u32::try_from(offset).unwrap_or_default()
 }
 
 /// Whether a header of this name says something of its server's rates (`transport/rate.rs`). Most
@@ -174,6 +173,9 @@ mod tests {
             assert_eq!(headers.content_type(), headers.get("content-type"));
         }
         assert_eq!(headers(&[("content-type", "")]).content_type(), Some(""));
+        let long = "x".repeat(1 << 16);
+        let far = headers(&[("a", long.as_str()), ("content-type", "x/y")]);
+        assert_eq!(far.content_type(), Some("x/y"));
     }
 
     #[test]
