@@ -24,9 +24,15 @@ fn a_connection_closed_between_requests_is_not_noticed() {
         visit.right();
         Next::Close
     });
-    // A stale connection is nobody's fault.
-    is_right(&server, ROUNDS);
-    assert_eq!(server.connections(), ROUNDS);
+    // A stale connection is nobody's fault. Where its end crosses the request, it may not be known
+    // whether that was read, and it is a retry.
+    let client = client_of(&server.url());
+    for _ in 0..ROUNDS {
+        let found = ask(&client, &retries(1)).expect("an answer that can be read");
+        assert_right(&found, 0, 1);
+    }
+    let seen = (server.connections(), server.requests());
+    assert_eq!(seen, (ROUNDS, ROUNDS));
 }
 
 #[test]
