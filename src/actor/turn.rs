@@ -118,10 +118,11 @@ impl Shared {
     }
 
     /// Forgets endpoints that are idle, each time that there are twice as many as were left.
-    pub(super) fn forget_idle(&mut self, now: Instant) {
+    pub(super) fn forget_idle(&mut self, now: impl FnOnce() -> Instant) {
         if self.endpoints.len() <= 2 * self.in_use.max(MOST_IDLE) {
             return;
         }
+        let now = now();
         let idle = self.endpoints.extract_if(|_, endpoint| {
             let is_awaited = !endpoint.line.is_empty();
             !is_awaited && endpoint.limits.is_idle(now)
@@ -187,7 +188,7 @@ mod tests {
         for key in 0..20_000 {
             let now = start + Duration::from_millis(key.into());
             shared.around(&account(key), now);
-            shared.forget_idle(now);
+            shared.forget_idle(|| now);
             assert!(shared.endpoints.len() <= 2 * MOST_IDLE + 1);
         }
         let kept = shared.around(&kept, start);

@@ -285,7 +285,7 @@ impl EndpointLimits {
         }
         self.gate.refused(now, pause, jitter());
         if self.gate.in_vain() > 0 {
-            self.notices.closed(Notice::Refuses);
+            self.notices.closed(Cause::Refuses);
         }
         Follows::Outage
     }
@@ -351,12 +351,7 @@ impl EndpointLimits {
         jitter: impl FnOnce() -> f64,
     ) -> Follows {
         self.gate.in_vain_again(cause, now, ended.took, jitter());
-        self.notices.closed(match cause {
-            Cause::Refuses => Notice::Refuses,
-            Cause::Away => Notice::Away,
-            Cause::Breaks => Notice::Breaks,
-            Cause::Exhausted => Notice::Exhausted,
-        });
+        self.notices.closed(cause);
         self.changed = true;
         Follows::Outage
     }

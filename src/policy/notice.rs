@@ -1,6 +1,7 @@
 //! Which changes of an endpoint's limits are worth a line in the log: one a change, not one a
 //! refusal.
 
+use super::gate::Cause;
 use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,14 +16,8 @@ const BETWEEN: Duration = Duration::from_secs(30);
 pub(crate) enum Notice {
     /// The endpoint refuses more than so many requests at once.
     Window(usize),
-    /// It refuses all.
-    Refuses,
-    /// No connection can be made.
-    Away,
-    /// Each connection breaks.
-    Breaks,
-    /// This process can have no connection there.
-    Exhausted,
+    /// Nothing gets through.
+    Closed(Cause),
     /// It is back, after so long.
     Back(Duration),
 }
@@ -35,14 +30,16 @@ impl fmt::Display for Notice {
                 "refuses what is too much for it; it is sent {window} requests at once, and now \
                  and then one more to see"
             ),
-            Self::Refuses => f.write_str("refuses everything; it is left alone, and asked again"),
-            Self::Away => f.write_str(
+            Self::Closed(Cause::Refuses) => {
+                f.write_str("refuses everything; it is left alone, and asked again")
+            }
+            Self::Closed(Cause::Away) => f.write_str(
                 "cannot be reached; it is asked again once a second, and less often later",
             ),
-            Self::Breaks => f.write_str(
+            Self::Closed(Cause::Breaks) => f.write_str(
                 "breaks every connection; it is asked again once a second, and less often later",
             ),
-            Self::Exhausted => f.write_str(
+            Self::Closed(Cause::Exhausted) => f.write_str(
                 "cannot be connected to with what this process has (descriptors, ports, memory); it is \
                  tried again once a second, and less often later",
             ),
@@ -70,9 +67,9 @@ impl Notices {
     }
 
     /// Nothing gets through.
-    pub(crate) fn closed(&mut self, notice: Notice) {
+    pub(crate) fn closed(&mut self, cause: Cause) {
         if !std::mem::replace(&mut self.outage_told, true) {
-            self.next = Some(notice);
+            self.next = Some(Notice::Closed(cause));
         }
     }
 
@@ -143,7 +140,7 @@ mod tests {
         let mut told = Vec::new();
         for _ in 0..2 {
             for _ in 0..5 {
-                notices.closed(Notice::Away);
+                notices.closed(Cause::Away);
                 told.extend(notices.take(None, now));
             }
             for _ in 0..5 {
@@ -151,7 +148,7 @@ mod tests {
                 told.extend(notices.take(None, now));
             }
         }
-        let once = [Notice::Away, Notice::Back(3 * SECOND)];
+        let once = [Notice::Closed(Cause::Away), Notice::Back(3 * SECOND)];
         assert_eq!(told, [once, once].concat());
     }
 }

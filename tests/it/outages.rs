@@ -17,6 +17,16 @@ fn reset() -> Answer {
     Answer::Broken(TransportError::Broken("reset".into()))
 }
 
+/// 64 requests of one text at a time; what is lost is told by row.
+fn in_64(max_retries: u32) -> Preference {
+    Preference {
+        max_concurrent_requests: 64,
+        max_retries,
+        on_error: OnError::Return,
+        ..one_each()
+    }
+}
+
 /// A network whose server is away for a span, and when connects in vain were made.
 fn away(from: Duration, to: Duration) -> (Network, Arc<Mutex<Vec<Duration>>>) {
     let connects = Arc::<Mutex<Vec<Duration>>>::default();
@@ -44,12 +54,7 @@ async fn a_server_that_comes_back_within_the_deadlines_loses_nothing_and_is_aske
         let span = Duration::from_secs(seconds);
         let (network, connects) = away(1000 * MS, 1000 * MS + span);
         let start = Instant::now();
-        let preference = Preference {
-            max_concurrent_requests: 64,
-            max_retries,
-            on_error: OnError::Return,
-            ..one_each()
-        };
+        let preference = in_64(max_retries);
         let answer = network.embed(4000, preference).await.unwrap();
         assert_eq!(answer.errors().len(), 0, "{seconds} s");
         // What was sent at the very moment of its end could not know.
@@ -183,12 +188,7 @@ async fn a_proxy_that_breaks_connections_while_its_server_is_away_costs_a_reques
         let span = Duration::from_secs(seconds);
         let network = breaking(1000 * MS, 1000 * MS + span);
         let start = Instant::now();
-        let preference = Preference {
-            max_concurrent_requests: 64,
-            max_retries,
-            on_error: OnError::Return,
-            ..one_each()
-        };
+        let preference = in_64(max_retries);
         let answer = network.embed(20_000, preference).await.unwrap();
         let lost = answer.errors().len();
         assert!(lost <= 3, "{seconds} s: {lost} lost");

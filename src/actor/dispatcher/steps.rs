@@ -142,7 +142,7 @@ impl Dispatcher {
 
     /// Sends what the turn collected. Counts go first: a caller who has its answer finds them.
     pub(super) fn flush(&mut self) {
-        self.shared.forget_idle(Instant::now());
+        self.shared.forget_idle(Instant::now);
         let turn = &mut self.shared.turn;
         if turn.observed != Observed::default() {
             let observed = std::mem::take(&mut turn.observed);

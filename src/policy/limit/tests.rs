@@ -3,22 +3,34 @@
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
+const PAUSE: Pause = Pause {
+    asked: None,
+    initial: Duration::from_millis(125),
+};
 
-#[test]
-fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
-    let start = Instant::now();
-    let mut limits = EndpointLimits::new(start);
-    let pause = Pause {
-        asked: None,
-        initial: 125 * MS,
-    };
-    let ended = |sign| Ended {
+/// An attempt, not the probe, that ended so after a millisecond.
+fn ended(sign: Sign) -> Ended {
+    Ended {
         sign,
         probing: false,
         took: MS,
         too_fast: false,
         path: 0,
-    };
+    }
+}
+
+/// The same, after no time.
+fn at_once(sign: Sign) -> Ended {
+    Ended {
+        took: Duration::ZERO,
+        ..ended(sign)
+    }
+}
+
+#[test]
+fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
+    let start = Instant::now();
+    let mut limits = EndpointLimits::new(start);
     // One of two is answered, and so on; then one hangs, and the other is refused for a while.
     limits.sent();
     limits.sent();
@@ -32,7 +44,7 @@ fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
             let sign = if well {
                 Sign::Served
             } else {
-                Sign::TooMuch(pause)
+                Sign::TooMuch(PAUSE)
             };
             now += MS;
             limits.ended(ended(sign), now, || 0.0);
@@ -50,25 +62,18 @@ fn one_that_hangs_does_not_hold_the_others_once_they_are_served_again() {
 fn a_refusal_with_nothing_else_in_flight_says_nothing_of_how_many_are_taken() {
     let start = Instant::now();
     let mut limits = EndpointLimits::new(start);
-    let pause = Pause {
-        asked: None,
-        initial: 125 * MS,
-    };
-    let ended = |sign, probing| Ended {
-        sign,
-        probing,
-        took: MS,
-        too_fast: false,
-        path: 0,
-    };
     limits.sent();
-    limits.ended(ended(Sign::Served, false), start, || 0.0);
+    limits.ended(ended(Sign::Served), start, || 0.0);
     limits.sent();
-    limits.ended(ended(Sign::TooMuch(pause), false), start, || 0.0);
+    limits.ended(ended(Sign::TooMuch(PAUSE)), start, || 0.0);
     let now = start + 10 * MS;
     assert_eq!(limits.admit(now), Admission::GoAsProbe);
     limits.sent();
-    limits.ended(ended(Sign::Served, true), now, || 0.0);
+    let probe = Ended {
+        probing: true,
+        ..ended(Sign::Served)
+    };
+    limits.ended(probe, now, || 0.0);
     assert_eq!(limits.state().window, None);
 }
 
@@ -76,13 +81,6 @@ fn a_refusal_with_nothing_else_in_flight_says_nothing_of_how_many_are_taken() {
 fn kept_connections_that_end_together_hold_nobody_for_long() {
     let start = Instant::now();
     let mut limits = EndpointLimits::new(start);
-    let ended = |sign| Ended {
-        sign,
-        probing: false,
-        took: MS,
-        too_fast: false,
-        path: 0,
-    };
     for _ in 0..64 {
         limits.sent();
     }
@@ -114,13 +112,6 @@ fn kept_connections_that_end_together_hold_nobody_for_long() {
 fn a_process_that_can_have_fewer_connections_keeps_to_them_and_none_is_given_up() {
     let start = Instant::now();
     let mut limits = EndpointLimits::new(start);
-    let ended = |sign| Ended {
-        sign,
-        probing: false,
-        took: Duration::ZERO,
-        too_fast: false,
-        path: 0,
-    };
     // 200 want to go, each for 20 ms, and there are 50 descriptors.
     let mut ends = std::collections::VecDeque::new();
     let (mut served, mut refused) = (0, 0);
@@ -129,7 +120,7 @@ fn a_process_that_can_have_fewer_connections_keeps_to_them_and_none_is_given_up(
         while ends.front().is_some_and(|at| *at <= now) {
             ends.pop_front();
             served += 1;
-            let follows = limits.ended(ended(Sign::Served), now, || 0.0);
+            let follows = limits.ended(at_once(Sign::Served), now, || 0.0);
             assert_eq!(follows, Follows::Nothing);
         }
         while ends.len() < 200 && limits.admit(now) == Admission::Go {
@@ -138,7 +129,7 @@ fn a_process_that_can_have_fewer_connections_keeps_to_them_and_none_is_given_up(
                 ends.push_back(now + 20 * MS);
             } else {
                 refused += 1;
-                let follows = limits.ended(ended(Sign::Exhausted), now, || 0.0);
+                let follows = limits.ended(at_once(Sign::Exhausted), now, || 0.0);
                 assert_eq!(follows, Follows::Nothing);
             }
         }
@@ -153,14 +144,8 @@ fn a_process_that_can_have_no_connection_at_all_asks_once_a_second() {
     let mut limits = EndpointLimits::new(start);
     assert_eq!(limits.admit(start), Admission::Go);
     limits.sent();
-    let ended = Ended {
-        sign: Sign::Exhausted,
-        probing: false,
-        took: Duration::ZERO,
-        too_fast: false,
-        path: 0,
-    };
-    assert_eq!(limits.ended(ended, start, || 0.0), Follows::Outage);
+    let follows = limits.ended(at_once(Sign::Exhausted), start, || 0.0);
+    assert_eq!(follows, Follows::Outage);
     let again = start + 1000 * MS;
     assert_eq!(limits.admit(start), Admission::Wait(Some(again)));
     for (after, is_hopeless) in [(1000, false), (3000, true)] {

@@ -136,10 +136,10 @@ impl Pool {
                 if closed.is_some_and(|(_, told)| told.is_none_or(is_wanted)) {
                     return;
                 }
-            } else if let Some((_, taker)) = queue.requests.pop_front() {
-                match taker.send(Ok(connection)) {
-                    Err(Ok(unwanted)) => connection = unwanted,
-                    _ => return,
+            } else if request.is_some() {
+                match queue.hand(connection) {
+                    Some(unwanted) => connection = unwanted,
+                    None => return,
                 }
             } else {
                 break;
@@ -151,10 +151,10 @@ impl Pool {
     /// A new connection goes to the request that has waited longest.
     fn add(&self, mut connection: Box<Connection>) {
         let mut queue = self.queue.borrow_mut();
-        while let Some((_, taker)) = queue.requests.pop_front() {
-            match taker.send(Ok(connection)) {
-                Err(Ok(unwanted)) => connection = unwanted,
-                _ => return,
+        while !queue.requests.is_empty() {
+            match queue.hand(connection) {
+                Some(unwanted) => connection = unwanted,
+                None => return,
             }
         }
         connection.idle_since = Some(Instant::now());
@@ -305,6 +305,14 @@ impl Queue {
     fn ask_for_a_place(&mut self, told: Option<oneshot::Sender<()>>) {
         let number = self.number();
         self.places.push_back((number, told));
+    }
+
+    /// Hands a connection to the request that has waited longest; gives it back where that has gone.
+    fn hand(&mut self, connection: Box<Connection>) -> Option<Box<Connection>> {
+        let Some((_, taker)) = self.requests.pop_front() else {
+            return Some(connection);
+        };
+        taker.send(Ok(connection)).err()?.ok()
     }
 
     /// A request waits no longer. Gives what is being opened for nobody, if anything is.

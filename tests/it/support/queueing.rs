@@ -15,16 +15,7 @@ pub(crate) enum Then {
 /// Starts one that serves `served` connections at once, each until its client closes it or it is
 /// closed, as `then` says; `queue` more may wait. It ends with the program.
 pub(crate) fn queueing(served: usize, queue: u32, then: Then) -> SocketAddr {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().expect("a runtime");
-    let _inside = runtime.enter();
-    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-    socket
-        .bind(([127, 0, 0, 1], 0).into())
-        .expect("a free port");
-    // `std` offers no choice of the queue's length.
-    let listener = socket.listen(queue).expect("a listener");
-    let listener = listener.into_std().expect("a listener");
+    let listener = listen(queue);
     listener.set_nonblocking(false).expect("it may block");
     let address = listener.local_addr().expect("a bound listener");
     for _ in 0..served {
@@ -32,6 +23,19 @@ pub(crate) fn queueing(served: usize, queue: u32, then: Then) -> SocketAddr {
         thread::spawn(move || accept(&listener, then));
     }
     address
+}
+
+/// A listener, that does not block, whose queue holds `queue` connections; `std` offers no choice of that.
+pub(crate) fn listen(queue: u32) -> TcpListener {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind(([127, 0, 0, 1], 0).into())
+        .expect("a free port");
+    let listener = socket.listen(queue).expect("a listener");
+    listener.into_std().expect("a listener")
 }
 
 fn accept(listener: &TcpListener, then: Then) {

@@ -2,6 +2,7 @@
 
 use super::no_retries;
 use crate::support::hostile::{Act, Hostile, Next, Visit};
+use crate::support::queueing::listen;
 use crate::support::{async_client_of, best_of_five, client_of, client_on, eventually, texts};
 use hedgerow::transport::HttpSettings;
 use hedgerow::{Embed, Error, Preference, System};
@@ -146,16 +147,7 @@ struct FullBacklog {
 impl FullBacklog {
     /// `None` where the kernel will not have it so.
     fn new() -> Option<Self> {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = runtime.enable_all().build().expect("a runtime");
-        let _inside = runtime.enter();
-        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
-        socket
-            .bind(([127, 0, 0, 1], 0).into())
-            .expect("a free port");
-        // `std` offers no choice of the queue's length.
-        let listener = socket.listen(1).and_then(tokio::net::TcpListener::into_std);
-        let listener = listener.expect("a listener");
+        let listener = listen(1);
         let address = listener.local_addr().expect("a bound listener");
         let mut queued = Vec::new();
         while queued.len() < 64 {
